@@ -1,0 +1,113 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace llmrun {
+
+enum class Reduce { sum, max };
+
+/// What a call is made for: the axis whose bytes it adds to. Control is everything that carries no tensor of the model: loss and norm
+/// scalars, agreement on a stop, barriers.
+enum class Purpose { tensor, sequence, context, data, pipeline, control };
+inline constexpr int kPurposes = 6;
+std::string_view purpose_name(Purpose purpose);
+
+/// Calls, bytes and exposed seconds of one rank, by purpose. Bytes are counted the way the formulas in engine/core/comm_volume.h count
+/// them: the tensor a rank contributes; for an all-gather the result; for a reduce-scatter the whole input; a send at the sender, a
+/// receive nowhere. A group of one rank counts nothing. Written by the rank's own thread only.
+struct Traffic {
+  struct Cell {
+    int64_t calls = 0;
+    int64_t bytes = 0;
+    double seconds = 0;  // the rank's thread stood still for this long: in the call itself and in wait()
+  };
+  std::array<Cell, kPurposes> cells{};
+  Cell& operator[](Purpose purpose) { return cells[static_cast<size_t>(purpose)]; }
+  const Cell& operator[](Purpose purpose) const { return cells[static_cast<size_t>(purpose)]; }
+};
+
+/// A call under way. `wait` returns when its tensors may be used again (on a GPU: orders the current stream after it and does not block
+/// the host). Movable, waits in its destructor unless it is done, so that no buffer is freed under a call. Empty: already done.
+class Work {
+ public:
+  Work() = default;
+  explicit Work(std::function<void()> finish) : finish_(std::move(finish)) {}
+  Work(Work&& other) noexcept : finish_(std::exchange(other.finish_, nullptr)) {}
+  Work& operator=(Work&& other);
+  ~Work();
+  void wait();
+
+ private:
+  std::function<void()> finish_;
+};
+
+/// A group of ranks that talk to each other: the world, or one axis of the Mesh. Every rank of the group makes the same calls in the
+/// same order. Tensors are contiguous; those of a call stay alive until its Work is done (the backend holds a reference). Results are
+/// bit-equal on every rank of the group, and the same from run to run with the same ranks. No globals: several groups, and with
+/// ThreadCommunicator several ranks, live in one process. One thread a rank calls it; only `abort` may come from any thread.
+///
+/// The public calls check, count and then hand on to the backend's do_ functions (one file a backend). A broken peer throws
+/// Error(Exit::failed) that names the group, the call and, where known, the rank that is gone.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  const std::string& name() const { return name_; }
+  Purpose purpose() const { return purpose_; }
+
+  Work all_reduce(at::Tensor inout, Reduce how = Reduce::sum);
+  /// out: the shards in rank order, flat; out.numel() == shard.numel() * size().
+  Work all_gather(at::Tensor out, const at::Tensor& shard);
+  /// shard: this rank's part of the sum over ranks of `whole`; whole.numel() == shard.numel() * size().
+  Work reduce_scatter(at::Tensor shard, const at::Tensor& whole, Reduce how = Reduce::sum);
+  Work broadcast(at::Tensor inout, int root);
+  /// Part i of `in` goes to rank i; part i of `out` came from rank i. Equal parts.
+  Work all_to_all(at::Tensor out, const at::Tensor& in);
+  /// Never waits for the receiver. Messages between two ranks arrive in the order sent.
+  Work send(const at::Tensor& tensor, int to);
+  Work receive(at::Tensor tensor, int from);
+  void barrier();
+
+  /// Ranks with one colour form a new group, ordered by key. Collective over this group; every rank calls it, and gets a group (of one
+  /// at least). `name` says what the group is in errors and logs.
+  std::unique_ptr<Communicator> split(int color, int key, std::string name, Purpose purpose);
+
+  /// Frees a rank that is stuck in a call of this group or of one split from it: the call throws. The group is dead afterwards.
+  virtual void abort() noexcept = 0;
+
+  /// Where calls are counted; inherited by split. May be null.
+  void count_into(std::shared_ptr<Traffic> traffic) { traffic_ = std::move(traffic); }
+  const std::shared_ptr<Traffic>& traffic() const { return traffic_; }
+
+ protected:
+  Communicator(int rank, int size, std::string name, Purpose purpose)
+      : rank_(rank), size_(size), name_(std::move(name)), purpose_(purpose) {}
+
+ private:
+  virtual Work do_all_reduce(at::Tensor inout, Reduce how) = 0;
+  virtual Work do_all_gather(at::Tensor out, const at::Tensor& shard) = 0;
+  virtual Work do_reduce_scatter(at::Tensor shard, const at::Tensor& whole, Reduce how) = 0;
+  virtual Work do_broadcast(at::Tensor inout, int root) = 0;
+  virtual Work do_all_to_all(at::Tensor out, const at::Tensor& in) = 0;
+  virtual Work do_send(const at::Tensor& tensor, int to) = 0;
+  virtual Work do_receive(at::Tensor tensor, int from) = 0;
+  virtual std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) = 0;
+
+  int rank_;
+  int size_;
+  std::string name_;
+  Purpose purpose_;
+  std::shared_ptr<Traffic> traffic_;
+};
+
+}  // namespace llmrun
