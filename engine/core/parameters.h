@@ -1,0 +1,85 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/core/layout.h"
+#include "engine/core/model_shape.h"
+
+namespace llmrun {
+
+/// A rectangle of a canonical tensor (model_shape.h). Vectors are one column wide.
+struct Box {
+  Interval rows;
+  Interval columns{0, 1};
+  int64_t elements() const { return rows.size() * columns.size(); }
+  friend bool operator==(const Box&, const Box&) = default;
+};
+
+/// Over which ranks a gradient is still to be summed before the ranks that share it take its mean over tokens.
+enum class Partial {
+  none,
+  tensor,     // Megatron sequence parallel: norms, row-linear biases and learned positions saw a slice of the tokens
+  kv_copies,  // tensor > kv_heads: each copy of a KV head saw some of the queries
+};
+
+/// A box of one Hugging Face tensor, lying row-major and contiguous in a unit's buffer.
+struct Segment {
+  int64_t tensor = 0;   // index into UnitParameters::tensors
+  Box box;
+  int64_t offset = 0;   // elements from the start of the unit's buffer
+  Partial partial = Partial::none;
+  bool owned = true;    // false on a copy that another rank counts in the norm and writes into checkpoints
+  int64_t elements() const { return box.elements(); }
+};
+
+/// What a layer calls a parameter: one or more segments below one another, so that a fused product is one GEMM.
+enum class Role {
+  token_embedding, position_embedding,
+  attention_norm_weight, attention_norm_bias, qkv_weight, qkv_bias, attention_out_weight, attention_out_bias,
+  mlp_norm_weight, mlp_norm_bias, mlp_in_weight, mlp_in_bias, mlp_out_weight, mlp_out_bias,
+  final_norm_weight, final_norm_bias, output_projection,
+};
+
+struct LocalParameter {
+  Role role;
+  int64_t rows = 0;     // of this rank
+  int64_t columns = 1;
+  int64_t offset = 0;   // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
+  bool decay = false;
+  int64_t elements() const { return rows * columns; }
+};
+
+/// One rank's part of a unit, from which ZeRO, the optimizer, checkpoints and the memory formulas all follow. Gaps between parameters
+/// are zero and belong to no segment: they are in no norm, count or checkpoint.
+struct UnitParameters {
+  UnitId unit;
+  std::vector<TensorInfo> tensors;
+  std::vector<LocalParameter> parameters;
+  std::vector<Segment> segments;  // ascending in offset
+  int64_t elements = 0;           // of the buffer, a multiple of kAlignment
+
+  const LocalParameter* find(Role role) const;
+};
+
+inline constexpr int64_t kAlignment = 32;  // elements: 128 bytes of fp32
+
+/// How this rank cuts a unit.
+struct Cut {
+  int64_t tensor = 1;
+  int64_t tensor_rank = 0;
+  bool sequence_parallel = false;  // Megatron's
+  int64_t stages = 1;              // a tied model's head keeps a copy of the embedding where stages > 1
+};
+
+/// REQUIRES heads divisible by cut.tensor, and kv_heads dividing it or divided by it. Vocabulary and ffn need not divide: the first
+/// ranks hold one more row, so that nothing is padded.
+UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, const Cut& cut);
+
+/// The KV heads that tensor rank `rank` holds.
+Interval kv_heads_of(const ModelShape& shape, int64_t tensor, int64_t rank);
+
+/// Elements of one of `ranks` equal shards of a buffer of `elements`: a multiple of kAlignment, so that the whole may grow by padding.
+int64_t shard_elements(int64_t elements, int64_t ranks);
+
+}  // namespace llmrun
