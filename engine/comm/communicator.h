@@ -4,13 +4,15 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "engine/comm/call.h"
 
 namespace llmrun {
-
-enum class Reduce { sum, max };
 
 /// What a call is made for: the axis whose bytes it adds to. Control is everything that carries no tensor of the model: loss and norm
 /// scalars, agreement on a stop, barriers.
@@ -19,8 +21,8 @@ inline constexpr int kPurposes = 6;
 std::string_view purpose_name(Purpose purpose);
 
 /// Calls, bytes and exposed seconds of one rank, by purpose. Bytes are counted the way the formulas in engine/core/comm_volume.h count
-/// them: the tensor a rank contributes; for an all-gather the result; for a reduce-scatter the whole input; a send at the sender, a
-/// receive nowhere. A group of one rank counts nothing. Written by the rank's own thread only.
+/// them: the tensor a rank contributes; for an all-gather the result; for a reduce-scatter the whole input; for a broadcast the tensor,
+/// at every rank; a send at the sender, a receive nowhere. A group of one rank counts nothing. Written by the rank's own thread only.
 struct Traffic {
   struct Cell {
     int64_t calls = 0;
@@ -33,18 +35,22 @@ struct Traffic {
 };
 
 /// A call under way. `wait` returns when its tensors may be used again (on a GPU: orders the current stream after it and does not block
-/// the host). Movable, waits in its destructor unless it is done, so that no buffer is freed under a call. Empty: already done.
+/// the host). Movable, waits in its destructor unless it is done, so that no buffer is freed under a call. Where an exception unwinds past
+/// a call under way, the others may never make theirs: its group is aborted first, so that the rank cannot hang in a destructor.
+/// Must not outlive its communicator. Empty: already done.
 class Work {
  public:
   Work() = default;
-  explicit Work(std::function<void()> finish) : finish_(std::move(finish)) {}
-  Work(Work&& other) noexcept : finish_(std::exchange(other.finish_, nullptr)) {}
+  explicit Work(std::function<void()> finish, std::function<void()> abandon = nullptr)
+      : finish_(std::move(finish)), abandon_(std::move(abandon)) {}
+  Work(Work&& other) noexcept : finish_(std::exchange(other.finish_, nullptr)), abandon_(std::exchange(other.abandon_, nullptr)) {}
   Work& operator=(Work&& other);
   ~Work();
   void wait();
 
  private:
   std::function<void()> finish_;
+  std::function<void()> abandon_;
 };
 
 /// A group of ranks that talk to each other: the world, or one axis of the Mesh. Every rank of the group makes the same calls in the
@@ -102,6 +108,15 @@ class Communicator {
   virtual Work do_send(const at::Tensor& tensor, int to) = 0;
   virtual Work do_receive(at::Tensor tensor, int from) = 0;
   virtual std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) = 0;
+  virtual void do_barrier();  // an all_reduce of one byte, unless the backend knows better
+
+  template <typename Start>
+  Work counted(int64_t bytes, Start start);
+  template <typename Start>
+  Work timed(Start start);
+  void check(const char* call, std::initializer_list<const at::Tensor*> tensors) const;
+  void check_parts(const char* call, const at::Tensor& whole, const at::Tensor& part) const;
+  void check_peer(const char* call, int peer) const;
 
   int rank_;
   int size_;
@@ -109,5 +124,11 @@ class Communicator {
   Purpose purpose_;
   std::shared_ptr<Traffic> traffic_;
 };
+
+/// A group of one rank, whose calls are copies at most and which opens nothing. What split gives for a group of one, on every backend.
+std::unique_ptr<Communicator> make_solo(std::string name, Purpose purpose);
+
+/// The element type that a reduction of this tensor works in. Throws where it cannot be reduced (fp16, int32...).
+Element element_of(const at::Tensor& tensor);
 
 }  // namespace llmrun

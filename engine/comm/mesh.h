@@ -19,7 +19,7 @@ class Mesh {
   bool first_stage() const { return where_.pipeline == 0; }
   bool last_stage() const { return where_.pipeline == layout_.pipeline - 1; }
 
-  Communicator& world() const { return *world_; }        // control
+  Communicator& world() const { return *world_; }  // control
   Communicator& tensor() const { return *tensor_; }
   Communicator& sequence() const { return *sequence_; }
   Communicator& context() const { return *context_; }

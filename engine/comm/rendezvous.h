@@ -8,7 +8,7 @@ namespace llmrun {
 struct Identity {
   int rank = 0;
   int size = 1;
-  int local_rank = 0;   // among the ranks of this node
+  int local_rank = 0;  // among the ranks of this node
   int local_size = 1;
 };
 

@@ -1,0 +1,27 @@
+#include "engine/comm/call.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace llmrun {
+namespace {
+
+constexpr std::array<const char*, 7> kVerbs{"all_reduce", "all_gather", "reduce_scatter", "broadcast", "all_to_all", "barrier", "split"};
+constexpr std::array<const char*, 6> kElements{"bytes", "float32", "bfloat16", "float64", "int64", "uint8"};
+constexpr std::array<size_t, 6> kSizes{1, 4, 2, 8, 8, 1};
+
+}  // namespace
+
+size_t size_of(Element element) { return kSizes[static_cast<size_t>(element)]; }
+
+std::string describe(const Call& call) {
+  std::string text = kVerbs[static_cast<size_t>(call.verb)];
+  if (call.verb == Verb::barrier || call.verb == Verb::split) return text;
+  text += fmt::format(" of {} {}", call.count, kElements[static_cast<size_t>(call.element)]);
+  if (call.verb == Verb::broadcast) text += fmt::format(" from rank {}", call.root);
+  if (call.verb == Verb::all_reduce || call.verb == Verb::reduce_scatter) text += call.how == Reduce::sum ? " (sum)" : " (max)";
+  return text;
+}
+
+}  // namespace llmrun

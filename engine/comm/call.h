@@ -1,0 +1,30 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace llmrun {
+
+enum class Reduce { sum, max };
+
+/// What a collective does, in words that ranks compare: every rank of a group must make the same Call, and a backend that can see both
+/// throws an Error with both rather than hang. Torch-free.
+enum class Verb : uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, all_to_all, barrier, split };
+
+/// The element types that can be reduced. `bytes` is for calls that only move data, whatever it is.
+enum class Element : uint8_t { bytes, float32, bfloat16, float64, int64, uint8 };
+size_t size_of(Element element);
+
+struct Call {
+  Verb verb = Verb::barrier;
+  Element element = Element::bytes;
+  Reduce how = Reduce::sum;
+  int32_t root = -1;  // of a broadcast
+  int64_t count = 0;  // elements of the larger side: the whole of a gather or a scatter
+  friend bool operator==(const Call&, const Call&) = default;
+};
+
+/// "all_reduce of 12 float32 (sum)", "broadcast of 48 bytes from rank 2".
+std::string describe(const Call& call);
+
+}  // namespace llmrun

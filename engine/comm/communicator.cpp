@@ -1,0 +1,212 @@
+#include "engine/comm/communicator.h"
+
+#include <ATen/ops/zeros.h>
+
+#include <chrono>
+#include <exception>
+
+#include "engine/core/error.h"
+
+namespace llmrun {
+namespace {
+
+constexpr std::array<std::string_view, kPurposes> kPurposeNames{"tensor", "sequence", "context", "data", "pipeline", "control"};
+
+/// Adds the time until it goes out of scope to a cell, if there is one.
+class Stopwatch {
+ public:
+  Stopwatch(const std::shared_ptr<Traffic>& traffic, Purpose purpose) : cell_(traffic ? &(*traffic)[purpose] : nullptr) {}
+  ~Stopwatch() {
+    if (cell_) cell_->seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+ private:
+  Traffic::Cell* cell_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// The base class answers for a group of one; none of these is ever reached.
+class Solo final : public Communicator {
+ public:
+  Solo(std::string name, Purpose purpose) : Communicator(0, 1, std::move(name), purpose) {}
+  void abort() noexcept override {}
+
+ private:
+  [[noreturn]] void unreachable() const { throw Error(Exit::failed, "group '{}' has one rank and nobody to talk to", name()); }
+  Work do_all_reduce(at::Tensor, Reduce) override { unreachable(); }
+  Work do_all_gather(at::Tensor, const at::Tensor&) override { unreachable(); }
+  Work do_reduce_scatter(at::Tensor, const at::Tensor&, Reduce) override { unreachable(); }
+  Work do_broadcast(at::Tensor, int) override { unreachable(); }
+  Work do_all_to_all(at::Tensor, const at::Tensor&) override { unreachable(); }
+  Work do_send(const at::Tensor&, int) override { unreachable(); }
+  Work do_receive(at::Tensor, int) override { unreachable(); }
+  std::unique_ptr<Communicator> do_split(int, int, std::string, Purpose) override { unreachable(); }
+};
+
+}  // namespace
+
+std::string_view purpose_name(Purpose purpose) { return kPurposeNames[static_cast<size_t>(purpose)]; }
+
+std::unique_ptr<Communicator> make_solo(std::string name, Purpose purpose) { return std::make_unique<Solo>(std::move(name), purpose); }
+
+Element element_of(const at::Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+      return Element::float32;
+    case at::kBFloat16:
+      return Element::bfloat16;
+    case at::kDouble:
+      return Element::float64;
+    case at::kLong:
+      return Element::int64;
+    case at::kByte:
+      return Element::uint8;
+    default:
+      throw Error(Exit::failed, "a tensor of '{}' cannot be reduced over ranks", c10::toString(tensor.scalar_type()));
+  }
+}
+
+Work& Work::operator=(Work&& other) {
+  if (this == &other) return *this;
+  wait();
+  finish_ = std::exchange(other.finish_, nullptr);
+  abandon_ = std::exchange(other.abandon_, nullptr);
+  return *this;
+}
+
+Work::~Work() {
+  if (!finish_) return;
+  if (abandon_ && std::uncaught_exceptions() > 0) abandon_();
+  try {
+    wait();
+  } catch (...) {
+    // The group is broken. Its next call says so, or an exception is on its way already; a destructor cannot throw.
+  }
+}
+
+void Work::wait() {
+  abandon_ = nullptr;
+  if (auto finish = std::exchange(finish_, nullptr)) finish();
+}
+
+/// Runs a call under the stopwatch, and its wait too.
+template <typename Start>
+Work Communicator::timed(Start start) {
+  Stopwatch stopwatch(traffic_, purpose_);
+  auto work = std::make_shared<Work>(start());
+  return Work(
+      [work, traffic = traffic_, purpose = purpose_] {
+        Stopwatch stopwatch(traffic, purpose);
+        work->wait();
+      },
+      [this] { abort(); });
+}
+
+template <typename Start>
+Work Communicator::counted(int64_t bytes, Start start) {
+  if (traffic_) {
+    (*traffic_)[purpose_].calls += 1;
+    (*traffic_)[purpose_].bytes += bytes;
+  }
+  if (bytes == 0) return {};
+  return timed(start);
+}
+
+void Communicator::check(const char* call, std::initializer_list<const at::Tensor*> tensors) const {
+  for (const at::Tensor* tensor : tensors) {
+    if (!tensor->is_contiguous()) throw Error(Exit::failed, "{} of group '{}' takes contiguous tensors only", call, name_);
+    if (tensor->scalar_type() != (*tensors.begin())->scalar_type()) {
+      throw Error(Exit::failed, "{} of group '{}' has tensors of '{}' and '{}'", call, name_,
+                  c10::toString((*tensors.begin())->scalar_type()), c10::toString(tensor->scalar_type()));
+    }
+  }
+}
+
+void Communicator::check_parts(const char* call, const at::Tensor& whole, const at::Tensor& part) const {
+  check(call, {&whole, &part});
+  if (whole.numel() != part.numel() * size_) {
+    throw Error(Exit::failed, "{} of group '{}': the whole has {} elements, and the parts of {} ranks have {} each", call, name_,
+                whole.numel(), size_, part.numel());
+  }
+}
+
+void Communicator::check_peer(const char* call, int peer) const {
+  if (peer < 0 || peer >= size_ || peer == rank_) {
+    throw Error(Exit::failed, "{} on rank {} of group '{}': rank {} is not another rank of its {}", call, rank_, name_, peer, size_);
+  }
+}
+
+Work Communicator::all_reduce(at::Tensor inout, Reduce how) {
+  check("all_reduce", {&inout});
+  if (size_ == 1) return {};
+  return counted(inout.nbytes(), [&] { return do_all_reduce(inout, how); });
+}
+
+Work Communicator::all_gather(at::Tensor out, const at::Tensor& shard) {
+  check_parts("all_gather", out, shard);
+  if (size_ == 1) {
+    out.view({-1}).copy_(shard.view({-1}));
+    return {};
+  }
+  return counted(out.nbytes(), [&] { return do_all_gather(out, shard); });
+}
+
+Work Communicator::reduce_scatter(at::Tensor shard, const at::Tensor& whole, Reduce how) {
+  check_parts("reduce_scatter", whole, shard);
+  if (size_ == 1) {
+    shard.view({-1}).copy_(whole.view({-1}));
+    return {};
+  }
+  return counted(whole.nbytes(), [&] { return do_reduce_scatter(shard, whole, how); });
+}
+
+Work Communicator::broadcast(at::Tensor inout, int root) {
+  check("broadcast", {&inout});
+  if (root < 0 || root >= size_) throw Error(Exit::failed, "broadcast of group '{}': no rank {} among its {}", name_, root, size_);
+  if (size_ == 1) return {};
+  return counted(inout.nbytes(), [&] { return do_broadcast(inout, root); });
+}
+
+Work Communicator::all_to_all(at::Tensor out, const at::Tensor& in) {
+  check("all_to_all", {&out, &in});
+  if (out.numel() != in.numel() || in.numel() % size_ != 0) {
+    throw Error(Exit::failed, "all_to_all of group '{}': {} elements in, {} out, for {} equal parts", name_, in.numel(), out.numel(),
+                size_);
+  }
+  if (size_ == 1) {
+    out.view({-1}).copy_(in.view({-1}));
+    return {};
+  }
+  return counted(in.nbytes(), [&] { return do_all_to_all(out, in); });
+}
+
+Work Communicator::send(const at::Tensor& tensor, int to) {
+  check("send", {&tensor});
+  check_peer("send", to);
+  return counted(tensor.nbytes(), [&] { return do_send(tensor, to); });
+}
+
+Work Communicator::receive(at::Tensor tensor, int from) {
+  check("receive", {&tensor});
+  check_peer("receive", from);
+  if (tensor.numel() == 0) return {};
+  return timed([&] { return do_receive(tensor, from); });
+}
+
+void Communicator::barrier() {
+  if (size_ == 1) return;
+  if (traffic_) (*traffic_)[purpose_].calls += 1;
+  Stopwatch stopwatch(traffic_, purpose_);
+  do_barrier();
+}
+
+void Communicator::do_barrier() { do_all_reduce(at::zeros({1}, at::kByte), Reduce::max).wait(); }
+
+std::unique_ptr<Communicator> Communicator::split(int color, int key, std::string name, Purpose purpose) {
+  auto part = size_ == 1 ? make_solo(name, purpose) : do_split(color, key, name, purpose);
+  if (part->size() == 1) part = make_solo(std::move(name), purpose);
+  part->count_into(traffic_);
+  return part;
+}
+
+}  // namespace llmrun

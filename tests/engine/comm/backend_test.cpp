@@ -1,0 +1,44 @@
+// The same cases on every backend. Here: thread, in this process. launched_test.cpp runs them under mpirun.
+#include "tests/engine/comm/backend_cases.h"
+#include "tests/support/ranks.h"
+#include "tests/support/tensor_test.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// Live cases share a world, breaking cases have one each.
+template <typename MakeWorld>
+void run_all_cases(MakeWorld make_world) {
+  for (const int ranks : {2, 3, 4}) {
+    CAPTURE(ranks);
+    const auto on = [](const auto& world, const BackendCase& each) {
+      CAPTURE(each.name);
+      run_world(world, [&](const std::shared_ptr<Communicator>& rank) { each.run(*rank); });
+    };
+    const auto world = make_world(ranks);
+    for (const auto& each : backend_cases()) on(world, each);
+    for (const auto& each : breaking_cases()) on(make_world(ranks), each);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the thread backend passes every case") { run_all_cases(make_thread_world); }
+
+TEST_CASE("a rank that throws frees the others, and its exception comes out") {
+  const auto rank_main = [](Communicator& world) {
+    if (world.rank() == 1) throw std::runtime_error("rank 1 is out of luck");
+    world.barrier();
+  };
+  CHECK_THROWS_WITH(run_ranks(3, rank_main), "rank 1 is out of luck");
+}
+
+TEST_CASE("a world of one opens nothing and answers every call") {
+  run_ranks(1, [](Communicator& world) {
+    at::Tensor x = at::ones({3});
+    world.all_reduce(x).wait();
+    CHECK(x.sum().item<float>() == 3);
+    CHECK(world.split(0, 0, "part", Purpose::data)->size() == 1);
+  });
+}

@@ -1,0 +1,85 @@
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+
+#include "engine/core/error.h"
+#include "tests/support/ranks.h"
+#include "tests/support/tensor_test.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// The world ranks of a group, in its order, by asking it.
+std::vector<int64_t> members(Communicator& group, int64_t world_rank) {
+  at::Tensor all = at::empty({group.size()}, at::kLong);
+  group.all_gather(all, at::full({1}, world_rank, at::kLong)).wait();
+  return {all.data_ptr<int64_t>(), all.data_ptr<int64_t>() + group.size()};
+}
+
+const std::vector<Layout> kLayouts{
+    {},
+    {.tensor = 2},
+    {.pipeline = 3},
+    {.tensor = 2, .data = 2},
+    {.tensor = 2, .data = 3, .pipeline = 2},
+    {.tensor = 2, .sequence_size = 2, .context = 2},
+    {.sequence_size = 2, .context = 2, .data = 2},
+    {.context = 3, .pipeline = 4},
+};
+
+}  // namespace
+
+TEST_CASE("every axis of the mesh connects the ranks that the layout says") {
+  for (const Layout& layout : kLayouts) {
+    run_mesh(layout, /*kv_heads=*/8, [&](const Mesh& mesh) {
+      const int64_t rank = mesh.rank();
+      const auto along = [&](const std::vector<Axis>& axes) { return group(layout, rank, axes); };
+      CHECK(members(mesh.tensor(), rank) == along({Axis::tensor}));
+      CHECK(members(mesh.sequence(), rank) == along({Axis::sequence}));
+      CHECK(members(mesh.context(), rank) == along({Axis::context}));
+      CHECK(members(mesh.data(), rank) == along({Axis::data}));
+      CHECK(members(mesh.pipeline(), rank) == along({Axis::pipeline}));
+      CHECK(members(mesh.gradient(), rank) == along({Axis::data, Axis::context, Axis::sequence}));
+      CHECK(mesh.kv_copies().size() == 1);
+      CHECK(mesh.tensor().rank() == mesh.where().tensor);
+      CHECK(mesh.pipeline().rank() == mesh.where().pipeline);
+    });
+  }
+}
+
+TEST_CASE("tied joins the first and the last stage and leaves those between alone") {
+  run_mesh({.tensor = 2, .pipeline = 3}, 8, [](const Mesh& mesh) {
+    const int64_t rank = mesh.rank();
+    const bool between = !mesh.first_stage() && !mesh.last_stage();
+    const std::vector<int64_t> expected = between ? std::vector{rank} : std::vector{rank % 2, rank % 2 + 4};
+    CHECK(members(mesh.tied(), rank) == expected);
+  });
+  run_mesh({.data = 2}, 8, [](const Mesh& mesh) { CHECK(mesh.tied().size() == 1); });
+}
+
+TEST_CASE("kv_copies joins the tensor ranks that hold the same KV head") {
+  run_mesh({.tensor = 4, .data = 2}, /*kv_heads=*/2, [](const Mesh& mesh) {
+    const int64_t first = mesh.rank() / 2 * 2;
+    CHECK(members(mesh.kv_copies(), mesh.rank()) == std::vector{first, first + 1});
+  });
+}
+
+TEST_CASE("a mesh counts what its axes carry, and not how it was wired") {
+  run_mesh({.tensor = 2, .data = 2}, 8, [](const Mesh& mesh) {
+    for (const auto& cell : mesh.traffic().cells) CHECK(cell.calls == 0);
+    at::Tensor x = at::full({4}, 1.0, at::kFloat);
+    mesh.tensor().all_reduce(x).wait();
+    mesh.gradient().all_reduce(x).wait();
+    mesh.world().all_reduce(x).wait();
+    mesh.pipeline().all_reduce(x).wait();  // a group of one
+    CHECK(mesh.traffic()[Purpose::tensor].bytes == 16);
+    CHECK(mesh.traffic()[Purpose::data].bytes == 16);
+    CHECK(mesh.traffic()[Purpose::control].calls == 1);
+    CHECK(mesh.traffic()[Purpose::pipeline].calls == 0);
+  });
+}
+
+TEST_CASE("a layout that is not the world's is refused") {
+  const auto two_in_a_world_of_one = [] { Mesh(make_thread_world(1)[0], {.tensor = 2}, 8); };
+  CHECK_THROWS_AS(two_in_a_world_of_one(), Error);
+}
