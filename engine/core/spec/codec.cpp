@@ -1,0 +1,243 @@
+#include "engine/core/spec/codec.h"
+
+#include <algorithm>
+
+#include "engine/core/spec/nearest.h"
+#include "engine/core/units.h"
+
+namespace llmrun {
+namespace {
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+[[noreturn]] void refuse(const Value& value, std::string why, std::string hint = "") {
+  throw BadValue{(value.is_null() ? "no value" : "'" + value.shown() + "'") + " " + std::move(why), value.place, std::move(hint)};
+}
+
+const std::string& scalar(const Value& value, std::string_view wanted) {
+  if (value.kind != Value::Kind::scalar || value.is_null()) refuse(value, fmt::format("is not {}", wanted));
+  return value.text;
+}
+
+/// A scalar that stands without quotes: "4" in quotes is text, not a number.
+const std::string& bare(const Value& value, std::string_view wanted) {
+  const std::string& text = scalar(value, wanted);
+  if (value.quoted) refuse(value, fmt::format("is text, not {}", wanted), fmt::format("drop the quotes: {}", text));
+  return text;
+}
+
+std::string shown_number(double number, Unit unit) {
+  if (unit == Unit::bytes) return format_bytes(static_cast<int64_t>(number));
+  if (unit == Unit::seconds) return format_duration(static_cast<int64_t>(number));
+  return fmt::format("{}", number);
+}
+
+void check_range(const Value& value, const Rules& rules, double number) {
+  const bool low = rules.least && (rules.above_least ? number <= *rules.least : number < *rules.least);
+  if (low) refuse(value, fmt::format("is out of range: {} {}", rules.above_least ? "more than" : "at least", shown_number(*rules.least, rules.unit)));
+  if (rules.most && number > *rules.most) refuse(value, fmt::format("is out of range: at most {}", shown_number(*rules.most, rules.unit)));
+}
+
+std::optional<int64_t> parse(const std::string& text, Unit unit) {
+  switch (unit) {
+    case Unit::bytes: return parse_bytes(text);
+    case Unit::seconds: return parse_duration(text);
+    case Unit::count: return parse_count(text);
+    case Unit::none: break;
+  }
+  return parse_integer(text);
+}
+
+std::string_view wanted_integer(Unit unit) {
+  switch (unit) {
+    case Unit::bytes: return "a size such as 40GiB";
+    case Unit::seconds: return "a duration such as 01:30:00 or 90m";
+    case Unit::count: return "a count such as 1.3B or 500000";
+    case Unit::none: break;
+  }
+  return "a whole number";
+}
+
+const Value& as_map(const Value& value, std::string_view wanted) {
+  if (value.kind != Value::Kind::map) refuse(value, fmt::format("is not {}", wanted));
+  return value;
+}
+
+void refuse_other_keys(const Value& map, std::initializer_list<std::string_view> known) {
+  for (const Value::Key& key : map.keys) {
+    if (std::find(known.begin(), known.end(), key.text) != known.end()) continue;
+    throw BadValue{fmt::format("'{}' is not one of {}", key.text, fmt::join(known, ", ")), key.place, ""};
+  }
+}
+
+/// A new entry at the end, or the one that carries `name` already.
+template <typename T, typename Name>
+T& entry(std::vector<T>& list, Name T::*name, const std::string& key) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const T& item) { return item.*name == key; });
+  if (found != list.end()) return *found;
+  T fresh{};
+  fresh.*name = key;
+  return list.emplace_back(std::move(fresh));
+}
+
+}  // namespace
+
+void decode(const Value& value, const Rules&, bool& out) {
+  const std::string& text = bare(value, "true or false");
+  if (text != "true" && text != "false") refuse(value, "is not true or false");
+  out = text == "true";
+}
+
+void decode(const Value& value, const Rules& rules, int64_t& out) {
+  const std::string_view wanted = wanted_integer(rules.unit);
+  // A unit makes it text in JSON, and often in YAML: "40GiB", '01:00:00'.
+  const std::string& text = rules.unit == Unit::none ? bare(value, wanted) : scalar(value, wanted);
+  const auto number = parse(text, rules.unit);
+  if (!number) refuse(value, fmt::format("is not {}", wanted));
+  check_range(value, rules, static_cast<double>(*number));
+  out = *number;
+}
+
+void decode(const Value& value, const Rules& rules, double& out) {
+  const auto number = parse_number(bare(value, "a number"));
+  if (!number) refuse(value, "is not a number");
+  check_range(value, rules, *number);
+  out = *number;
+}
+
+void decode(const Value& value, const Rules&, std::string& out) {
+  const std::string& text = scalar(value, "text");
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) refuse(value, "holds a control character");
+  out = text;
+}
+
+void decode(const Value& value, const Rules& rules, DataSource& out) {
+  DataSource source;
+  if (value.kind == Value::Kind::scalar) {
+    decode(value, rules, source.path);
+  } else {
+    refuse_other_keys(as_map(value, "a path, or a map of path and weight"), {"path", "weight"});
+    const Value* path = value.find("path");
+    if (!path) refuse(value, "has no path");
+    decode(*path, rules, source.path);
+    if (const Value* weight = value.find("weight")) decode(*weight, Rules{.least = 0, .above_least = true}, source.weight);
+  }
+  out = std::move(source);
+}
+
+void decode(const Value& value, const Rules& rules, std::vector<DataSource>& out) {
+  std::vector<DataSource> sources;
+  if (value.kind == Value::Kind::list) {
+    for (const Value& item : value.items) decode(item, rules, sources.emplace_back());
+  } else {
+    decode(value, rules, sources.emplace_back());
+  }
+  out = std::move(sources);
+}
+
+void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
+  std::vector<QueueLimits> queues = out;
+  as_map(value, "a map of queues");
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    const Value& limits = as_map(value.items[i], "a map of nodes and walltime");
+    refuse_other_keys(limits, {"nodes", "walltime"});
+    QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
+    if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
+    if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Unit::seconds, .least = 0}, queue.walltime_s);
+  }
+  out = std::move(queues);
+}
+
+void decode(const Value& value, const Rules& rules, Environment& out) {
+  Environment environment = out;
+  as_map(value, "a map of names and values");
+  for (size_t i = 0; i < value.items.size(); ++i) {
+    const std::string& name = value.keys[i].text;
+    const bool valid = !name.empty() && (name[0] < '0' || name[0] > '9') &&
+                       std::all_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_'); });
+    if (!valid) throw BadValue{fmt::format("'{}' is not a name of an environment variable", name), value.keys[i].place, ""};
+    decode(value.items[i], rules, entry(environment, &Environment::value_type::first, name).second);
+  }
+  out = std::move(environment);
+}
+
+json encode(bool value, const Rules&) { return value; }
+
+json encode(int64_t value, const Rules& rules) {
+  if (rules.unit == Unit::bytes) return format_bytes(value);
+  if (rules.unit == Unit::seconds) return format_duration(value);
+  return value;
+}
+
+json encode(double value, const Rules&) { return value; }
+json encode(const std::string& value, const Rules&) { return value; }
+
+json encode(const DataSource& value, const Rules&) {
+  if (value.weight == 1.0) return value.path;
+  return {{"path", value.path}, {"weight", value.weight}};
+}
+
+json encode(const std::vector<QueueLimits>& value, const Rules&) {
+  json queues = json::object();
+  for (const QueueLimits& queue : value)
+    queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Unit::seconds})}};
+  return queues;
+}
+
+json encode(const Environment& value, const Rules&) {
+  json environment = json::object();
+  for (const auto& [name, text] : value) environment[name] = text;
+  return environment;
+}
+
+json schema(const bool*, const Rules&) { return {{"type", "boolean"}}; }
+
+json schema(const int64_t*, const Rules& rules) {
+  json range = {{"type", "integer"}};
+  if (rules.least) range["minimum"] = static_cast<int64_t>(*rules.least);
+  if (rules.most) range["maximum"] = static_cast<int64_t>(*rules.most);
+  if (rules.unit == Unit::none) return range;
+  json text = {{"type", "string"}, {"description", wanted_integer(rules.unit)}};
+  return rules.unit == Unit::seconds ? text : json{{"anyOf", {range, text}}};
+}
+
+json schema(const double*, const Rules& rules) {
+  json number = {{"type", "number"}};
+  if (rules.least) number[rules.above_least ? "exclusiveMinimum" : "minimum"] = *rules.least;
+  if (rules.most) number["maximum"] = *rules.most;
+  return number;
+}
+
+json schema(const std::string*, const Rules&) { return {{"type", "string"}}; }
+
+json schema(const DataSource*, const Rules&) {
+  const json map = {{"type", "object"},
+                    {"properties", {{"path", {{"type", "string"}}}, {"weight", {{"type", "number"}, {"exclusiveMinimum", 0}}}}},
+                    {"required", json::array({"path"})},
+                    {"additionalProperties", false}};
+  return {{"anyOf", {{{"type", "string"}}, map}}};
+}
+
+json schema(const std::vector<QueueLimits>*, const Rules&) {
+  const json nodes = {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 1}}}, {"minItems", 2}, {"maxItems", 2}};
+  const json walltime = {{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 2}, {"maxItems", 2}};
+  const json limits = {{"type", "object"}, {"properties", {{"nodes", nodes}, {"walltime", walltime}}}, {"additionalProperties", false}};
+  return {{"type", "object"}, {"additionalProperties", limits}};
+}
+
+json schema(const Environment*, const Rules&) { return {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}}; }
+
+size_t decode_word(const Value& value, std::span<const std::string_view> words) {
+  const std::string& text = scalar(value, fmt::format("one of {}", fmt::join(words, ", ")));
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found != words.end()) return static_cast<size_t>(found - words.begin());
+  const std::string_view near = nearest(text, words);
+  refuse(value, fmt::format("is not one of {}", fmt::join(words, ", ")), near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+}
+
+const std::vector<Value>& decode_list(const Value& value) {
+  if (value.kind != Value::Kind::list) refuse(value, "is not a list", value.kind == Value::Kind::scalar ? fmt::format("write [{}]", value.text) : "");
+  return value.items;
+}
+
+}  // namespace llmrun
