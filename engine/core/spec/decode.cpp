@@ -27,6 +27,10 @@ class Walk {
 
   void section(std::string_view path, const Value& value) {
     if (value.is_null()) return;  // a section whose keys are all commented out
+    if (value.kind != Value::Kind::map && path.empty()) {
+      complaints_.push_back({fmt::format("not a map of sections: '{}'", value.shown()), value.place, {}, "write 'section:' and below it 'key: value'"});
+      return;
+    }
     if (value.kind != Value::Kind::map) {
       complaints_.push_back({fmt::format("'{}' is a section of keys, not a value: '{}'", path, value.shown()), value.place, {},
                              fmt::format("'{}' has {}", path, fmt::join(names_below(path), ", "))});

@@ -46,8 +46,8 @@ std::vector<Field> table() {
 
       KEY(model.profile, "the model profile these sizes come from"),
       KEY(model.family, "architecture: GPT-2 or Llama form"),
-      KEY(model.layers, "transformer layers").range(0, 1e5).env({"NLAYERS"}),
-      KEY(model.hidden, "width of the residual stream").range(0, 1e6).env({"HIDDEN"}),
+      KEY(model.layers, "transformer layers").range(0, 1e5),
+      KEY(model.hidden, "width of the residual stream").range(0, 1e6),
       KEY(model.heads, "attention heads").range(0, 1e5),
       KEY(model.kv_heads, "key and value heads (grouped queries); auto: heads").range(1, 1e5),
       KEY(model.ffn, "width inside the MLP; auto: 4 x hidden").range(1, 1e7),

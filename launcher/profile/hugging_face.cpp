@@ -1,0 +1,122 @@
+#include "launcher/profile/hugging_face.h"
+
+#include "engine/core/json.h"
+
+namespace llmrun {
+namespace {
+
+/// The config.json of a model, read strictly: a missing or mistyped key and an unsupported value name the file.
+class ModelFile {
+ public:
+  explicit ModelFile(std::filesystem::path path) : path_(std::move(path)), document_(read_json_file(path_, Exit::preflight)) {
+    if (!document_.is_object()) throw Error(Exit::preflight, "'{}' is not a JSON object", path_.string());
+  }
+
+  bool has(const char* key) const { return document_.contains(key) && !document_[key].is_null(); }
+
+  /// As text; a key that is missing or null is `otherwise`, or an error where that is empty.
+  std::string text(const char* key, std::string otherwise = "") const {
+    if (has(key)) {
+      const json& value = document_[key];
+      if (value.is_structured()) throw Error(Exit::preflight, "'{}': '{}' is not a plain value", path_.string(), key);
+      return value.is_string() ? value.get<std::string>() : value.dump();
+    }
+    if (otherwise.empty()) throw Error(Exit::preflight, "'{}' has no '{}'", path_.string(), key);
+    return otherwise;
+  }
+
+  void take(const char* key, const char* ours, std::string otherwise = "") { add(ours, text(key, std::move(otherwise))); }
+  void add(const char* ours, std::string value) {
+    section_.keys.push_back({ours, {}});
+    section_.items.push_back(Value::scalar(std::move(value)));
+  }
+
+  void require(const char* key, std::initializer_list<std::string_view> taken) const {
+    const std::string value = text(key, std::string(*taken.begin()));
+    for (std::string_view good : taken)
+      if (value == good) return;
+    throw Error(Exit::preflight, "'{}': {} '{}' is not built yet", path_.string(), key, value).because(fmt::format("only {} is", fmt::join(taken, " or ")));
+  }
+
+  /// rope_parameters of transformers 5, rope_scaling and rope_theta of 4.
+  void take_rotary() {
+    const json parameters = document_.value("rope_parameters", document_.value("rope_scaling", json()));
+    std::string theta = text("rope_theta", "10000.0");
+    if (parameters.is_object()) {
+      const std::string type = parameters.value("rope_type", parameters.value("type", "default"));
+      if (type != "default") throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type);
+      if (parameters.contains("rope_theta")) theta = parameters["rope_theta"].dump();
+    }
+    add("rope_theta", std::move(theta));
+  }
+
+  const std::filesystem::path& path() const { return path_; }
+  Value section() { return std::move(section_); }
+
+ private:
+  std::filesystem::path path_;
+  json document_;
+  Value section_{.kind = Value::Kind::map};
+};
+
+// GPT2Config's defaults stand where the key is missing: old files leave many out.
+void read_gpt2(ModelFile& file) {
+  file.require("activation_function", {"gelu_new", "gelu_pytorch_tanh"});
+  file.require("scale_attn_weights", {"true"});
+  file.require("scale_attn_by_inverse_layer_idx", {"false"});
+  file.require("add_cross_attention", {"false"});
+  file.add("family", "gpt");
+  file.add("positions", "learned");
+  file.add("norm", "layernorm");
+  file.add("activation", "gelu_tanh");
+  file.take("n_layer", "layers");
+  file.take("n_embd", "hidden");
+  file.take("n_head", "heads");
+  file.add("kv_heads", file.text("n_head"));
+  if (file.has("n_inner")) file.take("n_inner", "ffn");
+  file.take("vocab_size", "vocab");
+  file.take("n_positions", "max_positions");
+  file.take("layer_norm_epsilon", "norm_eps", "1e-05");
+  file.take("initializer_range", "init_std", "0.02");
+  file.take("tie_word_embeddings", "tie_embeddings", "true");
+}
+
+// LlamaConfig's defaults where the key is missing.
+void read_llama(ModelFile& file) {
+  file.require("hidden_act", {"silu"});
+  file.require("attention_bias", {"false"});
+  file.require("mlp_bias", {"false"});
+  file.add("family", "llama");
+  file.add("positions", "rotary");
+  file.add("norm", "rmsnorm");
+  file.add("activation", "swiglu");
+  file.take("num_hidden_layers", "layers");
+  file.take("hidden_size", "hidden");
+  file.take("num_attention_heads", "heads");
+  file.take("num_key_value_heads", "kv_heads", file.text("num_attention_heads"));
+  if (file.has("head_dim")) file.take("head_dim", "head_dim");
+  file.take("intermediate_size", "ffn");
+  file.take("vocab_size", "vocab");
+  file.take("max_position_embeddings", "max_positions");
+  file.take("rms_norm_eps", "norm_eps", "1e-06");
+  file.take("initializer_range", "init_std", "0.02");
+  file.take("tie_word_embeddings", "tie_embeddings", "false");
+  file.take_rotary();
+}
+
+}  // namespace
+
+Layer model_of_hugging_face(const std::filesystem::path& directory) {
+  ModelFile file(directory / "config.json");
+  const std::string type = file.text("model_type");
+  if (type == "gpt2") {
+    read_gpt2(file);
+  } else if (type == "llama") {
+    read_llama(file);
+  } else {
+    throw Error(Exit::preflight, "'{}': model_type '{}' is not built yet", file.path().string(), type).because("gpt2 and llama are");
+  }
+  return {fmt::format("'{}'", file.path().string()), Value::nested("model", file.section()), directory};
+}
+
+}  // namespace llmrun

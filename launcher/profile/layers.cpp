@@ -1,0 +1,197 @@
+#include "launcher/profile/layers.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "engine/core/file.h"
+#include "engine/core/spec/decode.h"
+#include "launcher/profile/alcf.h"
+#include "launcher/profile/hugging_face.h"
+#include "launcher/profile/layer.h"
+#include "launcher/profile/yaml.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The sections whose value may be a profile's name.
+constexpr std::array kProfiled{ProfileKind::machine, ProfileKind::model};
+
+/// Runs `work`; what it complains of joins `complaints`. Errors that are not about the configuration pass.
+template <typename Work>
+void collect(std::vector<Complaint>& complaints, Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() != Exit::config) throw;
+    complaints.insert(complaints.end(), error.complaints().begin(), error.complaints().end());
+  }
+}
+
+Value* find_section(Value& tree, std::string_view name) { return const_cast<Value*>(tree.find(name)); }
+
+/// The name in `model: NAME`, `model: {extends: NAME}` or `model: {profile: NAME}` (a resolved config read again), taken out of the tree.
+std::optional<std::string> take_profile_name(Layer& layer, ProfileKind kind) {
+  Value* section = find_section(layer.tree, profile_kind_name(kind));
+  if (!section || section->is_null()) return {};
+  if (section->kind == Value::Kind::scalar) {
+    std::string name = std::move(section->text);
+    *section = Value{.kind = Value::Kind::map, .place = section->place};
+    return name;
+  }
+  if (auto name = take_extends(*section)) return name;
+  const Value* profile = section->find("profile");
+  return profile && !profile->text.empty() ? std::optional(profile->text) : std::nullopt;
+}
+
+void append(std::vector<Layer>& layers, std::vector<Layer> more) {
+  layers.insert(layers.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+/// The recipe and the run file: a path, or where there is no such file the name of a recipe.
+std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalog) {
+  if (sources.run_file.empty()) return {};
+  const fs::path path = sources.directory / sources.run_file;
+  if (!fs::exists(path) && catalog.has(ProfileKind::recipe, sources.run_file)) return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
+  Value tree = read_yaml(read_file(path, Exit::config), sources.run_file);
+  std::vector<Layer> layers;
+  if (const auto recipe = take_extends(tree)) layers = profile_layers(catalog, ProfileKind::recipe, *recipe);
+  layers.push_back({fmt::format("run file '{}'", sources.run_file), std::move(tree), path.parent_path()});
+  return layers;
+}
+
+/// What people said themselves, weakest first: recipe, run file, environment, command line.
+std::vector<Layer> said_layers(const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
+  std::vector<Layer> said;
+  collect(complaints, [&] { append(said, run_file_layers(sources, catalog)); });
+  append(said, alcf_layers(sources.environment, catalog, complaints));
+  append(said, environment_layers(sources.environment, sources.directory, complaints));
+  append(said, command_line_layers(sources.sets, sources.directory, complaints));
+  return said;
+}
+
+/// The profiles that `said` chooses, the strongest word holding; the machine by its host name where nobody says one.
+std::vector<Layer> chosen_profiles(std::vector<Layer>& said, const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
+  std::vector<Layer> layers;
+  for (ProfileKind kind : kProfiled) {
+    std::optional<std::string> name;
+    for (Layer& layer : said)
+      collect(complaints, [&] {
+        if (auto here = take_profile_name(layer, kind)) name = std::move(here);
+      });
+    collect(complaints, [&] {
+      if (!name && kind == ProfileKind::machine) name = catalog.machine_of_host(sources.host);
+      if (name) append(layers, profile_layers(catalog, kind, *name));
+    });
+  }
+  return layers;
+}
+
+/// Profiles say how they are found (`keys`); that is no part of the configuration.
+void drop_keys_of_models(Layer& layer) {
+  Value* model = find_section(layer.tree, "model");
+  if (!model) return;
+  for (size_t i = 0; i < model->keys.size(); ++i) {
+    if (model->keys[i].text != "keys") continue;
+    model->keys.erase(model->keys.begin() + static_cast<std::ptrdiff_t>(i));
+    model->items.erase(model->items.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
+void lay(const Layer& layer, Resolved& resolved, std::vector<Complaint>& complaints) {
+  const size_t before = complaints.size();
+  apply(layer.tree, resolved.config, complaints, [&](const Field& field, const Value& value) {
+    resolved.settings[std::string(field.path)].push_back({layer.name, value.place, value.shown()});
+  });
+  for (size_t i = before; i < complaints.size(); ++i)
+    if (complaints[i].at && complaints[i].at->file.empty()) complaints[i].because.push_back(fmt::format("set by {}", layer.name));
+}
+
+std::string last_word(const std::vector<Layer>& layers, std::string_view section, std::string_view key) {
+  std::string text;
+  for (const Layer& layer : layers)
+    if (const Value* map = layer.tree.find(section))
+      if (const Value* value = map->find(key)) text = value->text;
+  return text;
+}
+
+/// A shape that `from` gives is not open to change: its weights would not fit.
+void complain_of_contradictions(const Layer& from, const Config& shape, const Resolved& resolved, std::vector<Complaint>& complaints) {
+  for (const Value::Key& key : from.tree.find("model")->keys) {
+    const Field& field = *find_field("model." + key.text);
+    const std::string given = field.shown_in(shape), wanted = field.shown_in(resolved.config);
+    if (given == wanted || key.text == "init_std") continue;
+    complaints.push_back({fmt::format("{} {} contradicts {} of {}", field.path, wanted, given, from.name), resolved.where(field.path),
+                          {resolved.set_by(field.path)}, fmt::format("leave {} out: model.from gives it", field.path)});
+  }
+}
+
+}  // namespace
+
+std::vector<fs::path> profile_directories(const Environment& environment) {
+  std::vector<fs::path> directories;
+  const auto variable = [&](const char* name) { return environment.contains(name) ? environment.at(name) : std::string(); };
+  std::string listed = variable("LLMRUN_PROFILES");
+  for (size_t colon; !listed.empty(); listed = colon == std::string::npos ? "" : listed.substr(colon + 1)) {
+    colon = listed.find(':');
+    if (colon != 0) directories.emplace_back(listed.substr(0, colon));
+  }
+  if (const std::string config = variable("XDG_CONFIG_HOME"); !config.empty())
+    directories.push_back(fs::path(config) / "llmrun/profiles");
+  else if (const std::string home = variable("HOME"); !home.empty())
+    directories.push_back(fs::path(home) / ".config/llmrun/profiles");
+  directories.emplace_back("/etc/llmrun/profiles");
+  std::error_code unknown;
+  const fs::path program = fs::read_symlink("/proc/self/exe", unknown).parent_path();
+  directories.push_back((program / "../share/llmrun/profiles").lexically_normal());  // installed
+  directories.push_back((program / "../../../profiles").lexically_normal());         // build/release/bin
+  return directories;
+}
+
+Sources sources_here(std::string run_file, std::vector<std::string> sets) {
+  Sources sources{.run_file = std::move(run_file), .sets = std::move(sets), .directory = fs::current_path()};
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    if (const size_t equals = text.find('='); equals != std::string_view::npos) sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  sources.host = host;
+  sources.profile_directories = profile_directories(sources.environment);
+  return sources;
+}
+
+Resolved read_config(const Sources& sources) {
+  const Catalog catalog(sources.profile_directories);
+  std::vector<Complaint> complaints;
+  std::vector<Layer> said = said_layers(sources, catalog, complaints);
+  std::vector<Layer> profiles = chosen_profiles(said, sources, catalog, complaints);
+  for (Layer& layer : profiles) drop_keys_of_models(layer);
+  for (std::vector<Layer>* layers : {&profiles, &said})
+    for (Layer& layer : *layers) anchor_paths(layer);
+
+  Resolved resolved;
+  for (const Layer& layer : profiles) lay(layer, resolved, complaints);
+  const std::string below = last_word(profiles, "model", "from"), above = last_word(said, "model", "from");
+  const std::string& directory = above.empty() ? below : above;
+  std::optional<Layer> from;
+  if (!directory.empty() && complaints.empty()) {
+    from = model_of_hugging_face(directory);
+    lay(*from, resolved, complaints);
+  }
+  const Config shape = resolved.config;
+  for (const Layer& layer : said) lay(layer, resolved, complaints);
+  if (from) complain_of_contradictions(*from, shape, resolved, complaints);
+  if (complaints.empty()) complaints = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); });
+  if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
+
+  if (const auto key = sources.environment.find("MODEL_SIZE_KEY"); key != sources.environment.end())
+    if (catalog.model_of_key(key->second) == resolved.config.model.profile) resolved.model_size_key = key->second;
+  return resolved;
+}
+
+}  // namespace llmrun
