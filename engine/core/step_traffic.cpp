@@ -1,0 +1,129 @@
+#include "engine/core/step_traffic.h"
+
+#include <algorithm>
+
+#include "engine/core/parameters.h"
+
+namespace llmrun {
+
+int64_t loss_chunk(int64_t tokens, int64_t vocab, int64_t tensor) {
+  const int64_t rows = part(vocab, tensor, 0).size();
+  const int64_t fitting = (int64_t{16} << 20) / (4 * std::max<int64_t>(rows, 1));
+  return std::min(tokens, std::max<int64_t>(64, fitting));
+}
+
+namespace {
+
+class Count {
+ public:
+  Count(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train, int64_t rank)
+      : shape_(shape), layout_(layout), parallel_(parallel), where_(coordinates(layout, rank)),
+        sliced_(parallel.sequence == SequenceParallel::megatron && layout.tensor > 1),
+        element_(train.precision == Precision::fp32 ? 4 : 2), tokens_(train.micro_batch * train.seq_len) {}
+
+  void micro_batch() {
+    for (const UnitId& unit : units()) {
+      switch (unit.kind) {
+        case UnitKind::embedding: leave(1), enter(1); break;
+        case UnitKind::block: block(); break;
+        case UnitKind::head: enter(1), loss(), leave(1); break;
+      }
+    }
+    const int64_t activation = (sliced_ ? tokens_ / layout_.tensor : tokens_) * shape_.hidden * element_;
+    if (where_.pipeline + 1 < layout_.pipeline) add(Purpose::pipeline, activation);
+    if (where_.pipeline > 0) add(Purpose::pipeline, activation);
+  }
+
+  void gradients() {
+    const Cut cut{layout_.tensor, where_.tensor, parallel_.sequence == SequenceParallel::megatron, layout_.pipeline};
+    const int64_t ranks = layout_.data * layout_.context * layout_.sequence_size;
+    for (const UnitId& unit : units()) {
+      const UnitParameters table = unit_parameters(shape_, unit, cut);
+      partial(table, Partial::tensor, layout_.tensor);
+      partial(table, Partial::kv_copies, layout_.tensor / std::min(layout_.tensor, shape_.kv_heads));
+      tied(table);
+      if (ranks > 1) data(table, ranks);
+    }
+  }
+
+  void control() {
+    if (layout_.ranks() > 1) add(Purpose::control, kStepScalars * 8);
+  }
+
+  const Traffic& traffic() const { return traffic_; }
+
+ private:
+  std::vector<UnitId> units() const { return stage_units(shape_, layout_.pipeline, where_.pipeline, parallel_.layers_per_stage); }
+
+  void add(Purpose purpose, int64_t bytes) {
+    ++traffic_[purpose].calls;
+    traffic_[purpose].bytes += bytes;
+  }
+
+  /// TensorRegion::enter and leave: what they move is [tokens, hidden] whole, whichever collective it is.
+  void leave(int64_t times) {
+    for (int64_t i = 0; layout_.tensor > 1 && i < times; ++i) add(Purpose::tensor, tokens_ * shape_.hidden * element_);
+  }
+  void enter(int64_t times) {
+    if (sliced_) leave(times);
+  }
+
+  void block() {
+    const int64_t forwards = parallel_.recompute == Recompute::full ? 2 : 1;
+    enter(2 * forwards), leave(2 * forwards);  // forward
+    enter(2), leave(2);                        // input gradients
+    enter(2);                                  // weight gradients of the column linears
+  }
+
+  void loss() {
+    if (layout_.tensor == 1) return;
+    const int64_t chunk = loss_chunk(tokens_, shape_.vocab, layout_.tensor);
+    for (int64_t begin = 0; begin < tokens_; begin += chunk) {
+      const int64_t size = std::min(chunk, tokens_ - begin);
+      add(Purpose::tensor, 4 * size);  // the row's maximum
+      add(Purpose::tensor, 8 * size);  // the sum of exponentials and the target's logit
+    }
+  }
+
+  void partial(const UnitParameters& table, Partial kind, int64_t ranks) {
+    int64_t elements = 0;
+    for (const Segment& segment : table.segments)
+      if (segment.partial == kind) elements += segment.elements();
+    if (ranks > 1 && elements > 0) add(Purpose::tensor, 4 * elements);
+  }
+
+  void tied(const UnitParameters& table) {
+    if (!shape_.tie_embeddings || layout_.pipeline == 1) return;
+    const LocalParameter* shared = table.find(table.unit.kind == UnitKind::embedding ? Role::token_embedding : Role::output_projection);
+    if (shared != nullptr) add(Purpose::pipeline, 4 * shared->elements());
+  }
+
+  void data(const UnitParameters& table, int64_t ranks) {
+    if (parallel_.zero == 0) return add(Purpose::data, 4 * table.elements);
+    const int64_t elements = ranks * shard_elements(table.elements, ranks);
+    add(Purpose::data, 4 * elements);
+    add(Purpose::data, element_ * elements);
+  }
+
+  const ModelShape& shape_;
+  const Layout& layout_;
+  const ParallelConfig& parallel_;
+  Coordinates where_;
+  bool sliced_;
+  int64_t element_;
+  int64_t tokens_;
+  Traffic traffic_;
+};
+
+}  // namespace
+
+Traffic step_traffic(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train,
+                     int64_t accumulate, int64_t rank) {
+  Count count(shape, layout, parallel, train, rank);
+  for (int64_t i = 0; i < accumulate; ++i) count.micro_batch();
+  count.gradients();
+  count.control();
+  return count.traffic();
+}
+
+}  // namespace llmrun

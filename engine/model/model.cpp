@@ -1,0 +1,79 @@
+#include "engine/model/model.h"
+
+#include "engine/core/step_traffic.h"
+#include "engine/model/block.h"
+
+namespace llmrun {
+namespace {
+
+at::ScalarType compute_dtype(Precision precision) { return precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }
+
+UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
+  UnitContext context{options.shape, &mesh, TensorRegion(mesh.tensor(), options.sequence_parallel),
+                      options.attention == AttentionKind::automatic ? AttentionKind::flash : options.attention,
+                      {}, options.seed, 0};
+  if (options.shape.positions == Positions::rotary)
+    context.rotary = make_rotary(std::max(options.shape.max_positions, options.seq_len), options.shape.head_dim, options.shape.rope_theta,
+                                 at::TensorOptions().device(options.device));
+  context.loss_chunk = loss_chunk(options.micro_batch * options.seq_len, options.shape.vocab, mesh.tensor().size());
+  return context;
+}
+
+}  // namespace
+
+Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_context(options, mesh)) {
+  const Layout& layout = mesh.layout();
+  const int64_t tokens = options.micro_batch * options.seq_len;
+  stage_.mesh = &mesh;
+  stage_.recompute = options.recompute;
+  stage_.tokens_local = context_.region.sequence_parallel() ? tokens / layout.tensor : tokens;
+  stage_.hidden = options.shape.hidden;
+  stage_.dtype = compute_dtype(options.precision);
+  stage_.device = options.device;
+
+  const Cut cut{layout.tensor, mesh.where().tensor, options.sequence_parallel, layout.pipeline};
+  const int64_t shards = options.zero >= 1 ? mesh.gradient().size() : 1;
+  std::shared_ptr<UnitBuffers> embedding_buffers;
+  for (const UnitId& id : stage_units(options.shape, layout.pipeline, mesh.where().pipeline, options.layers_per_stage)) {
+    auto buffers = std::make_shared<UnitBuffers>(unit_parameters(options.shape, id, cut), shards, stage_.dtype, options.device);
+    switch (id.kind) {
+      case UnitKind::embedding: {
+        auto unit = std::make_unique<Embedding>(context_, embedding_buffers = buffers);
+        embedding_ = unit.get();
+        stage_.units.push_back(std::move(unit));
+        break;
+      }
+      case UnitKind::block: stage_.units.push_back(std::make_unique<Block>(context_, buffers)); break;
+      case UnitKind::head: {
+        const bool borrows = options.shape.tie_embeddings && embedding_buffers != nullptr;
+        auto unit = std::make_unique<Head>(context_, buffers, borrows ? embedding_buffers : buffers);
+        head_ = unit.get();
+        stage_.units.push_back(std::move(unit));
+        break;
+      }
+    }
+    states_.emplace_back(buffers, mesh, options.zero);
+  }
+}
+
+void Model::reduce_gradients() {
+  reduce_tied();
+  for (ShardedState& state : states_) state.reduce();
+}
+
+void Model::reduce_tied() {
+  Communicator& tied = stage_.mesh->tied();
+  if (!context_.shape.tie_embeddings || tied.size() == 1) return;
+  UnitBuffers& buffers = embedding_ != nullptr ? embedding_->buffers() : head_->buffers();
+  tied.all_reduce(buffers.gradient(embedding_ != nullptr ? Role::token_embedding : Role::output_projection)).wait();
+}
+
+void Model::publish() {
+  for (ShardedState& state : states_) state.publish();
+}
+
+void Model::zero_gradients() {
+  for (ShardedState& state : states_) state.zero_gradients();
+}
+
+}  // namespace llmrun

@@ -1,0 +1,100 @@
+#include "engine/parallel/sharded_state.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+
+namespace llmrun {
+
+ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero)
+    : buffers_(std::move(buffers)), mesh_(mesh), sharded_(zero >= 1 && mesh.gradient().size() > 1) {
+  const int64_t elements = buffers_->parameters().numel();
+  const int64_t each = sharded_ ? elements / mesh.gradient().size() : elements;
+  const int64_t begin = sharded_ ? each * mesh.gradient().rank() : 0;
+  shard_ = {begin, begin + each};
+  owns_shard_ = sharded_ || mesh.gradient().rank() == 0;
+  separate_master_ = buffers_->parameters().scalar_type() != at::kFloat;
+
+  const auto options = buffers_->gradients().options();
+  master_ = separate_master_ ? at::zeros({each}, options) : buffers_->parameters().narrow(0, begin, each);
+  exp_avg_ = at::zeros({each}, options);
+  exp_avg_sq_ = at::zeros({each}, options);
+  reduced_ = sharded_ ? at::zeros({each}, options) : buffers_->gradients();
+}
+
+template <typename Visit>
+void ShardedState::for_each_in_shard(Visit visit) const {
+  for (const Segment& segment : buffers_->table().segments) {
+    const Interval inside{std::max(segment.offset, shard_.begin), std::min(segment.offset + segment.elements(), shard_.end)};
+    if (inside.begin < inside.end) visit(segment, inside);
+  }
+}
+
+void ShardedState::reduce_partial(Partial kind, Communicator& group) {
+  if (group.size() == 1) return;
+  std::vector<at::Tensor> parts;
+  for (const Segment& segment : buffers_->table().segments)
+    if (segment.partial == kind) parts.push_back(buffers_->gradients().narrow(0, segment.offset, segment.elements()));
+  if (parts.empty()) return;
+  at::Tensor together = at::cat(parts);
+  group.all_reduce(together).wait();
+  int64_t offset = 0;
+  for (at::Tensor& part : parts) {
+    part.copy_(together.narrow(0, offset, part.numel()));
+    offset += part.numel();
+  }
+}
+
+void ShardedState::reduce() {
+  reduce_partial(Partial::tensor, mesh_.tensor());
+  reduce_partial(Partial::kv_copies, mesh_.kv_copies());
+  if (sharded_) {
+    mesh_.gradient().reduce_scatter(reduced_, buffers_->gradients()).wait();
+  } else {
+    mesh_.gradient().all_reduce(buffers_->gradients()).wait();
+  }
+}
+
+double ShardedState::owned_sum_of_squares() const {
+  double sum = 0;
+  if (!owns_shard_) return sum;
+  for_each_in_shard([&](const Segment& segment, Interval inside) {
+    if (segment.owned) sum += sum_of_squares(reduced_.narrow(0, inside.begin - shard_.begin, inside.size()));
+  });
+  return sum;
+}
+
+void ShardedState::step(const AdamWStep& how) {
+  for_each_in_shard([&](const Segment& segment, Interval inside) {
+    auto of_shard = [&](const at::Tensor& tensor) { return tensor.narrow(0, inside.begin - shard_.begin, inside.size()); };
+    const at::Tensor rounded = separate_master_ ? buffers_->parameters().narrow(0, inside.begin, inside.size()) : at::Tensor();
+    adamw(of_shard(master_), of_shard(exp_avg_), of_shard(exp_avg_sq_), of_shard(reduced_), buffers_->table().tensors[segment.tensor].decay,
+          how, rounded);
+  });
+  gather();
+}
+
+void ShardedState::publish() {
+  if (separate_master_) buffers_->parameters().narrow(0, shard_.begin, shard_.size()).copy_(master_);
+  gather();
+}
+
+void ShardedState::gather() {
+  if (!sharded_) return;
+  const at::Tensor mine = buffers_->parameters().narrow(0, shard_.begin, shard_.size()).clone();
+  mesh_.gradient().all_gather(buffers_->parameters(), mine).wait();
+}
+
+void ShardedState::zero_gradients() { buffers_->gradients().zero_(); }
+
+int64_t ShardedState::gradient_bytes() const {
+  return static_cast<int64_t>(buffers_->gradients().nbytes() + (sharded_ ? reduced_.nbytes() : 0));
+}
+
+int64_t ShardedState::optimizer_bytes() const {
+  return static_cast<int64_t>(exp_avg_.nbytes() + exp_avg_sq_.nbytes() + (separate_master_ ? master_.nbytes() : 0));
+}
+
+}  // namespace llmrun

@@ -1,0 +1,62 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "engine/comm/mesh.h"
+#include "engine/optim/adamw.h"
+#include "engine/parallel/unit_buffers.h"
+
+namespace llmrun {
+
+/// The optimizer's side of a unit: fp32 master weights and Adam moments of this rank's shard of the flat buffer, and the reductions
+/// that bring the gradients there. ZeRO is a property of the buffer (Rajbhandari et al. 2020): stage 0 all-reduces the gradients and
+/// every rank of mesh.gradient() steps the whole; stage 1 reduce-scatters them, steps a shard, and gathers the parameters again.
+///
+/// With fp32 parameters the master weights are the parameters themselves: no copy.
+class ShardedState {
+ public:
+  ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero);
+
+  /// Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.gradient(). Every rank of the mesh calls it
+  /// once a step for every unit, in the same order. One collective for each partial axis that has segments, one for the data ranks.
+  void reduce();
+  /// Of the reduced gradients, over what this rank owns: each element of the model once in the world.
+  double owned_sum_of_squares() const;
+  /// AdamW on the shard, decay as each tensor declares, and the parameters made new on every rank that shares them.
+  void step(const AdamWStep& how);
+  /// Brings master weights that were initialised or loaded into the parameters, on every rank that shares them.
+  void publish();
+  void zero_gradients();
+
+  UnitBuffers& buffers() { return *buffers_; }
+  const UnitBuffers& buffers() const { return *buffers_; }
+  Interval shard() const { return shard_; }  // of the buffer's elements
+  /// A rank that holds the same shard as another leaves norm and checkpoint to the one with gradient rank 0.
+  bool owns_shard() const { return owns_shard_; }
+  at::Tensor& master() { return master_; }          // fp32 [shard]
+  at::Tensor& exp_avg() { return exp_avg_; }        // fp32 [shard]
+  at::Tensor& exp_avg_sq() { return exp_avg_sq_; }  // fp32 [shard]
+
+  int64_t gradient_bytes() const;
+  int64_t optimizer_bytes() const;  // moments, and masters where they are a copy
+
+ private:
+  void reduce_partial(Partial kind, Communicator& group);
+  void gather();  // every shard's parameters to every rank
+  /// Calls `visit(segment, interval)` for each segment's elements that lie in the shard, as an interval of the buffer.
+  template <typename Visit>
+  void for_each_in_shard(Visit visit) const;
+
+  std::shared_ptr<UnitBuffers> buffers_;
+  const Mesh& mesh_;
+  bool sharded_;
+  Interval shard_;
+  bool owns_shard_;
+  bool separate_master_;
+  at::Tensor reduced_;  // fp32 [shard]: the gradients after reduce()
+  at::Tensor master_, exp_avg_, exp_avg_sq_;
+};
+
+}  // namespace llmrun
