@@ -1,0 +1,21 @@
+#pragma once
+#include <cstdint>
+
+#include "engine/core/model_shape.h"
+
+namespace llmrun {
+
+/// Floating point operations of one training step (forward and backward), for one token of a sequence of `seq_len`.
+/// A multiplication and an addition count as two. Only matrix products count, as in every published figure.
+struct TokenFlops {
+  double model = 0;         // attention in full: what `mfu` and `tflops_per_rank` mean (PaLM, Chowdhery et al. 2022, appendix B)
+  double model_causal = 0;  // attention by halves: a causal kernel skips the upper triangle
+  double hardware = 0;      // `model` and what full recompute does again: what Megatron-DeepSpeed prints
+};
+
+/// model = 6 N + 12 layers heads head_dim seq_len, N = parameters that multiply a token (with the output projection, tied or not).
+/// For GPT this is equation 7 of Korthikanti et al. 2022; `hardware` with full recompute is equation 3 of Narayanan et al. 2021:
+/// the blocks run forward twice, the head does not.
+TokenFlops flops_per_token(const ModelShape& shape, int64_t seq_len, bool full_recompute);
+
+}  // namespace llmrun

@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+
+#include "engine/core/layout.h"
+#include "engine/core/model_shape.h"
+
+namespace llmrun {
+
+/// Bytes that a rank holds from the first step to the last.
+struct StateBytes {
+  int64_t parameters = 0;  // in the precision of the products
+  int64_t gradients = 0;   // fp32
+  int64_t optimizer = 0;   // Adam's two moments in fp32, and fp32 masters where the parameters are narrower
+  int64_t total() const { return parameters + gradients + optimizer; }
+  friend bool operator==(const StateBytes&, const StateBytes&) = default;
+};
+
+/// The sum over the units of `rank`'s stage (parameters.h), padding and the copy of a tied embedding included.
+/// A parameter costs 4 + 4 + 8 bytes in fp32, 2 + 4 + 12 in bf16; with ZeRO-1 (Rajbhandari et al. 2020) the ranks that share gradients
+/// (data x context x sequence) divide the optimizer's part, in shards of shard_elements() a unit, and a gradient buffer is as long as
+/// those shards together. REQUIRES what unit_parameters() does, and parallel.zero of 0 or 1.
+StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
+
+}  // namespace llmrun

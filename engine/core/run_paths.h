@@ -1,0 +1,39 @@
+#pragma once
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace llmrun {
+
+/// The names inside a run directory: written here and nowhere else. Only arithmetic on paths, no file is touched.
+class RunPaths {
+ public:
+  explicit RunPaths(std::filesystem::path root) : root_(std::move(root)) {}
+  const std::filesystem::path& root() const { return root_; }
+
+  std::filesystem::path config() const { return root_ / "config.yaml"; }     // resolved
+  std::filesystem::path plan() const { return root_ / "plan.json"; }
+  std::filesystem::path launch_script() const { return root_ / "launch.sh"; }
+  std::filesystem::path job_script() const { return root_ / "job.sh"; }
+  std::filesystem::path environment() const { return root_ / "env.json"; }
+  std::filesystem::path hostfile() const { return root_ / "hostfile"; }
+  std::filesystem::path record() const { return root_ / "run.json"; }
+  std::filesystem::path lock() const { return root_ / ".lock"; }
+  std::filesystem::path metrics() const { return root_ / "metrics.jsonl"; }  // one object an optimizer step
+  std::filesystem::path events() const { return root_ / "events.jsonl"; }
+  std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
+  std::filesystem::path logs() const { return root_ / "logs"; }
+
+  /// Attempts count from 1.
+  std::filesystem::path attempt(int number) const { return logs() / fmt::format("attempt-{:02}", number); }
+  std::filesystem::path rank_log(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.log", rank); }
+  /// {rank, host, code, what, hint, section, time}, written by a rank that fails in an orderly way; `time` in seconds since 1970.
+  std::filesystem::path rank_error(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.error.json", rank); }
+  /// Where the ranks of an attempt find each other when no PMIx server answers.
+  std::filesystem::path meeting(int number) const { return attempt(number) / "meeting"; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace llmrun
