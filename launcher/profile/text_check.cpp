@@ -38,14 +38,14 @@ class Scan {
     for (size_t at = 0; at < text_.size() && !endless_;) {
       const size_t length = utf8_length(text_.substr(at));
       if (length == 0) complain(not_utf8_, "not UTF-8", "save the file as UTF-8");
-      look_at(text_[at]);
+      look_at(text_[at], std::max<size_t>(1, length));
       at += std::max<size_t>(1, length);
     }
     return std::move(complaints_);
   }
 
  private:
-  void look_at(char c) {
+  void look_at(char c, size_t length) {
     if (c == '\n') {
       if (++line_ > kMaxLines) complain(endless_, "more than 20,000 lines", "");
       column_ = 1;
@@ -56,13 +56,13 @@ class Scan {
     if (c == '[' || c == '{') ++open_brackets_;
     if (c == ']' || c == '}') --open_brackets_;
     if (open_brackets_ > kMaxOpenBrackets) complain(endless_, "more than 16 levels of nesting", "");
-    if (++column_ > kMaxLine) complain(endless_, "a line of more than 4096 characters", "");
+    if ((column_ += static_cast<int>(length)) > kMaxLine) complain(endless_, "a line of more than 4096 characters", "");
   }
 
   void complain(bool& said, const char* what, const char* hint) {
     if (said) return;
     said = true;
-    complaints_.push_back({std::move(what), Place{name_, line_, column_}, {}, std::move(hint)});
+    complaints_.push_back({what, Place{name_, line_, column_}, {}, std::move(hint)});
   }
 
   std::string_view text_;

@@ -1,0 +1,17 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace llmrun::cli {
+
+class Context;
+
+// A function a file of this folder: it tells CLI11 about one command. The table in cli/main.cpp calls them.
+void add_complete(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
+void add_config(CLI::App& app, Context& context);
+void add_profiles(CLI::App& app, Context& context);
+
+}  // namespace llmrun::cli

@@ -1,0 +1,91 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "engine/core/file.h"
+#include "engine/core/json.h"
+#include "launcher/profile/layers.h"
+
+namespace llmrun::cli {
+namespace {
+
+constexpr std::array kKinds{ProfileKind::machine, ProfileKind::model, ProfileKind::recipe};
+
+/// What a profile says of itself: its first comment, without the name.
+std::string about(const std::string& text, const std::string& name) {
+  std::string line = text.substr(0, text.find('\n'));
+  for (const std::string& prefix : {std::string("# "), name + ": "})
+    if (line.starts_with(prefix)) line.erase(0, prefix.size());
+  return line;
+}
+
+struct Profile {
+  ProfileKind kind;
+  std::string name;
+  std::filesystem::path file;
+  std::string text;
+};
+
+json to_json(const Profile& profile) {
+  return {{"kind", profile_kind_name(profile.kind)}, {"name", profile.name}, {"file", profile.file.string()}, {"about", about(profile.text, profile.name)}};
+}
+
+Profile read_profile(const Catalog& catalog, ProfileKind kind, const std::string& name) {
+  const std::filesystem::path file = catalog.find(kind, name);
+  return {kind, name, file, read_file(file)};
+}
+
+std::vector<Profile> all_profiles(const Catalog& catalog) {
+  std::vector<Profile> profiles;
+  for (ProfileKind kind : kKinds)
+    for (const std::string& name : catalog.names(kind)) profiles.push_back(read_profile(catalog, kind, name));
+  return profiles;
+}
+
+void list(Context& context) {
+  const Catalog catalog(sources_here("", {}).profile_directories);
+  json profiles = json::array();
+  for (const Profile& profile : all_profiles(catalog)) {
+    if (context.json)
+      profiles.push_back(to_json(profile));
+    else
+      context.out().print("{:<8} {:<16} {}\n", profile_kind_name(profile.kind), profile.name, printable(about(profile.text, profile.name)));
+  }
+  if (context.json) context.out().print("{}\n", json{{"version", 1}, {"profiles", profiles}}.dump(2));
+}
+
+void show(const std::string& name, Context& context) {
+  const Catalog catalog(sources_here("", {}).profile_directories);
+  ProfileKind kind = ProfileKind::model;  // where no kind has it, the error names the nearest model
+  for (ProfileKind candidate : kKinds)
+    if (catalog.has(candidate, name)) kind = candidate;
+  const Profile profile = read_profile(catalog, kind, name);
+  if (context.json) {
+    json document = {{"version", 1}};
+    document.update(to_json(profile));
+    document["text"] = profile.text;
+    context.out().print("{}\n", document.dump(2));
+  } else {
+    context.talk().print("{}\n", profile.file.string());
+    context.out().write(profile.text);
+  }
+}
+
+}  // namespace
+
+void add_profiles(CLI::App& app, Context& context) {
+  auto name = std::make_shared<std::string>();
+  auto* command = app.add_subcommand("profiles", "The machines, models and recipes there are");
+  command->require_subcommand(0, 1);
+  command->footer("Examples:\n  llmrun profiles\n  llmrun profiles show polaris");
+  command->add_subcommand("list", "Name every profile");
+  auto* show_command = command->add_subcommand("show", "Print a profile");
+  show_command->add_option("name", *name, "Name of a machine, a model or a recipe")->required();
+  show_command->callback([=, &context] { show(*name, context); });
+  command->callback([=, &context] {
+    if (!show_command->parsed()) list(context);
+  });
+}
+
+}  // namespace llmrun::cli

@@ -1,0 +1,75 @@
+#include <CLI/CLI.hpp>
+#include <array>
+#include <span>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "cli/ui/diagnostics.h"
+#include "cli/usage.h"
+
+namespace llmrun::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* group;  // empty: hidden
+  void (*add)(CLI::App&, Context&);
+};
+
+constexpr Command kCommands[] = {
+    {"config", "Configure", add_config},
+    {"profiles", "Configure", add_profiles},
+    {"completion", "Shell", add_completion},
+    {"__complete", "", add_complete},
+};
+
+void add_everything(CLI::App& app, Context& context) {
+  app.name("llmrun");
+  app.set_version_flag("--version", "llmrun " LLMRUN_VERSION);
+  app.add_flag("--json", context.json, "Data on stdout as JSON, errors too");
+  app.add_option("--color", context.color, "auto: on a terminal, unless NO_COLOR is set")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+  app.require_subcommand(1);
+  app.fallthrough();  // --json may stand behind the command; commands below inherit this
+  for (const Command& command : kCommands) {
+    command.add(app, context);
+    app.get_subcommand(command.name)->group(command.group);
+  }
+}
+
+/// A line that CLI11 cannot parse sets no flags, and its error still wants to know this one.
+bool asks_for_json(std::span<char*> words) {
+  return std::any_of(words.begin(), words.end(), [](const char* word) { return std::string_view(word) == "--json"; });
+}
+
+int report(const Error& error, Context& context) {
+  if (context.json) context.out().print("{}\n", diagnostics_json(error).dump(2));
+  context.talk().write(diagnostics(error, context.colored(context.talk())));
+  return static_cast<int>(error.code());
+}
+
+int run(int argc, char** argv) {
+  Context context;
+  CLI::App app("Plan, launch, follow and train large language models");
+  add_everything(app, context);
+  try {
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+      app.exit(asked);
+    } catch (const CLI::ParseError& failure) {
+      context.json = asks_for_json({argv, static_cast<size_t>(argc)});
+      throw usage_error(app, failure);
+    }
+    if (context.out().failed()) throw Error(Exit::failed, "cannot write to stdout");
+    return context.exit();
+  } catch (const Error& error) {
+    return report(error, context);
+  }
+}
+
+}  // namespace
+}  // namespace llmrun::cli
+
+int main(int argc, char** argv) { return llmrun::cli::run(argc, argv); }

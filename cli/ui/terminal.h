@@ -1,0 +1,31 @@
+#pragma once
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace llmrun::cli {
+
+/// Text of others (logs, file names, values) made harmless for a terminal: control characters and the bidirectional overrides of Unicode
+/// become \x1b and the like; newlines stay.
+std::string printable(std::string_view text);
+
+/// stdout or stderr. Writes are buffered by stdio; failed() tells at the end whether all of them arrived.
+class Output {
+ public:
+  explicit Output(std::FILE* file) : file_(file) {}
+  void write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), file_); }
+  template <typename... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) {
+    write(fmt::format(format, std::forward<Args>(args)...));
+  }
+  bool is_terminal() const;
+  /// Flushes; true if anything was lost (a full disk, a closed pipe).
+  bool failed() { return std::fflush(file_) != 0 || std::ferror(file_) != 0; }
+
+ private:
+  std::FILE* file_;
+};
+
+}  // namespace llmrun::cli

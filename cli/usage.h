@@ -1,0 +1,19 @@
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include "engine/core/error.h"
+
+namespace llmrun::cli {
+
+/// What CLI11 could not parse, as our own error (Exit::usage): an unknown command or option with the nearest one that exists.
+Error usage_error(const CLI::App& app, const CLI::ParseError& failure);
+
+/// The subcommand that the words of the command line reached.
+const CLI::App& reached_command(const CLI::App& app);
+
+/// "--set" and the like of a command and of those above it.
+std::vector<std::string> option_names(const CLI::App& command);
+/// The commands below, without the hidden ones.
+std::vector<std::string> command_names(const CLI::App& command);
+
+}  // namespace llmrun::cli
