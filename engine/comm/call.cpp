@@ -7,7 +7,8 @@
 namespace llmrun {
 namespace {
 
-constexpr std::array<const char*, 7> kVerbs{"all_reduce", "all_gather", "reduce_scatter", "broadcast", "all_to_all", "barrier", "split"};
+constexpr std::array<const char*, 8> kVerbs{"all_reduce", "all_gather", "reduce_scatter", "broadcast",
+                                            "all_to_all", "barrier",    "split",          "message"};
 constexpr std::array<const char*, 6> kElements{"bytes", "float32", "bfloat16", "float64", "int64", "uint8"};
 constexpr std::array<size_t, 6> kSizes{1, 4, 2, 8, 8, 1};
 
@@ -22,6 +23,13 @@ std::string describe(const Call& call) {
   if (call.verb == Verb::broadcast) text += fmt::format(" from rank {}", call.root);
   if (call.verb == Verb::all_reduce || call.verb == Verb::reduce_scatter) text += call.how == Reduce::sum ? " (sum)" : " (max)";
   return text;
+}
+
+std::string describe_disagreement(int theirs_rank, const Call& theirs, int ours_rank, const Call& ours) {
+  if (theirs.verb == Verb::message && ours.verb == Verb::message) {
+    return fmt::format("rank {} sent {} bytes where rank {} receives {}", theirs_rank, theirs.count, ours_rank, ours.count);
+  }
+  return fmt::format("rank {} called {} where rank {} called {}", theirs_rank, describe(theirs), ours_rank, describe(ours));
 }
 
 }  // namespace llmrun

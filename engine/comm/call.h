@@ -7,9 +7,9 @@ namespace llmrun {
 
 enum class Reduce { sum, max };
 
-/// What a collective does, in words that ranks compare: every rank of a group must make the same Call, and a backend that can see both
-/// throws an Error with both rather than hang. Torch-free.
-enum class Verb : uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, all_to_all, barrier, split };
+/// What a call does, in words that ranks compare: every rank of a group must make the same collective Call, and a backend that can see
+/// both throws an Error with both rather than hang. A message is a send, or the receive it is meant for. Torch-free.
+enum class Verb : uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, all_to_all, barrier, split, message };
 
 /// The element types that can be reduced. `bytes` is for calls that only move data, whatever it is.
 enum class Element : uint8_t { bytes, float32, bfloat16, float64, int64, uint8 };
@@ -26,5 +26,9 @@ struct Call {
 
 /// "all_reduce of 12 float32 (sum)", "broadcast of 48 bytes from rank 2".
 std::string describe(const Call& call);
+
+/// "rank 1 called all_reduce of 10 float32 (sum) where rank 0 called barrier"; for messages "rank 0 sent 16 bytes where rank 1 receives
+/// 20".
+std::string describe_disagreement(int theirs_rank, const Call& theirs, int ours_rank, const Call& ours);
 
 }  // namespace llmrun

@@ -10,8 +10,6 @@
 namespace llmrun {
 namespace {
 
-constexpr std::array<std::string_view, kPurposes> kPurposeNames{"tensor", "sequence", "context", "data", "pipeline", "control"};
-
 /// Adds the time until it goes out of scope to a cell, if there is one.
 class Stopwatch {
  public:
@@ -44,8 +42,6 @@ class Solo final : public Communicator {
 };
 
 }  // namespace
-
-std::string_view purpose_name(Purpose purpose) { return kPurposeNames[static_cast<size_t>(purpose)]; }
 
 std::unique_ptr<Communicator> make_solo(std::string name, Purpose purpose) { return std::make_unique<Solo>(std::move(name), purpose); }
 

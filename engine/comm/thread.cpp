@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "engine/comm/host_bytes.h"
 #include "engine/comm/reduce.h"
 #include "engine/comm/thread_core.h"
 
@@ -11,16 +12,6 @@ namespace llmrun {
 namespace {
 
 using Parts = std::vector<ThreadGroup::Part>;
-
-/// The tensor's bytes where threads can reach them: its own on a CPU, a host copy on a GPU.
-at::Tensor on_host(const at::Tensor& tensor) { return tensor.is_cpu() ? tensor : tensor.cpu(); }
-
-void hand_back(at::Tensor& tensor, const at::Tensor& host) {
-  if (!tensor.is_cpu()) tensor.copy_(host);
-}
-
-const std::byte* bytes_of(const at::Tensor& tensor) { return static_cast<const std::byte*>(tensor.const_data_ptr()); }
-std::byte* mutable_bytes_of(const at::Tensor& tensor) { return static_cast<std::byte*>(tensor.mutable_data_ptr()); }
 
 /// Reduces `count` elements that begin `offset` bytes into every rank's input.
 void reduce_parts(const Call& call, const Parts& parts, size_t offset, std::span<std::byte* const> outputs, int64_t count) {

@@ -31,7 +31,7 @@ std::shared_ptr<ThreadGroup::Meeting> ThreadGroup::arrive(int rank, const Call& 
     if (!slot) slot = std::make_shared<Meeting>(Meeting{.call = call, .first = rank, .parts = std::vector<Part>(size_)});
     meeting = slot;
     if (meeting->call != call) {
-      break_with(fmt::format("rank {} called {} where rank {} called {}", meeting->first, describe(meeting->call), rank, describe(call)));
+      break_with(describe_disagreement(meeting->first, meeting->call, rank, call));
       throw_broken(rank, describe(call));
     }
     meeting->parts[rank] = part;
@@ -90,7 +90,8 @@ void ThreadGroup::receive(int from, int to, uint64_t number, std::span<std::byte
     if (!messages.count(number)) throw_broken(to, call);
     message = std::move(messages.extract(number).mapped());
     if (message.size() != into.size()) {
-      break_with(fmt::format("rank {} sent {} bytes where rank {} receives {}", from, message.size(), to, into.size()));
+      const auto message_of = [](size_t bytes) { return Call{.verb = Verb::message, .count = static_cast<int64_t>(bytes)}; };
+      break_with(describe_disagreement(from, message_of(message.size()), to, message_of(into.size())));
       throw_broken(to, call);
     }
   }

@@ -1,5 +1,8 @@
-// The same cases on every backend. Here: thread, in this process. launched_test.cpp runs them under mpirun.
+// The same cases on every backend. Here: thread, and tcp with ranks as threads that talk over loopback. launched_test.cpp runs them under
+// mpirun.
+#include "engine/comm/tcp.h"
 #include "tests/engine/comm/backend_cases.h"
+#include "tests/support/memory_rendezvous.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tensor_test.h"
 
@@ -22,7 +25,23 @@ void run_all_cases(MakeWorld make_world) {
   }
 }
 
+std::vector<std::shared_ptr<Communicator>> make_loopback_world(int ranks) {
+  MemoryStore store;
+  std::vector<std::shared_ptr<Communicator>> world(ranks);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      MemoryRendezvous rendezvous({rank, ranks, rank, ranks}, store);
+      world[rank] = make_tcp_world(rendezvous);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  return world;
+}
+
 }  // namespace
+
+TEST_CASE("the tcp backend passes every case") { run_all_cases(make_loopback_world); }
 
 TEST_CASE("the thread backend passes every case") { run_all_cases(make_thread_world); }
 
