@@ -26,9 +26,9 @@ const std::string& bare(const Value& value, std::string_view wanted) {
   return text;
 }
 
-std::string shown_number(double number, Unit unit) {
-  if (unit == Unit::bytes) return format_bytes(static_cast<int64_t>(number));
-  if (unit == Unit::seconds) return format_duration(static_cast<int64_t>(number));
+std::string shown_number(double number, Measure unit) {
+  if (unit == Measure::bytes) return format_bytes(static_cast<int64_t>(number));
+  if (unit == Measure::seconds) return format_duration(static_cast<int64_t>(number));
   return fmt::format("{}", number);
 }
 
@@ -38,22 +38,22 @@ void check_range(const Value& value, const Rules& rules, double number) {
   if (rules.most && number > *rules.most) refuse(value, fmt::format("is out of range: at most {}", shown_number(*rules.most, rules.unit)));
 }
 
-std::optional<int64_t> parse(const std::string& text, Unit unit) {
+std::optional<int64_t> parse(const std::string& text, Measure unit) {
   switch (unit) {
-    case Unit::bytes: return parse_bytes(text);
-    case Unit::seconds: return parse_duration(text);
-    case Unit::count: return parse_count(text);
-    case Unit::none: break;
+    case Measure::bytes: return parse_bytes(text);
+    case Measure::seconds: return parse_duration(text);
+    case Measure::count: return parse_count(text);
+    case Measure::none: break;
   }
   return parse_integer(text);
 }
 
-std::string_view wanted_integer(Unit unit) {
+std::string_view wanted_integer(Measure unit) {
   switch (unit) {
-    case Unit::bytes: return "a size such as 40GiB";
-    case Unit::seconds: return "a duration such as 01:30:00 or 90m";
-    case Unit::count: return "a count such as 1.3B or 500000";
-    case Unit::none: break;
+    case Measure::bytes: return "a size such as 40GiB";
+    case Measure::seconds: return "a duration such as 01:30:00 or 90m";
+    case Measure::count: return "a count such as 1.3B or 500000";
+    case Measure::none: break;
   }
   return "a whole number";
 }
@@ -91,7 +91,7 @@ void decode(const Value& value, const Rules&, bool& out) {
 void decode(const Value& value, const Rules& rules, int64_t& out) {
   const std::string_view wanted = wanted_integer(rules.unit);
   // A unit makes it text in JSON, and often in YAML: "40GiB", '01:00:00'.
-  const std::string& text = rules.unit == Unit::none ? bare(value, wanted) : scalar(value, wanted);
+  const std::string& text = rules.unit == Measure::none ? bare(value, wanted) : scalar(value, wanted);
   const auto number = parse(text, rules.unit);
   if (!number) refuse(value, fmt::format("is not {}", wanted));
   check_range(value, rules, static_cast<double>(*number));
@@ -143,7 +143,7 @@ void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
     refuse_other_keys(limits, {"nodes", "walltime"});
     QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
     if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
-    if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Unit::seconds, .least = 0}, queue.walltime_s);
+    if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
   }
   out = std::move(queues);
 }
@@ -164,8 +164,8 @@ void decode(const Value& value, const Rules& rules, Environment& out) {
 json encode(bool value, const Rules&) { return value; }
 
 json encode(int64_t value, const Rules& rules) {
-  if (rules.unit == Unit::bytes) return format_bytes(value);
-  if (rules.unit == Unit::seconds) return format_duration(value);
+  if (rules.unit == Measure::bytes) return format_bytes(value);
+  if (rules.unit == Measure::seconds) return format_duration(value);
   return value;
 }
 
@@ -180,7 +180,7 @@ json encode(const DataSource& value, const Rules&) {
 json encode(const std::vector<QueueLimits>& value, const Rules&) {
   json queues = json::object();
   for (const QueueLimits& queue : value)
-    queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Unit::seconds})}};
+    queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
   return queues;
 }
 
@@ -196,9 +196,9 @@ json schema(const int64_t*, const Rules& rules) {
   json range = {{"type", "integer"}};
   if (rules.least) range["minimum"] = static_cast<int64_t>(*rules.least);
   if (rules.most) range["maximum"] = static_cast<int64_t>(*rules.most);
-  if (rules.unit == Unit::none) return range;
+  if (rules.unit == Measure::none) return range;
   json text = {{"type", "string"}, {"description", wanted_integer(rules.unit)}};
-  return rules.unit == Unit::seconds ? text : json{{"anyOf", {range, text}}};
+  return rules.unit == Measure::seconds ? text : json{{"anyOf", {range, text}}};
 }
 
 json schema(const double*, const Rules& rules) {

@@ -13,11 +13,11 @@ namespace llmrun {
 // How each type that occurs in config.h is read from a Value, written as JSON, and described by JSON Schema. An empty optional is the word
 // "auto" in all three. decode() leaves `out` as it was when it throws.
 
-enum class Unit { none, bytes, seconds, count };
+enum class Measure { none, bytes, seconds, count };
 
 /// What the field table says beyond the type.
 struct Rules {
-  Unit unit = Unit::none;
+  Measure unit = Measure::none;
   std::optional<double> least;
   std::optional<double> most;
   bool above_least = false;  // `least` itself is out of range

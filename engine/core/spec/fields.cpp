@@ -21,7 +21,7 @@ Field&& Field::above(double least) && {
   return std::move(*this);
 }
 
-Field&& Field::unit(Unit unit) && {
+Field&& Field::unit(Measure unit) && {
   rules.unit = unit;
   return std::move(*this);
 }

@@ -29,7 +29,7 @@ struct Field {
   Field&& range(double least, double most) &&;
   Field&& at_least(double least) &&;
   Field&& above(double least) &&;
-  Field&& unit(Unit unit) &&;
+  Field&& unit(Measure unit) &&;
   Field&& env(std::vector<std::string_view> names) &&;
   Field&& file_path(std::vector<std::string_view> words_that_are_no_path) &&;
   /// Only the default and these values work in this version; `feature` completes "... is not built yet" ({} is the value).
