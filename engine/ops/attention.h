@@ -20,8 +20,9 @@ struct AttentionShape {
 /// What forward leaves for backward beside its input. Memory: out, and 4 bytes a head and token for the fused kinds.
 struct AttentionResult {
   at::Tensor out;  // [batch seq, heads head_dim], dtype of qkv
-  at::Tensor lse;  // fp32 [batch, heads, seq]: log of the softmax's denominator; undefined for plain, which computes it again
-  at::Tensor seed;    // cuDNN and memory-efficient kernels hand their (unused) dropout state through; undefined elsewhere
+  at::Tensor lse;  // fp32, a number a head and token: log of the softmax's denominator; undefined for plain, which computes it again.
+                   // [batch, heads, seq] on a CPU and from flash; a GPU's other kernels pad it as they like
+  at::Tensor seed;    // state of the GPU kernels' dropout, which is off, handed through; undefined on a CPU
   at::Tensor offset;
 };
 
@@ -30,7 +31,7 @@ struct AttentionResult {
 /// micro-batch at once: [batch, heads, seq, seq]. cudnn exists on a GPU only. Throws Error(Exit::config) where a kind cannot serve.
 AttentionResult attention_forward(const at::Tensor& qkv, const AttentionShape& shape, AttentionKind kind);
 
-/// dout: [batch seq, heads head_dim]. Returns dqkv in the shape of qkv. Deterministic on a CPU for any number of threads.
+/// dout: [batch seq, heads head_dim]. Returns dqkv in the shape of qkv. On a CPU the order of every sum is fixed.
 at::Tensor attention_backward(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward, const AttentionShape& shape,
                               AttentionKind kind);
 

@@ -1,6 +1,5 @@
 #pragma once
 #include <ATen/core/Tensor.h>
-#include <ATen/core/TensorBody.h>
 
 namespace llmrun {
 

@@ -1,0 +1,19 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+#include <c10/util/BFloat16.h>
+
+#include "engine/core/error.h"
+
+namespace llmrun {
+
+/// Calls f with a value of the C++ type that x holds: float or at::BFloat16, the two dtypes the CPU kernels know.
+template <typename F>
+void with_dtype(const at::Tensor& x, const F& f) {
+  switch (x.scalar_type()) {
+    case at::kFloat: return f(float{});
+    case at::kBFloat16: return f(at::BFloat16{});
+    default: throw Error(Exit::config, "no CPU kernel computes in '{}'", c10::toString(x.scalar_type())).hint("train.precision: fp32 or bf16");
+  }
+}
+
+}  // namespace llmrun
