@@ -1,0 +1,146 @@
+#include "engine/checkpoint/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "engine/checkpoint/checksum.h"
+
+namespace llmrun {
+namespace {
+
+constexpr std::string_view kFormat = "llmrun checkpoint";
+constexpr std::string_view kLastMember = ",\n\"xxh3\": \"";  // then 16 digits and kEnd
+constexpr std::string_view kEnd = "\"\n}\n";
+
+std::string join_lines(const std::vector<std::string>& lines) { return fmt::format("[\n{}\n]", fmt::join(lines, ",\n")); }
+
+std::string file_line(const FileRecord& file) {
+  return fmt::format(R"({{"name": {}, "bytes": {}, "header_xxh3": "{}"}})", json(file.name).dump(), file.bytes, checksum_text(file.header_checksum));
+}
+
+std::string piece_line(const PieceRecord& piece) {
+  const auto& [rows, columns] = piece.box;
+  return fmt::format(R"({{"box": [{}, {}, {}, {}], "flat": [{}, {}], "file": {}, "offset": {}, "xxh3": "{}"}})", rows.begin, rows.end, columns.begin,
+                     columns.end, piece.flat.begin, piece.flat.end, piece.file, piece.offset, checksum_text(piece.checksum));
+}
+
+std::string tensor_lines(const TensorRecord& tensor) {
+  std::vector<std::string> pieces;
+  for (const PieceRecord& piece : tensor.pieces) pieces.push_back(piece_line(piece));
+  return fmt::format(R"({{"name": {}, "kind": "{}", "shape": [{}, {}], "dtype": "F32", "pieces": {}}})", json(tensor.name).dump(), kind_name(tensor.kind),
+                     tensor.rows, tensor.columns, join_lines(pieces));
+}
+
+template <typename Record, typename Line>
+std::string list(const std::vector<Record>& records, Line line) {
+  std::vector<std::string> lines;
+  for (const Record& record : records) lines.push_back(line(record));
+  return join_lines(lines);
+}
+
+[[noreturn]] void reject(std::string reason) { throw BadManifest(std::move(reason)); }
+
+/// The text before the last member, whose checksum that member is.
+std::string_view checked_body(std::string_view text) {
+  const size_t tail = kLastMember.size() + 16 + kEnd.size();
+  if (text.size() < tail) reject(fmt::format("it has {} bytes, fewer than any manifest", text.size()));
+  const std::string_view body = text.substr(0, text.size() - tail), last = text.substr(body.size());
+  const auto checksum = parse_checksum(last.substr(kLastMember.size(), 16));
+  if (!last.starts_with(kLastMember) || !last.ends_with(kEnd) || !checksum) reject("it does not end with its checksum: it is cut or damaged");
+  if (xxh3(body) != *checksum) reject(fmt::format("its text has checksum {}, its last line says {}", checksum_text(xxh3(body)), checksum_text(*checksum)));
+  return body;
+}
+
+uint64_t checksum_of(const json& from, const char* key) {
+  const auto checksum = parse_checksum(from.at(key).get_ref<const std::string&>());
+  if (!checksum) reject(fmt::format("{} is no checksum", from.at(key).dump()));
+  return *checksum;
+}
+
+FileRecord file_from(const json& from) {
+  FileRecord file{from.at("name"), from.at("bytes"), checksum_of(from, "header_xxh3")};
+  if (!is_rank_file_name(file.name)) reject(fmt::format("it names the file '{}'", file.name));
+  return file;
+}
+
+PieceRecord piece_from(const json& from, const std::vector<FileRecord>& files) {
+  const json &box = from.at("box"), &flat = from.at("flat");
+  PieceRecord piece{{{box.at(0), box.at(1)}, {box.at(2), box.at(3)}}, {flat.at(0), flat.at(1)}, from.at("file"), from.at("offset"), checksum_of(from, "xxh3")};
+  if (piece.file < 0 || piece.file >= static_cast<int64_t>(files.size())) reject(fmt::format("it speaks of file {} of {}", piece.file, files.size()));
+  const int64_t bytes = files[static_cast<size_t>(piece.file)].bytes;
+  if (piece.flat.size() < 0 || piece.offset < 8 || piece.offset > bytes || piece.flat.size() > (bytes - piece.offset) / 4)
+    reject(fmt::format("a piece at byte {} runs out of '{}'", piece.offset, files[static_cast<size_t>(piece.file)].name));
+  return piece;
+}
+
+TensorRecord tensor_from(const json& from, const std::vector<FileRecord>& files) {
+  TensorRecord tensor{from.at("name"), Kind::weight, from.at("shape").at(0), from.at("shape").at(1), {}};
+  const auto& kind = from.at("kind").get_ref<const std::string&>();
+  const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](Kind candidate) { return kind_name(candidate) == kind; });
+  if (found == kKinds.end() || from.at("dtype") != "F32") reject(fmt::format("'{}' has kind '{}' and dtype {}", tensor.name, kind, from.at("dtype").dump()));
+  tensor.kind = *found;
+  for (const json& piece : from.at("pieces")) tensor.pieces.push_back(piece_from(piece, files));
+  return tensor;
+}
+
+Manifest manifest_from(const json& from) {
+  if (from.value("format", "") != kFormat) reject("it is not an llmrun manifest");
+  const int version = from.value("version", 0);
+  if (version != kManifestVersion) reject(fmt::format("it has version {}, this llmrun reads version {}", version, kManifestVersion));
+  Manifest manifest;
+  manifest.snapshot = {from.at("step"),  from.at("samples"),
+                       from.at("seed"),  layout_from_json(from.at("layout")),
+                       model_from_json(from.at("model")), from.at("config")};
+  manifest.time = from.at("time");
+  for (const json& file : from.at("files")) manifest.files.push_back(file_from(file));
+  for (const json& tensor : from.at("tensors")) manifest.tensors.push_back(tensor_from(tensor, manifest.files));
+  check_coverage(manifest);
+  return manifest;
+}
+
+}  // namespace
+
+int64_t Manifest::bytes() const {
+  return std::accumulate(files.begin(), files.end(), int64_t{0}, [](int64_t sum, const FileRecord& file) { return sum + file.bytes; });
+}
+
+const TensorRecord* Manifest::find(std::string_view tensor, Kind kind) const {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorRecord& record) { return record.kind == kind && record.name == tensor; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+std::string manifest_text(const Manifest& manifest) {
+  const Snapshot& snapshot = manifest.snapshot;
+  const std::string config = snapshot.config.dump();
+  std::string text = fmt::format("{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"seed\": {},\n\"time\": {},\n", kFormat,
+                                 kManifestVersion, snapshot.step, snapshot.samples, snapshot.seed, json(manifest.time).dump());
+  text += fmt::format("\"layout\": {},\n\"model\": {},\n\"config\": {},\n\"config_xxh3\": \"{}\",\n", layout_json(snapshot.layout).dump(),
+                      model_json(snapshot.model).dump(), config, checksum_text(xxh3(config)));
+  text += fmt::format("\"files\": {},\n\"tensors\": {}", list(manifest.files, file_line), list(manifest.tensors, tensor_lines));
+  const std::string checksum = checksum_text(xxh3(text));
+  return text.append(kLastMember).append(checksum).append(kEnd);
+}
+
+Manifest parse_manifest(std::string_view text) {
+  checked_body(text);
+  try {
+    return manifest_from(json::parse(text));
+  } catch (const json::exception& malformed) {
+    reject(fmt::format("it is malformed: {}", malformed.what()));
+  } catch (const std::invalid_argument& malformed) {
+    reject(fmt::format("it is malformed: {}", malformed.what()));
+  }
+}
+
+std::string rank_file_name(int64_t rank) { return fmt::format("rank-{:05}.safetensors", rank); }
+
+bool is_rank_file_name(std::string_view name) {
+  constexpr std::string_view kBegin = "rank-", kSuffix = ".safetensors";
+  if (!name.starts_with(kBegin) || !name.ends_with(kSuffix) || name.size() < kBegin.size() + 5 + kSuffix.size()) return false;
+  const std::string_view digits = name.substr(kBegin.size(), name.size() - kBegin.size() - kSuffix.size());
+  return digits.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,69 @@
+#include "engine/checkpoint/manifest.h"
+
+#include "engine/checkpoint/checksum.h"
+#include "engine/core/file.h"
+#include "tests/engine/checkpoint/simulated_run.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+std::string saved_manifest(const ModelShape& model) {
+  TemporaryDirectory directory;
+  save_simulated(directory.path(), model, {.tensor = 2, .data = 2, .zero = true}, 3);
+  return read_file(directory.path() / "step-00000003" / "manifest.json");
+}
+
+TEST_CASE("a manifest read and written again is the same text, for every model") {
+  for (const ModelShape& model : {small_gpt(), small_llama()}) {
+    const std::string text = saved_manifest(model);
+    CHECK(manifest_text(parse_manifest(text)) == text);
+    CHECK(json::accept(text));
+  }
+}
+
+TEST_CASE("a manifest with any byte changed or cut is refused") {
+  const std::string text = saved_manifest(small_gpt());
+  for (size_t i = 0; i < text.size(); i += 7) {
+    std::string damaged = text;
+    damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
+    CHECK_THROWS_AS(parse_manifest(damaged), BadManifest);
+    CHECK_THROWS_AS(parse_manifest(text.substr(0, i)), BadManifest);
+  }
+  CHECK_THROWS_AS(parse_manifest(text + "\n"), BadManifest);
+}
+
+/// A manifest by another program: text replaced, checksum right.
+std::string resealed(const std::string& text, const std::string& what, const std::string& with) {
+  const size_t at = text.find(what), end = text.rfind(",\n\"xxh3\"");
+  REQUIRE(at != std::string::npos);
+  std::string body = text.substr(0, end);
+  body.replace(at, what.size(), with);
+  return body + ",\n\"xxh3\": \"" + checksum_text(xxh3(body)) + "\"\n}\n";
+}
+
+TEST_CASE("a manifest that contradicts itself is refused with the reason") {
+  const std::string text = saved_manifest(small_gpt());
+  const auto why = [&](const std::string& what, const std::string& with) -> std::string {
+    try {
+      parse_manifest(resealed(text, what, with));
+    } catch (const BadManifest& bad) {
+      return bad.what();
+    }
+    return "accepted";
+  };
+  CHECK(why("\"version\": 1", "\"version\": 2") == "it has version 2, this llmrun reads version 1");
+  CHECK(why("llmrun checkpoint", "another") == "it is not an llmrun manifest");
+  CHECK(why("\"name\": \"rank-00000", "\"name\": \"../../x") == "it names the file '../../x.safetensors'");
+  CHECK(why("\"kind\": \"exp_avg\"", "\"kind\": \"weight\"") == "it has weight of 'transformer.wte.weight' twice");
+  CHECK(why("\"file\": 1", "\"file\": 9") == "it speaks of file 9 of 4");
+  CHECK(why("\"layers\":3", "\"layers\":4").find("'transformer.h.3.ln_1.weight' is missing") != std::string::npos);
+  CHECK(why("\"layers\":3", "\"layers\":2").find("the model has no 'transformer.h.2") != std::string::npos);
+  CHECK(why("\"box\": [0, 19, 0, 16]", "\"box\": [1, 20, 0, 16]").find("are missing") != std::string::npos);
+  CHECK(why("\"samples\"", "\"sample\"").find("malformed") != std::string::npos);
+  CHECK(why("\"family\":\"gpt\"", "\"family\":\"bert\"") == "it is malformed: family is 'bert'");
+}
+
+}  // namespace
+}  // namespace llmrun
