@@ -1,0 +1,109 @@
+#include "engine/core/dataset/sentencepiece_module.h"
+
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <unordered_map>
+#include <utility>
+
+namespace llmrun {
+namespace {
+
+class SentencePieceTokenizer : public Tokenizer {
+ public:
+  SentencePieceTokenizer(std::string model_path, std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
+      : model_path_(std::move(model_path)), processor_(std::move(processor)) {}
+
+  std::string name() const override { return "spm:" + model_path_; }
+  int64_t vocab() const override { return processor_->GetPieceSize(); }
+
+  std::optional<int64_t> document_end() const override {
+    if (processor_->eos_id() < 0) return std::nullopt;
+    return processor_->eos_id();
+  }
+
+  void encode(std::string_view text, std::vector<int32_t>& ids) const override {
+    const std::vector<int> pieces = processor_->EncodeAsIds(text);
+    ids.insert(ids.end(), pieces.begin(), pieces.end());
+  }
+
+  std::string decode(std::span<const int64_t> ids) const override {
+    std::string text;
+    std::vector<int> known;
+    const auto flush = [&] {
+      text += processor_->DecodeIds(known);
+      known.clear();
+    };
+    for (const int64_t id : ids) {
+      if (id >= 0 && id < vocab()) {
+        known.push_back(static_cast<int>(id));
+      } else {
+        flush();
+        text += "\uFFFD";
+      }
+    }
+    flush();
+    return text;
+  }
+
+ private:
+  std::string model_path_;
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+};
+
+/// SentencePiece's messages begin with its source line and the condition that failed: "Internal: ./src/x.cc(660) [a == b] what it means".
+std::string reason(const sentencepiece::util::Status& status) {
+  const std::string text = status.ToString();
+  const size_t condition = text.rfind("] ");
+  return condition == std::string::npos ? text : text.substr(condition + 2);
+}
+
+std::unique_ptr<Tokenizer> open(const std::string& model_path, std::string& error) {
+  auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
+  const auto status = processor->Load(model_path);
+  if (!status.ok()) {
+    error = reason(status);
+    return nullptr;
+  }
+  return std::make_unique<SentencePieceTokenizer>(model_path, std::move(processor));
+}
+
+class LineIterator : public sentencepiece::SentenceIterator {
+ public:
+  explicit LineIterator(const std::vector<std::string>& lines) : lines_(lines) {}
+  bool done() const override { return next_ >= lines_.size(); }
+  void Next() override { ++next_; }
+  const std::string& value() const override { return lines_[next_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  const std::vector<std::string>& lines_;
+  size_t next_ = 0;
+};
+
+bool train(const std::vector<std::string>& lines, int64_t vocab, std::string& model, std::string& error) {
+  const std::unordered_map<std::string, std::string> options{
+      {"model_type", "bpe"},
+      {"vocab_size", std::to_string(vocab)},
+      {"byte_fallback", "true"},  // 256 of the pieces; a newline is one of them, so a line is never merged with the next
+      {"normalization_rule_name", "identity"},
+      {"remove_extra_whitespaces", "false"},
+      {"add_dummy_prefix", "false"},
+      {"allow_whitespace_only_pieces", "true"},
+      {"split_digits", "true"},
+      {"max_sentence_length", "65536"},
+      {"num_threads", "1"},
+      {"minloglevel", "2"},
+  };
+  LineIterator iterator(lines);
+  const auto status = sentencepiece::SentencePieceTrainer::Train(options, &iterator, &model);
+  if (!status.ok()) error = reason(status);
+  return status.ok();
+}
+
+}  // namespace
+
+extern "C" const SentencePieceModule llmrun_sentencepiece;
+const SentencePieceModule llmrun_sentencepiece{open, train};
+
+}  // namespace llmrun
