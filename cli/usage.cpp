@@ -51,7 +51,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& failure) {
   const CLI::App& command = reached_command(app);
   const std::vector<std::string> left = app.remaining(true);
   if (!left.empty()) return unknown_word(command, left.front());
-  if (const auto names = command_names(command); !names.empty())
+  if (const auto names = command_names(command); !names.empty() && command.get_parent())
     return Error(Exit::usage, "'{}' needs a command", full_name(command)).hint("{} {}", full_name(command), fmt::join(names, "|"));
   return Error(Exit::usage, "{}", lower_first(failure.what())).hint("{} --help", full_name(command));
 }

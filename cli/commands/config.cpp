@@ -71,7 +71,7 @@ void check(const ConfigOptions& options, Context& context) {
 void list_keys(Context& context) {
   for (const Field& field : fields()) {
     context.out().print("{:<28} {:<12} {}\n", field.path, field.default_shown().empty() ? "\"\"" : field.default_shown(), field.help);
-    if (const auto choices = field.choices(); !choices.empty()) context.out().print("{:<41} {}\n", "", fmt::join(choices, ", "));
+    if (const auto choices = field.choices(); choices.size() > 1) context.out().print("{:<41} {}\n", "", fmt::join(choices, ", "));
   }
 }
 

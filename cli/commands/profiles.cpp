@@ -5,6 +5,7 @@
 #include "cli/context.h"
 #include "engine/core/file.h"
 #include "engine/core/json.h"
+#include "engine/core/spec/nearest.h"
 #include "launcher/profile/layers.h"
 
 namespace llmrun::cli {
@@ -43,6 +44,18 @@ std::vector<Profile> all_profiles(const Catalog& catalog) {
   return profiles;
 }
 
+/// The kind that has `name`; where none has, that with the nearest name, so that the error can suggest it.
+ProfileKind kind_of(const Catalog& catalog, const std::string& name) {
+  for (ProfileKind kind : kKinds)
+    if (catalog.has(kind, name)) return kind;
+  for (ProfileKind kind : kKinds) {
+    const std::vector<std::string> names = catalog.names(kind);
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    if (!nearest(name, candidates).empty()) return kind;
+  }
+  return ProfileKind::model;
+}
+
 void list(Context& context) {
   const Catalog catalog(sources_here("", {}).profile_directories);
   json profiles = json::array();
@@ -57,10 +70,7 @@ void list(Context& context) {
 
 void show(const std::string& name, Context& context) {
   const Catalog catalog(sources_here("", {}).profile_directories);
-  ProfileKind kind = ProfileKind::model;  // where no kind has it, the error names the nearest model
-  for (ProfileKind candidate : kKinds)
-    if (catalog.has(candidate, name)) kind = candidate;
-  const Profile profile = read_profile(catalog, kind, name);
+  const Profile profile = read_profile(catalog, kind_of(catalog, name), name);
   if (context.json) {
     json document = {{"version", 1}};
     document.update(to_json(profile));

@@ -147,8 +147,10 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
     Value tree = read_yaml_file(file);
     std::optional<std::string> below = take_extends(tree);
     if (kind != ProfileKind::recipe) {
-      tree.keys.push_back({"profile", {}});
-      tree.items.push_back(word(*next));
+      if (strongest_first.empty()) {  // those below it are only its parts
+        tree.keys.push_back({"profile", {}});
+        tree.items.push_back(word(*next));
+      }
       tree = Value::nested(profile_kind_name(kind), std::move(tree));
     }
     const std::string label = kind == ProfileKind::recipe ? "recipe" : fmt::format("{} profile", profile_kind_name(kind));

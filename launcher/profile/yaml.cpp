@@ -20,11 +20,26 @@ constexpr size_t kMaxComplaints = 50;  // a hostile file must not fill the scree
 /// Ends the parse at once: what comes after could only cost time.
 struct TooMuch {};
 
+/// Whether the quote that `text` opens with is closed again: yaml-cpp takes the end of the file for one.
+bool closes(std::string_view text) {
+  const char quote = text.empty() ? '\0' : text[0];
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 >= text.size() || text[i + 1] != quote) return true;
+      ++i;  // '' stands for one quote
+    }
+  }
+  return quote != '"' && quote != '\'';
+}
+
 /// Builds the tree from yaml-cpp's events, in which aliases and tags are still visible. Its own node tree would lose duplicate
 /// keys, and a self-alias ends it with a crash.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const std::string& name, std::vector<Complaint>& complaints) : name_(name), complaints_(complaints) {}
+  TreeBuilder(std::string_view text, const std::string& name, std::vector<Complaint>& complaints)
+      : text_(text), name_(name), complaints_(complaints) {}
 
   Value take() { return std::move(root_); }
   const Place& start() const { return start_; }
@@ -41,6 +56,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
     refuse_marks(mark, tag, anchor);
+    if (tag == "!" && !closes(text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos))))) complain("a quote that is never closed", mark, "");
     add(Value{.text = text, .quoted = tag == "!", .place = place(mark)});
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -124,6 +140,7 @@ class TreeBuilder : public YAML::EventHandler {
     bool has_key;
   };
 
+  std::string_view text_;
   const std::string& name_;
   std::vector<Complaint>& complaints_;
   Place start_;
@@ -133,13 +150,13 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 Value parse(std::string_view text, const std::string& name, std::vector<Complaint>& complaints) {
-  TreeBuilder tree(name, complaints);
+  TreeBuilder tree(text, name, complaints);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
     parser.HandleNextDocument(tree);
     std::vector<Complaint> of_the_rest;
-    TreeBuilder rest(name, of_the_rest);
+    TreeBuilder rest(text, name, of_the_rest);
     if (parser.HandleNextDocument(rest)) complaints.push_back({"a second document is not supported", rest.start(), {}, "one file, one document"});
   } catch (const TooMuch&) {
   } catch (const YAML::Exception& failure) {

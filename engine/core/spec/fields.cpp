@@ -53,6 +53,7 @@ namespace {
 
 std::string shown(const json& value) {
   if (value.is_string()) return value.get_ref<const std::string&>();
+  if (value.is_number_float()) return fmt::format("{}", value.get<double>());
   if (!value.is_array()) return value.dump();
   std::string items;
   for (const json& item : value) items += (items.empty() ? "" : ", ") + shown(item);
