@@ -1,0 +1,45 @@
+#pragma once
+#include <ATen/Parallel.h>
+
+#include <vector>
+
+#include "tests/support/tensor_test.h"
+
+namespace llmrun {
+
+// Autograd is the oracle: a reference is written in plain ATen on leaves, and what our kernels return is held against it.
+
+/// Seeded normals. A fresh generator each time: a test does not depend on the ones before it.
+inline at::Tensor normal(at::IntArrayRef sizes, uint64_t seed, at::ScalarType dtype = at::kFloat) {
+  return at::randn(sizes, at::detail::createCPUGenerator(seed)).to(dtype);
+}
+
+/// An fp32 copy that autograd watches.
+inline at::Tensor leaf(const at::Tensor& t) { return t.to(at::kFloat, false, /*copy=*/true).requires_grad_(true); }
+
+/// The largest difference, in parts of the largest number expected.
+inline double distance(const at::Tensor& got, const at::Tensor& expected) {
+  REQUIRE(got.sizes() == expected.sizes());
+  const at::Tensor a = got.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
+  return (a - b).abs().max().item<double>() / (b.abs().max().item<double>() + 1e-30);
+}
+
+/// What rounding explains: fp32 sums of different order; bf16 inputs to sums and one rounding of the result.
+inline double tolerance(at::ScalarType dtype) { return dtype == at::kFloat ? 1e-5 : 2e-2; }
+
+/// What `f` gives on 1, 2 and 3 threads.
+template <typename F>
+auto on_threads(const F& f) {
+  const int before = at::get_num_threads();
+  std::vector<decltype(f())> results;
+  for (const int n : {1, 2, 3}) {
+    at::set_num_threads(n);
+    results.push_back(f());
+  }
+  at::set_num_threads(before);
+  return results;
+}
+
+inline constexpr at::ScalarType kDtypes[] = {at::kFloat, at::kBFloat16};
+
+}  // namespace llmrun

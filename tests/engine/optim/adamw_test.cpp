@@ -1,0 +1,68 @@
+#include "engine/optim/adamw.h"
+
+#include "tests/engine/ops/oracle.h"
+
+namespace llmrun {
+namespace {
+
+struct State {
+  at::Tensor master, m, v;
+  State clone() const { return {master.clone(), m.clone(), v.clone()}; }
+};
+
+}  // namespace
+
+TEST_CASE("twenty steps of adamw are twenty steps of PyTorch's fused AdamW") {
+  for (const bool decay : {true, false}) {
+    const int64_t n = 70001;
+    State ours{normal({n}, 1), at::zeros({n}), at::zeros({n})}, theirs = ours.clone();
+    for (int64_t step = 1; step <= 20; ++step) {
+      const AdamWStep settings{.lr = 1e-2 / step, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .step = step};
+      const at::Tensor grad = normal({n}, 100 + step) * 0.1;
+      adamw(ours.master, ours.m, ours.v, grad, decay, settings, {});
+      at::_fused_adamw_({theirs.master}, {grad}, {theirs.m}, {theirs.v}, {}, {at::full({}, static_cast<float>(step))}, settings.lr, 0.9, 0.95,
+                        decay ? 0.1 : 0.0, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
+    }
+    CHECK(distance(ours.master, theirs.master) < 1e-6);
+    CHECK(distance(ours.m, theirs.m) < 1e-6);
+    CHECK(distance(ours.v, theirs.v) < 1e-6);
+  }
+}
+
+TEST_CASE("grad_scale is a scaled gradient, and the bf16 weights are the rounded masters") {
+  const int64_t n = 40003;
+  State scaled{normal({n}, 1), normal({n}, 2), normal({n}, 3).abs()}, plain = scaled.clone();
+  const at::Tensor grad = normal({n}, 4), weights = at::empty({n}, at::kBFloat16);
+  adamw(scaled.master, scaled.m, scaled.v, grad, true, {.lr = 0.1, .weight_decay = 0.1, .step = 3, .grad_scale = 0.25}, weights);
+  adamw(plain.master, plain.m, plain.v, grad * 0.25, true, {.lr = 0.1, .weight_decay = 0.1, .step = 3}, {});
+  CHECK(scaled.master.equal(plain.master));
+  CHECK(weights.equal(scaled.master.to(at::kBFloat16)));
+}
+
+TEST_CASE("a shard steps to the same bits as the whole, for any number of threads") {
+  const int64_t n = 100003, cut = 33337;
+  const State start{normal({n}, 1), normal({n}, 2), normal({n}, 3).abs()};
+  const at::Tensor grad = normal({n}, 4);
+  const auto stepped = [&](const std::vector<std::pair<int64_t, int64_t>>& shards) {
+    const State s = start.clone();
+    for (const auto& [begin, end] : shards) {
+      adamw(s.master.slice(0, begin, end), s.m.slice(0, begin, end), s.v.slice(0, begin, end), grad.slice(0, begin, end), true,
+            {.lr = 0.1, .weight_decay = 0.1, .step = 7}, {});
+    }
+    return at::stack({s.master, s.m, s.v});
+  };
+  const at::Tensor whole = stepped({{0, n}});
+  for (const at::Tensor& shards : on_threads([&] { return stepped({{0, cut}, {cut, n}}); })) CHECK(shards.equal(whole));
+}
+
+TEST_CASE("the sum of squares is fp64 and has the same bits for any number of threads") {
+  const at::Tensor values = normal({123457}, 1);
+  const std::vector<double> sums = on_threads([&] { return sum_of_squares(values); });
+  CHECK(sums[0] == doctest::Approx(values.to(at::kDouble).square().sum().item<double>()).epsilon(1e-13));
+  CHECK(sums[0] == sums[1]);
+  CHECK(sums[0] == sums[2]);
+  CHECK(sum_of_squares(at::full({3}, 1e30F)) == doctest::Approx(3e60));  // fp32 would overflow
+  CHECK(sum_of_squares(at::empty({0})) == 0.0);
+}
+
+}  // namespace llmrun
