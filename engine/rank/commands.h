@@ -1,0 +1,13 @@
+#pragma once
+#include <CLI/CLI.hpp>
+
+namespace llmrun::rank {
+
+// What llmrun-rank does. Each adds its options to `app` and, when chosen, sets `exit_code`. `llmrun` passes a person's words on to
+// these unchanged, so their help is what a person sees.
+
+void add_train(CLI::App& app, int& exit_code);     // llmrun-rank --plan FILE
+void add_generate(CLI::App& app, int& exit_code);  // llmrun-rank generate RUN|HF_DIR
+void add_bench(CLI::App& app, int& exit_code);     // llmrun-rank bench step
+
+}  // namespace llmrun::rank

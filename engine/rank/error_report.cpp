@@ -1,0 +1,36 @@
+#include "engine/rank/error_report.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "engine/core/file.h"
+#include "engine/core/json.h"
+
+namespace llmrun {
+
+void write_error_report(const std::filesystem::path& file, int64_t rank, const Error& error, const std::string& section) noexcept {
+  try {
+    char host[256] = "";
+    gethostname(host, sizeof(host) - 1);
+    const json report{{"rank", rank},
+                      {"host", host},
+                      {"code", static_cast<int>(error.code())},
+                      {"what", error.what()},
+                      {"hint", error.complaints().back().hint},
+                      {"section", section},
+                      {"time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()}};
+    std::filesystem::create_directories(file.parent_path());
+    write_file_atomically(file, report.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "rank %lld: %s (and cannot write '%s': %s)\n", static_cast<long long>(rank), error.what(), file.c_str(), failure.what());
+  }
+}
+
+Error as_error(const std::exception& error) {
+  if (const auto* known = dynamic_cast<const Error*>(&error)) return *known;
+  return Error(Exit::failed, "{}", error.what());
+}
+
+}  // namespace llmrun

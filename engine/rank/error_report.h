@@ -1,0 +1,16 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "engine/core/error.h"
+
+namespace llmrun {
+
+/// How a rank's last word is told, for the launcher to show: {rank, host, code, what, hint, section, time} (RunPaths::rank_error).
+/// Never throws: a rank that fails must still end.
+void write_error_report(const std::filesystem::path& file, int64_t rank, const Error& error, const std::string& section) noexcept;
+
+/// Any exception as an Error: one of another type is Exit::failed with its own words.
+Error as_error(const std::exception& error);
+
+}  // namespace llmrun

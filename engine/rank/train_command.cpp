@@ -1,0 +1,102 @@
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <signal.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "engine/comm/thread.h"
+#include "engine/comm/world.h"
+#include "engine/core/run_paths.h"
+#include "engine/observe/rank_log.h"
+#include "engine/rank/commands.h"
+#include "engine/rank/error_report.h"
+#include "engine/rank/fault.h"
+#include "engine/train/trainer.h"
+
+namespace llmrun::rank {
+namespace {
+
+std::atomic<int> asked_to_stop{0};  // a signal handler reaches nothing but globals
+
+void stop_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) { asked_to_stop = signal; };
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+}
+
+int attempt_from_environment() {
+  const char* attempt = std::getenv("LLMRUN_ATTEMPT");
+  return attempt != nullptr ? std::max(1, std::atoi(attempt)) : 1;
+}
+
+at::Device device_of(const Plan& plan, int local_rank) {
+  return plan.device == Device::cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)) : at::Device(at::kCPU);
+}
+
+/// One rank from its world to its exit code. An error becomes a report, and frees every other rank from what it may be waiting for.
+Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device device, int attempt) {
+  const RunPaths paths(plan.dir);
+  const int rank = world->rank();
+  const auto log = make_rank_log(paths.rank_log(attempt, rank), rank);
+  const std::optional<Fault> fault = fault_from_environment();
+  std::string section = "start";
+  try {
+    const at::NoGradGuard no_grad;
+    at::set_num_threads(static_cast<int>(plan.threads));
+    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
+    return train(plan, mesh, {attempt, log, device, &asked_to_stop, [&](const char* name, int64_t step) {
+                                section = fmt::format("{}, step {}", name, step);
+                                maybe_fail(fault, rank, name, step);
+                              }});
+  } catch (const std::exception& caught) {
+    const Error error = as_error(caught);
+    log->error("{} ({})", error.what(), section);
+    write_error_report(paths.rank_error(attempt, rank), rank, error, section);
+    world->abort();
+    return error.code();
+  }
+}
+
+/// All ranks as threads of this process: tests and debuggers.
+int run_threads(const Plan& plan, int attempt) {
+  const auto worlds = make_thread_world(static_cast<int>(plan.ranks()));
+  std::vector<Exit> exits(worlds.size(), Exit::failed);
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < worlds.size(); ++rank)
+    threads.emplace_back([&, rank] { exits[rank] = run_rank(plan, worlds[rank], device_of(plan, static_cast<int>(rank)), attempt); });
+  for (std::thread& thread : threads) thread.join();
+  for (Exit exit : exits)
+    if (exit != Exit::done) return static_cast<int>(exit);
+  return 0;
+}
+
+int run_process(const Plan& plan, int attempt) {
+  const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), plan.device == Device::cuda,
+                                 RunPaths(plan.dir).meeting(attempt).string());
+  const Exit exit = run_rank(plan, world.comm, device_of(plan, world.identity.local_rank), attempt);
+  // After a failure the other ranks may be gone: nothing that could wait for them runs any more.
+  if (exit != Exit::done) std::_Exit(static_cast<int>(exit));
+  return 0;
+}
+
+int train_plan(const std::string& path) {
+  const int attempt = attempt_from_environment();
+  const Plan plan = read_plan(path);
+  stop_on_signals();
+  return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, int& exit_code) {
+  auto plan = std::make_shared<std::string>();
+  app.add_option("--plan", *plan, "plan.json of the run directory (absolute); every rank is started with the same one");
+  app.callback([=, &app, &exit_code] {
+    if (app.get_subcommands().empty()) exit_code = plan->empty() ? static_cast<int>(Exit::usage) : train_plan(*plan);
+  });
+}
+
+}  // namespace llmrun::rank

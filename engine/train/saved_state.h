@@ -1,0 +1,29 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/checkpoint/piece.h"
+#include "engine/core/plan.h"
+#include "engine/model/model.h"
+
+namespace llmrun {
+
+/// Where a run goes on.
+struct Progress {
+  int64_t step = 0;     // done
+  int64_t samples = 0;  // consumed
+};
+
+/// Writes checkpoints/step-NNNNNNNN. Collective over the mesh. Returns what a person should hear.
+std::vector<std::string> save_state(Model& model, const Mesh& mesh, const Plan& plan, const Progress& progress,
+                                    const std::filesystem::path& checkpoints);
+
+/// Reads weights and moments from a checkpoint directory of any layout and publishes them. Collective over the mesh.
+Progress load_state(Model& model, const std::filesystem::path& checkpoint);
+
+/// Reads weights alone (a Hugging Face directory, or another run's checkpoint) and publishes them. Collective over the mesh.
+void load_weights(Model& model, const WeightSource& source);
+
+}  // namespace llmrun

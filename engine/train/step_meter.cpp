@@ -1,0 +1,62 @@
+#include "engine/train/step_meter.h"
+
+#include "engine/core/flops.h"
+#include "engine/observe/memory_peak.h"
+
+namespace llmrun {
+namespace {
+
+/// Of one rank; 0 where the machine profile does not say.
+double peak_tflops(const Plan& plan) {
+  const NodeConfig& node = plan.config.machine.node;
+  return plan.config.train.precision == Precision::fp32 ? node.peak_tflops_fp32 : node.peak_tflops_bf16;
+}
+
+Traffic difference(const Traffic& now, const Traffic& before) {
+  Traffic change;
+  for (int i = 0; i < kPurposes; ++i)
+    change.cells[i] = {now.cells[i].calls - before.cells[i].calls, now.cells[i].bytes - before.cells[i].bytes,
+                       now.cells[i].seconds - before.cells[i].seconds};
+  return change;
+}
+
+}  // namespace
+
+void StepMeter::begin() {
+  begin_ = Clock::now();
+  before_ = mesh_.traffic();
+}
+
+Metrics StepMeter::end(int64_t step, const StepResult& result) {
+  Metrics metrics;
+  metrics.step_time_s = std::chrono::duration<double>(Clock::now() - begin_).count();
+  metrics.step = step;
+  metrics.loss = result.loss;
+  metrics.grad_norm = result.grad_norm;
+  metrics.lr = learning_rate(lr_plan(plan_), step);
+  metrics.samples = step * plan_.global_batch;
+  metrics.tokens = metrics.samples * plan_.config.train.seq_len;
+  metrics.tokens_per_s = static_cast<double>(result.tokens) / metrics.step_time_s;
+  metrics.samples_per_s = static_cast<double>(plan_.global_batch) / metrics.step_time_s;
+
+  const TokenFlops flops = flops_per_token(plan_.model, plan_.config.train.seq_len, plan_.config.parallel.recompute == Recompute::full);
+  const double tera_tokens = metrics.tokens_per_s / static_cast<double>(plan_.ranks()) / 1e12;  // a second and rank
+  metrics.tflops_per_rank = flops.model * tera_tokens;
+  metrics.hardware_tflops_per_rank = flops.hardware * tera_tokens;
+  if (const double peak = peak_tflops(plan_); peak > 0) metrics.mfu = metrics.tflops_per_rank / peak;
+
+  metrics.data_time_s = result.data_time_s;
+  metrics.comm = difference(mesh_.traffic(), before_);
+  for (const Traffic::Cell& cell : metrics.comm.cells) metrics.comm_time_s += cell.seconds;
+  for (ShardedState& state : model_.states()) {
+    metrics.param_bytes += static_cast<int64_t>(state.buffers().parameters().nbytes());
+    metrics.grad_bytes += state.gradient_bytes();
+    metrics.optimizer_bytes += state.optimizer_bytes();
+  }
+  metrics.mem_peak_bytes = host_memory_peak();
+  metrics.attempt = attempt_;
+  metrics.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return metrics;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,85 @@
+#include "engine/train/train_step.h"
+
+#include <ATen/ops/zeros.h>
+
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include "engine/core/error.h"
+#include "engine/core/lr_schedule.h"
+#include "engine/core/step_traffic.h"
+
+namespace llmrun {
+namespace {
+
+/// Loss, tokens, squares of the gradient and wishes to stop, summed over the world. A loss is contributed by tensor rank 0 of the last
+/// stage, a gradient element by the one rank that owns it.
+std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh, bool wish_to_stop) {
+  at::Tensor scalars = at::zeros({kStepScalars}, at::TensorOptions().dtype(at::kDouble));
+  double* values = scalars.mutable_data_ptr<double>();
+  if (model.head() != nullptr && mesh.where().tensor == 0) {
+    values[0] = model.head()->loss_sum();
+    values[1] = static_cast<double>(model.head()->tokens());
+  }
+  for (const ShardedState& state : model.states()) values[2] += state.owned_sum_of_squares();
+  values[3] = wish_to_stop ? 1 : 0;
+  scalars = scalars.to(model.stage().device);
+  mesh.world().all_reduce(scalars).wait();
+  scalars = scalars.to(at::kCPU);
+  std::array<double, kStepScalars> sums;
+  std::copy_n(scalars.const_data_ptr<double>(), kStepScalars, sums.begin());
+  return sums;
+}
+
+/// Clipping as in torch.nn.utils.clip_grad_norm_: by 1 / (norm + 1e-6) where that is below 1.
+double clip_coefficient(double norm, double clip) { return clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0; }
+
+}  // namespace
+
+LrPlan lr_plan(const Plan& plan) {
+  const OptimizerConfig& optimizer = plan.config.optimizer;
+  return {optimizer.schedule, optimizer.lr, optimizer.min_lr.value_or(optimizer.lr / 10), optimizer.warmup_steps, plan.steps};
+}
+
+MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Mesh& mesh, int64_t first, int64_t index, at::Device device) {
+  const int64_t batch = plan.config.train.micro_batch, seq = plan.config.train.seq_len;
+  const int64_t sample = first + (mesh.where().data * plan.accumulate + index) * batch;
+  std::vector<int64_t> tokens(static_cast<size_t>(batch * (seq + 1)));
+  data.read(sample, batch, tokens.data());
+  return make_micro_batch(tokens.data(), batch, seq, sample, device);
+}
+
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, bool wish_to_stop) {
+  using Clock = std::chrono::steady_clock;
+  StepResult result;
+  model.zero_gradients();
+  if (model.head() != nullptr) model.head()->reset_loss();
+
+  const auto actions = one_forward_one_backward(mesh.where().pipeline, mesh.layout().pipeline, plan.accumulate);
+  result.counts = run_schedule(model.stage(), actions, [&](int64_t index) {
+    const auto begin = Clock::now();
+    MicroBatch batch = read_micro_batch(data, plan, mesh, (step - 1) * plan.global_batch, index, model.stage().device);
+    result.data_time_s += std::chrono::duration<double>(Clock::now() - begin).count();
+    return batch;
+  });
+  model.reduce_gradients();
+
+  const auto [loss_sum, tokens, squares, stops] = exchange_scalars(model, mesh, wish_to_stop);
+  result.loss = loss_sum / tokens;
+  result.tokens = static_cast<int64_t>(tokens);
+  result.grad_norm = std::sqrt(squares) / tokens;
+  result.stop = stops > 0;
+  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
+    throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, result.loss, result.grad_norm)
+        .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={} --set optimizer.warmup_steps={}",
+              plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
+
+  const OptimizerConfig& optimizer = plan.config.optimizer;
+  const AdamWStep how{learning_rate(lr_plan(plan), step), optimizer.betas[0], optimizer.betas[1], optimizer.eps, optimizer.weight_decay, step,
+                      clip_coefficient(result.grad_norm, plan.config.train.clip_grad) / tokens};
+  for (ShardedState& state : model.states()) state.step(how);
+  return result;
+}
+
+}  // namespace llmrun

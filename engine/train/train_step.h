@@ -1,0 +1,29 @@
+#pragma once
+#include "engine/core/lr_schedule.h"
+#include "engine/core/plan.h"
+#include "engine/data/batches.h"
+#include "engine/model/model.h"
+
+namespace llmrun {
+
+/// What every rank knows after a step, the same on each.
+struct StepResult {
+  double loss = 0;       // mean over the tokens of the global batch, before the update
+  double grad_norm = 0;  // before clipping
+  int64_t tokens = 0;    // of the global batch
+  bool stop = false;     // some rank wishes to stop after this step
+  double data_time_s = 0;  // this rank: reading samples
+  StageCounts counts;      // this rank
+};
+
+/// One optimizer step: the schedule over this data rank's micro-batches, the gradient reductions, one exchange of scalars, clipping, AdamW.
+/// `step` counts from 1; the step takes samples [(step - 1) * global_batch, step * global_batch). Collective over the mesh.
+/// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change.
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, bool wish_to_stop);
+
+LrPlan lr_plan(const Plan& plan);
+
+/// Reads micro-batch `index` of a data rank's share of the batch that begins at sample `first`.
+MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Mesh& mesh, int64_t first, int64_t index, at::Device device);
+
+}  // namespace llmrun

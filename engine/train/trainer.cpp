@@ -1,0 +1,112 @@
+#include "engine/train/trainer.h"
+
+#include <chrono>
+#include <optional>
+
+#include "engine/core/run_paths.h"
+#include "engine/observe/metric_sink.h"
+#include "engine/parallel/agreement.h"
+#include "engine/train/evaluate.h"
+#include "engine/train/resume.h"
+#include "engine/train/step_meter.h"
+#include "engine/train/train_step.h"
+
+namespace llmrun {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One rank's way through the plan.
+class Trainer {
+ public:
+  Trainer(const Plan& plan, const Mesh& mesh, const TrainerOptions& options)
+      : plan_(plan), mesh_(mesh), options_(options), log_(*options.log), paths_(plan.dir),
+        model_(model_options(plan, options.device), mesh),
+        meter_(plan, mesh, model_, options.attempt) {
+    const SampleShape samples{plan.config.train.seq_len, static_cast<uint64_t>(plan.config.run.seed), plan.model.vocab};
+    data_.emplace(TrainingData::training(plan.config.data, samples));
+    valid_ = TrainingData::validation(plan.config.data, samples);
+    if (mesh.rank() == 0) sink_ = make_jsonl_sink(paths_.metrics());
+    if (mesh.rank() == 0 && data_->synthetic()) log_.warn("data.train is synthetic: tokens are made by seed, the loss means nothing");
+  }
+
+  Exit run() {
+    options_.entering("restore", 0);
+    progress_ = restore(model_, mesh_, plan_, paths_, log_);
+    last_save_ = Clock::now();
+    while (progress_.step < plan_.steps) {
+      const bool stop = step();
+      const bool last = progress_.step == plan_.steps;
+      if (last || stop || save_is_due()) save();
+      if (stop && !last) {
+        log_.warn("stopped after step {} as asked, with a checkpoint", progress_.step);
+        return static_cast<Exit>(128 + std::max(1, asked()));
+      }
+    }
+    return Exit::done;
+  }
+
+ private:
+  int asked() const { return options_.signal != nullptr ? options_.signal->load() : 0; }
+
+  /// Returns whether to stop: the same on every rank.
+  bool step() {
+    const int64_t number = progress_.step + 1;
+    options_.entering("step", number);
+    meter_.begin();
+    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, asked() != 0);
+    Metrics metrics = meter_.end(number, result);
+    progress_ = {number, number * plan_.global_batch};
+    if (evaluation_is_due()) {
+      options_.entering("evaluation", number);
+      metrics.valid_loss = evaluate(model_, mesh_, *valid_, plan_, valid_->samples());
+    }
+    if (sink_) sink_->write(metrics);
+    return result.stop;
+  }
+
+  bool evaluation_is_due() const {
+    const int64_t every = plan_.config.observe.eval_every;
+    return valid_ && ((every > 0 && progress_.step % every == 0) || progress_.step == plan_.steps);
+  }
+
+  bool save_is_due() {
+    const CheckpointConfig& checkpoint = plan_.config.checkpoint;
+    if (checkpoint.every_steps > 0 && progress_.step % checkpoint.every_steps == 0) return true;
+    if (checkpoint.every_minutes <= 0) return false;
+    const double minutes = std::chrono::duration<double>(Clock::now() - last_save_).count() / 60;
+    return rank_0_says(mesh_, minutes >= checkpoint.every_minutes, options_.device);
+  }
+
+  void save() {
+    options_.entering("checkpoint", progress_.step);
+    for (const std::string& note : save_state(model_, mesh_, plan_, progress_, paths_.checkpoints())) log_.warn("{}", note);
+    if (mesh_.rank() == 0) log_.info("saved checkpoint of step {}", progress_.step);
+    last_save_ = Clock::now();
+  }
+
+  const Plan& plan_;
+  const Mesh& mesh_;
+  const TrainerOptions& options_;
+  spdlog::logger& log_;
+  RunPaths paths_;
+  Model model_;
+  StepMeter meter_;
+  std::optional<TrainingData> data_, valid_;
+  std::unique_ptr<MetricSink> sink_;  // rank 0
+  Progress progress_;
+  Clock::time_point last_save_;
+};
+
+}  // namespace
+
+ModelOptions model_options(const Plan& plan, at::Device device) {
+  const ParallelConfig& parallel = plan.config.parallel;
+  return {plan.model, parallel.layers_per_stage, parallel.sequence == SequenceParallel::megatron, parallel.zero, parallel.recompute,
+          plan.config.train.attention, plan.config.train.precision, static_cast<uint64_t>(plan.config.run.seed),
+          plan.config.train.micro_batch, plan.config.train.seq_len, device};
+}
+
+Exit train(const Plan& plan, const Mesh& mesh, const TrainerOptions& options) { return Trainer(plan, mesh, options).run(); }
+
+}  // namespace llmrun

@@ -1,0 +1,75 @@
+#include "tests/support/tensor_test.h"
+// torch first
+
+#include <cstdlib>
+
+#include "tests/parity/golden.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// Every product in `./bootstrap test --all`, every pair otherwise.
+std::vector<ParityCase> cases_to_run(int64_t global_batch) {
+  return std::getenv("LLMRUN_TEST_ALL") != nullptr ? all_cases(global_batch) : pairwise_cases(global_batch);
+}
+
+void expect_parity(const std::string& name) {
+  const Golden golden = read_golden(name);
+  Agreement worst;
+  const std::vector<ParityCase> cases = cases_to_run(golden.global_batch());
+  for (const ParityCase& parity_case : cases) {
+    const TemporaryDirectory dir;
+    const Plan plan = golden_plan(golden, parity_case, dir.path() / "run");
+    run_plan(plan);
+    const Agreement agreement = compare(golden, plan);
+    CHECK_MESSAGE(agreement.holds(), parity_case.name(), ": ", agreement.text(), "\nagain: llmrun train GOLDEN.yaml ", parity_case.arguments());
+    worst.loss = std::max(worst.loss, agreement.loss);
+    worst.grad_norm = std::max(worst.grad_norm, agreement.grad_norm);
+    worst.weights = std::max(worst.weights, agreement.weights);
+  }
+  MESSAGE(name, ": ", cases.size(), " cases, worst ", worst.text());
+}
+
+}  // namespace
+
+TEST_CASE("gpt2-tiny comes out as plain PyTorch made it, in every layout") { expect_parity("gpt2-tiny"); }
+TEST_CASE("llama-tiny comes out as plain PyTorch made it, in every layout") { expect_parity("llama-tiny"); }
+
+TEST_CASE("bf16 stays within one percent of the golden losses") {
+  for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
+    const Golden golden = read_golden(name);
+    for (const Layout& layout : {Layout{}, Layout{.tensor = 2, .data = 2, .pipeline = 2}}) {
+      const TemporaryDirectory dir;
+      ParityCase parity_case{layout};
+      parity_case.zero = 1;
+      Plan plan = golden_plan(golden, parity_case, dir.path() / "run");
+      plan.config.train.precision = Precision::bf16;
+      run_plan(plan);
+      const Agreement agreement = compare(golden, plan);
+      CHECK(agreement.complaints.empty());
+      CHECK_MESSAGE(agreement.loss <= 0.01, name, ": ", agreement.text());
+    }
+  }
+}
+
+TEST_CASE("initialised by seed, layouts agree") {
+  for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
+    const Golden golden = read_golden(name);
+    std::vector<json> first;
+    for (const Layout& layout : {Layout{}, Layout{.tensor = 4, .pipeline = 2}, Layout{.tensor = 2, .data = 4}}) {
+      const TemporaryDirectory dir;
+      Plan plan = golden_plan(golden, ParityCase{layout}, dir.path() / "run");
+      plan.config.model.from.clear();
+      run_plan(plan);
+      const std::vector<json> metrics = read_metrics(plan.dir);
+      if (first.empty()) first = metrics;
+      REQUIRE(metrics.size() == first.size());
+      for (size_t i = 0; i < metrics.size(); ++i) {
+        CHECK(metrics[i].at("loss").get<double>() == doctest::Approx(first[i].at("loss").get<double>()).epsilon(1e-5));
+        CHECK(metrics[i].at("grad_norm").get<double>() == doctest::Approx(first[i].at("grad_norm").get<double>()).epsilon(2e-4));
+      }
+    }
+  }
+}
