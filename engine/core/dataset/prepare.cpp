@@ -194,6 +194,11 @@ void encode_all(const PrepareOptions& options, const InputChunks& chunks, const 
   const TokenType type = token_type_for_vocab(tokenizer.vocab());
   const int64_t begin = writer.state().chunks;
   const int workers = options.workers > 0 ? options.workers : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const auto save = [&] {
+    writer.flush();
+    state.writer = writer.state();
+    save_state(folder.path(), state);
+  };
   auto saved = std::chrono::steady_clock::now();
   ordered_workers<EncodedChunk>(
       workers, begin, chunks.count(), [&](int64_t number) { return encode_chunk(chunks.at(number), tokenizer, type, options.jsonl_key); },
@@ -208,15 +213,13 @@ void encode_all(const PrepareOptions& options, const InputChunks& chunks, const 
         writer.append(stored.substr(done * token_bytes(type)), chunk.tokens - done);
         writer.end_chunk(chunk.hash, chunks.at(number).last, chunk.largest_id);
         if (std::chrono::steady_clock::now() - saved >= options.save_interval) {
-          writer.flush();
-          state.writer = writer.state();
-          save_state(folder.path(), state);
+          save();
           saved = std::chrono::steady_clock::now();
         }
         progress(
             {.done_bytes = chunks.bytes_before(number + 1), .total_bytes = chunks.bytes(), .resumed_bytes = chunks.bytes_before(begin)});
       });
-  writer.flush();
+  save();
 }
 
 DatasetCard card_of(const PrepareOptions& options, const std::string& settings, const InputChunks& chunks, const Tokenizer& tokenizer,
@@ -262,7 +265,10 @@ PrepareResult prepare(const PrepareOptions& options, const std::function<void(co
     return {std::move(*card), true, 0};
   }
   const bool same_work = interrupted && interrupted->settings == settings && interrupted->inputs == state.inputs;
-  if (!same_work) fs::remove(folder / "model");
+  if (!same_work) {  // the old state must be gone before its files are written over
+    fs::remove(folder / "state.json");
+    fs::remove(folder / "model");
+  }
   check_room(options, chunks, same_work ? 2 * interrupted->writer.tokens : 0);
 
   const std::unique_ptr<Tokenizer> tokenizer = open_for(options, chunks, folder, progress);
@@ -271,7 +277,7 @@ PrepareResult prepare(const PrepareOptions& options, const std::function<void(co
   const int64_t resumed_bytes = chunks.bytes_before(state.writer.chunks);
 
   DatasetWriter writer(folder.path(), type, state.writer);
-  save_state(folder.path(), state);  // from here on a trained vocabulary need not be trained again
+  if (fs::exists(folder / "model")) save_state(folder.path(), state);  // a trained vocabulary need not be trained again
   encode_all(options, chunks, *tokenizer, state, writer, folder, progress);
   if (writer.state().documents == 0) {
     folder.remove();

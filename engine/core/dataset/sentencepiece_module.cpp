@@ -3,6 +3,7 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -12,7 +13,13 @@ namespace {
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string model_path, std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
-      : model_path_(std::move(model_path)), processor_(std::move(processor)) {}
+      : model_path_(std::move(model_path)), processor_(std::move(processor)) {
+    const std::string probe = "a\n\n b\nc.\n\n\n\n\td\n";
+    std::vector<int32_t> by_lines;
+    encode_lines(probe, by_lines);
+    const std::vector<int> whole = processor_->EncodeAsIds(probe);
+    lines_stand_alone_ = std::equal(whole.begin(), whole.end(), by_lines.begin(), by_lines.end());
+  }
 
   std::string name() const override { return "spm:" + model_path_; }
   int64_t vocab() const override { return processor_->GetPieceSize(); }
@@ -23,8 +30,7 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
   void encode(std::string_view text, std::vector<int32_t>& ids) const override {
-    const std::vector<int> pieces = processor_->EncodeAsIds(text);
-    ids.insert(ids.end(), pieces.begin(), pieces.end());
+    lines_stand_alone_ ? encode_lines(text, ids) : encode_whole(text, ids);
   }
 
   std::string decode(std::span<const int64_t> ids) const override {
@@ -47,8 +53,24 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
  private:
+  void encode_whole(std::string_view text, std::vector<int32_t>& ids) const {
+    const std::vector<int> pieces = processor_->EncodeAsIds(text);
+    ids.insert(ids.end(), pieces.begin(), pieces.end());
+  }
+
+  void encode_lines(std::string_view text, std::vector<int32_t>& ids) const {
+    while (!text.empty()) {
+      const size_t newline = text.find('\n');
+      const size_t length = newline == std::string_view::npos ? text.size() : newline + 1;
+      encode_whole(text.substr(0, length), ids);
+      text.remove_prefix(length);
+    }
+  }
+
   std::string model_path_;
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  /// Does this model give the same ids for a text and for its lines one by one? Then lines it is: SentencePiece slows down with length.
+  bool lines_stand_alone_ = false;
 };
 
 /// SentencePiece's messages begin with its source line and the condition that failed: "Internal: ./src/x.cc(660) [a == b] what it means".

@@ -49,7 +49,7 @@ std::vector<std::string> write_inputs(const TemporaryDirectory& directory) {
   for (int copy = 0; copy < 150; ++copy) lines += text;
   for (int copy = 0; copy < 4000; ++copy)
     jsonl += "{\"text\": \"verse " + std::to_string(copy) + "\\n" + std::string(copy % 500, 'v') + "\"}\n";
-  for (int copy = 0; copy < 600000; ++copy) one_line += "\xE2\x82\xAC";
+  for (int copy = 0; copy < 400000; ++copy) one_line += "\xE2\x82\xAC";
   write(directory / "a.txt", lines);
   write(directory / "b.jsonl", jsonl);
   write(directory / "c.txt", one_line);
@@ -120,7 +120,7 @@ TEST_CASE("killed after any chunk and run again, the bytes are those of a run th
     fs::create_directory(directory / tokenizer);
     prepare({.inputs = inputs, .prefix = directory / (tokenizer + "/whole"), .tokenizer = tokenizer, .workers = 2}, silent);
     const auto expected = contents(directory / (tokenizer + "/whole"));
-    for (int chunks = 1; chunks <= 6; ++chunks) {
+    for (const int chunks : tokenizer == "bytes" ? std::vector{1, 2, 3, 4, 5, 6} : std::vector{4}) {
       CAPTURE(chunks);
       PrepareOptions options{.inputs = inputs, .prefix = directory / (tokenizer + "/cut" + std::to_string(chunks)), .tokenizer = tokenizer};
       options.workers = 2;
@@ -178,6 +178,19 @@ TEST_CASE("an interrupted work does not go on with other inputs or options") {
   CHECK(killed_after(2, options));
   std::swap(options.inputs[0], options.inputs[1]);
   CHECK(prepare(options, silent).resumed_bytes == 0);
+}
+
+TEST_CASE("an interrupted work does not go on with the parts of another one that was begun over it") {
+  const TemporaryDirectory directory;
+  const auto inputs = write_inputs(directory);
+  prepare({.inputs = inputs, .prefix = directory / "whole"}, silent);
+  const std::chrono::milliseconds at_once(0), never(1000000);
+  PrepareOptions options{.inputs = inputs, .prefix = directory / "cut", .workers = 1, .save_interval = at_once};
+  CHECK(killed_after(2, options));
+  PrepareOptions other{.inputs = {inputs[2], inputs[1], inputs[0]}, .prefix = options.prefix, .workers = 1, .save_interval = never};
+  CHECK(killed_after(6, other));
+  prepare(options, silent);
+  CHECK(contents(directory / "cut") == contents(directory / "whole"));
 }
 
 TEST_CASE("a complete dataset is not made twice, and not replaced unasked") {
