@@ -1,0 +1,167 @@
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/command.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kBadRunFile =
+    "model: {extends: gpt-13b, heeds: 20}\n"
+    "parallel:\n"
+    "  tensr: 4\n"
+    "  pipeline: \"2\"\n"
+    "  pipeline: 3\n"
+    "train:\n"
+    "  precision: bf61  # grün\n"
+    "  deterministic: yes\n"
+    "  seq_len: 012\n"
+    "tensor: 4\n";
+
+std::string without_duplicate(std::string text) {
+  text.erase(text.find("  pipeline: 3\n"), std::string("  pipeline: 3\n").size());
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("config check tells everything that is wrong with a run file, as reviewed") {
+  const CommandLine shell;
+  shell.write("run.yaml", without_duplicate(kBadRunFile));
+  const Outcome outcome = shell("LLMRUN_TRAIN_SEQ_LN=3 llmrun config check run.yaml --set parallel.tensor=x");
+  CHECK(outcome.exit == 3);
+  CHECK(outcome.out == "");
+  CHECK(outcome.err == golden("config-check-errors.txt", outcome.err));
+}
+
+TEST_CASE("a file that is not the YAML we read is told before its keys") {
+  const CommandLine shell;
+  shell.write("run.yaml", kBadRunFile);
+  const Outcome outcome = shell("llmrun config check run.yaml");
+  CHECK(outcome.exit == 3);
+  CHECK(outcome.err == golden("config-check-duplicate.txt", outcome.err));
+}
+
+TEST_CASE("what is not built yet names the value, its line and who set it") {
+  const CommandLine shell;
+  shell.write("run.yaml", "parallel:\n  context: 2\n  zero: 3\n");
+  const Outcome outcome = shell("llmrun config check run.yaml");
+  CHECK(outcome.exit == 3);
+  CHECK(outcome.err == golden("config-check-unbuilt.txt", outcome.err));
+}
+
+TEST_CASE("with --json errors are data") {
+  const CommandLine shell;
+  shell.write("run.yaml", "parallel:\n  tensr: 4\n");
+  const Outcome outcome = shell("llmrun config check run.yaml --json");
+  CHECK(outcome.exit == 3);
+  const json document = json::parse(outcome.out);
+  CHECK(document["version"] == 1);
+  CHECK(document["error"]["code"] == 3);
+  CHECK(document["error"]["complaints"][0] ==
+        json{{"what", "unknown key 'parallel.tensr'"}, {"file", "run.yaml"}, {"line", 2}, {"column", 3}, {"hint", "did you mean 'parallel.tensor'?"}});
+  CHECK(json::parse(shell("llmrun config --json shw").out)["error"]["code"] == 2);
+}
+
+TEST_CASE("control characters of a file do not reach the terminal") {
+  const CommandLine shell;
+  shell.write("run.yaml", "run: {name: \"a\\e]52;c;eA==\\a\", seed: \xE2\x80\xAE 1}\n");
+  const Outcome outcome = shell("llmrun config check run.yaml");
+  CHECK(outcome.exit == 3);
+  CHECK(outcome.err.find('\x1b') == std::string::npos);
+  CHECK(outcome.err.find('\a') == std::string::npos);
+  CHECK(outcome.err.find("\xE2\x80\xAE") == std::string::npos);
+}
+
+TEST_CASE("colours come when asked for, and only then") {
+  const CommandLine shell;
+  CHECK(shell("llmrun config check nowhere.yaml").err.find('\x1b') == std::string::npos);
+  CHECK(shell("llmrun config check nowhere.yaml --color always").err.find("\x1b[1m") != std::string::npos);
+  CHECK(shell("llmrun config check --color blue").exit == 2);
+}
+
+TEST_CASE("config show prints every key and where it comes from, as reviewed") {
+  const CommandLine shell;
+  shell.write("run.yaml", "model: {extends: gpt-13b, max_positions: 2048}\ntrain: {seq_len: 2048}\n");
+  const Outcome outcome = shell("MICRO_BATCH=2 llmrun config show run.yaml --origin --set machine=polaris --set parallel.tensor=4 --set parallel.tensor=8");
+  CHECK(outcome.exit == 0);
+  CHECK(outcome.err == "");
+  CHECK(outcome.out == golden("config-show-origin.yaml", outcome.out));
+}
+
+TEST_CASE("config show read again is the same") {
+  const CommandLine shell;
+  shell.write("again.yaml", shell("llmrun config show --set model=llama-3.1-8b --set machine=sophia --set run.name=1e5").out);
+  CHECK(shell("llmrun config show again.yaml").out == shell.read("again.yaml"));
+}
+
+TEST_CASE("config show --json holds the same values, and the history of each with --origin") {
+  const CommandLine shell;
+  const json document = json::parse(shell("SEQ_LEN=64 llmrun --json config show --origin --set train.seq_len=32").out);
+  CHECK(document["version"] == 1);
+  CHECK(document["config"]["train"]["seq_len"] == 32);
+  CHECK(document["config"]["parallel"]["data"] == "auto");
+  CHECK(document["origin"]["train.seq_len"] ==
+        json::array({{{"layer", "environment SEQ_LEN"}, {"value", "64"}}, {{"layer", "--set (command line)"}, {"value", "32"}}}));
+  CHECK(document["origin"]["parallel.data"] == json::array());
+}
+
+TEST_CASE("config schema is JSON that names every section") {
+  const json schema = json::parse(CommandLine()("llmrun config schema").out);
+  for (const char* section : {"run", "model", "parallel", "train", "optimizer", "data", "checkpoint", "observe", "machine", "job"})
+    CHECK(schema["properties"].contains(section));
+  CHECK(CommandLine()("llmrun config schema --text").out.find("parallel.tensor ") != std::string::npos);
+}
+
+TEST_CASE("profiles lists and shows what is shipped") {
+  const CommandLine shell;
+  const json document = json::parse(shell("llmrun profiles --json").out);
+  CHECK(document["profiles"].size() > 10);
+  CHECK(shell("llmrun profiles list").out == shell("llmrun profiles").out);
+  CHECK(shell("llmrun profiles show polaris").out == CommandLine::slurp(LLMRUN_SOURCE_DIR "/profiles/machines/polaris.yaml"));
+  const Outcome outcome = shell("llmrun profiles show polrais");
+  CHECK(outcome.exit == 3);
+  CHECK(outcome.err == "llmrun: no machine profile 'polrais'\nhint: did you mean 'polaris'?\n");
+}
+
+TEST_CASE("a wrong word is a usage error with the nearest right one") {
+  const CommandLine shell;
+  const auto told = [&](const std::string& words) {
+    const Outcome outcome = shell(words);
+    CHECK(outcome.exit == 2);
+    return outcome.err;
+  };
+  CHECK(told("llmrun confg") == "llmrun: unknown command 'confg' of 'llmrun'\nhint: did you mean 'config'?\n");
+  CHECK(told("llmrun config shw") == "llmrun: unknown command 'shw' of 'llmrun config'\nhint: did you mean 'show'?\n");
+  CHECK(told("llmrun config show --orign") == "llmrun: unknown option '--orign' of 'llmrun config show'\nhint: did you mean '--origin'?\n");
+  CHECK(told("llmrun config show a.yaml b.yaml") == "llmrun: unknown argument 'b.yaml' of 'llmrun config show'\nhint: llmrun config show --help\n");
+  CHECK(told("llmrun config") == "llmrun: 'llmrun config' needs a command\nhint: llmrun config show|check|schema\n");
+  CHECK(told("llmrun").ends_with("\nhint: llmrun --help\n"));
+  CHECK(told("llmrun config show --set").ends_with("\nhint: llmrun config show --help\n"));
+}
+
+TEST_CASE("help goes to stdout, with examples") {
+  const Outcome outcome = CommandLine()("llmrun config show --help");
+  CHECK(outcome.exit == 0);
+  CHECK(outcome.err == "");
+  CHECK(outcome.out.find("Examples:\n  llmrun config show") != std::string::npos);
+}
+
+TEST_CASE("output that cannot be written is a failure") { CHECK(CommandLine()("llmrun config show > /dev/full").exit == 1); }
+
+TEST_CASE("llmrun answers in milliseconds and loads no LibTorch") {
+  const CommandLine shell;
+  for (const char* words : {"--version", "config show --set machine=polaris --set model=gpt-13b"}) {
+    double least = 1e9;
+    for (int i = 0; i < 10; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      CHECK(shell("exec llmrun " + std::string(words)).exit == 0);
+      least = std::min(least, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
+    CHECK_MESSAGE(least < 20, std::string(words));  // with the shell that starts it
+  }
+  CHECK(shell("ldd " LLMRUN_PROGRAM).out.find("torch") == std::string::npos);
+}
