@@ -17,8 +17,15 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"train", "Run", add_train},
+    {"tail", "Run", add_tail},
+    {"plan", "Plan", add_plan},
+    {"render", "Plan", add_render},
     {"config", "Configure", add_config},
     {"profiles", "Configure", add_profiles},
+    {"data", "Data and models", add_data},
+    {"generate", "Use", add_generate},
+    {"bench", "Use", add_bench},
     {"completion", "Shell", add_completion},
     {"__complete", "", add_complete},
 };

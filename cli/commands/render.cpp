@@ -1,0 +1,66 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "cli/plan_options.h"
+#include "launcher/launch/prepare.h"
+#include "launcher/process/sibling.h"
+#include "launcher/render/job_script.h"
+#include "launcher/render/shell.h"
+
+namespace llmrun::cli {
+namespace {
+
+struct RenderOptions {
+  std::string what;  // script, launch; empty: script where the machine has a scheduler, else launch
+  PlanOptions plan;
+};
+
+bool is_thing_to_render(const std::string& word) { return word == "script" || word == "launch"; }
+
+/// `render my.yaml` leaves out the first word.
+RenderOptions in_order(RenderOptions options) {
+  if (options.what.empty() || is_thing_to_render(options.what)) return options;
+  if (!options.plan.run.file.empty())
+    throw Error(Exit::usage, "'{}' is nothing to render", options.what).hint("llmrun render script {}, or llmrun render launch {}", options.plan.run.file, options.plan.run.file);
+  options.plan.run.file = std::exchange(options.what, "");
+  return options;
+}
+
+std::string rendered(const RenderOptions& options, const PlanInput& input, const Variables& environment, Context& context) {
+  const Plan plan = make_plan(input);
+  const bool queued = plan.config.machine.scheduler != "local";
+  const std::string what = !options.what.empty() ? options.what : queued ? "script" : "launch";
+  if (what == "script" && plan.config.machine.scheduler == "pbs") {
+    if (plan.config.job.account.empty()) context.talk().print("llmrun: note: job.account is not set, and qsub may want one\n");
+    return pbs_job_script(plan, std::filesystem::read_symlink("/proc/self/exe").string());
+  }
+  if (what == "script" && queued)
+    throw Error(Exit::config, "job scripts for machine.scheduler '{}' are not built yet", plan.config.machine.scheduler).hint("llmrun render launch");
+  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(), input.node.cores, environment);
+  return what == "script" ? prepared.script : shell_line(prepared.processes[0].argv) + "\n";
+}
+
+void render(const RenderOptions& as_typed, Context& context) {
+  const RenderOptions options = in_order(as_typed);
+  const Variables environment = Variables::of_this_process();
+  const std::string text = rendered(options, plan_input(options.plan, environment, /*starting=*/false, context), environment, context);
+  if (context.json)
+    context.out().print("{}\n", json{{"version", 1}, {"text", text}}.dump(2));
+  else
+    context.out().write(text);
+}
+
+}  // namespace
+
+void add_render(CLI::App& app, Context& context) {
+  auto options = std::make_shared<RenderOptions>();
+  auto* command = app.add_subcommand("render", "Print the job script or the launch line of a run; write and start nothing");
+  command->add_option("what", options->what, "script or launch; default: script where the machine has a scheduler")->type_name("[script|launch]");
+  add_plan_options(*command, options->plan);
+  command->footer("Examples:\n  llmrun render launch my-run.yaml --ranks 4\n  llmrun render script --set machine=polaris --set model=gpt-13b --set job.nodes=10 --set run.steps=1000");
+  command->callback([=, &context] { render(*options, context); });
+}
+
+}  // namespace llmrun::cli

@@ -1,0 +1,28 @@
+#include "cli/plan_options.h"
+
+namespace llmrun::cli {
+
+void add_plan_options(CLI::App& command, PlanOptions& options) {
+  add_run_options(command, options.run);
+  command.add_option("-n,--ranks", options.ranks, "Ranks in all; default: one a GPU, a slot of the hostfile, or what the axes ask for")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--hostfile", options.hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
+}
+
+PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context) {
+  PlanInput input;
+  input.resolved = read_config(options.run);
+  std::optional<std::filesystem::path> hostfile;
+  if (!options.hostfile.empty()) hostfile = options.hostfile;
+  input.allocation = find_allocation(hostfile, environment, short_host_name());
+  if (!starting) input.allocation = allocation_to_plan_with(std::move(input.allocation), input.resolved.config);
+  for (const std::string& note : input.allocation.notes) context.talk().print("llmrun: {}\n", printable(note));
+  input.node = node_shape(input.resolved.config.machine.node, environment);
+  input.ranks = options.ranks;
+  input.directory = std::filesystem::current_path();
+  input.flash = flash_variant(environment);
+  return input;
+}
+
+}  // namespace llmrun::cli

@@ -1,0 +1,71 @@
+#include "cli/ui/banner.h"
+
+#include "cli/ui/terminal.h"
+#include "engine/core/units.h"
+#include "launcher/render/shell.h"
+#include "launcher/rundir/log_name.h"
+
+namespace llmrun::cli {
+namespace {
+
+/// "GPT13B", "gpt-tiny" or "1.2M": what the parameters are called.
+std::string size_name(const PlanInput& input, const Plan& plan) {
+  if (!input.resolved.model_size_key.empty()) return input.resolved.model_size_key;
+  if (!plan.config.model.profile.empty()) return plan.config.model.profile;
+  return human_count(static_cast<double>(parameter_count(plan.model)));
+}
+
+/// "tensor 2 x data 2": the axes that are in use.
+std::string layout_shown(const Layout& layout) {
+  std::string text;
+  for (const Axis axis : kAxes)
+    if (layout.size(axis) > 1) text += fmt::format("{}{} {}", text.empty() ? "" : " x ", axis_name(axis), layout.size(axis));
+  return text.empty() ? "one rank" : text;
+}
+
+/// "SEQ_LEN=1024 GAS=2": what came from the environment, which nobody sees otherwise.
+std::string from_environment(const Resolved& resolved) {
+  constexpr std::string_view kPrefix = "environment ";
+  std::string text;
+  for (const auto& [path, settings] : resolved.settings)
+    if (settings.back().layer.starts_with(kPrefix))
+      text += fmt::format(" {}={}", settings.back().layer.substr(kPrefix.size()), settings.back().value);
+  return text;
+}
+
+bool is_synthetic(const DataConfig& data) { return data.train.size() == 1 && data.train[0].path == "synthetic"; }
+
+}  // namespace
+
+std::string banner(const PlanInput& input, const Plan& plan, const Attempt& attempt, std::time_t now) {
+  std::string text;
+  const auto say = [&](std::string_view line) { text += printable(line) + "\n"; };
+  if (!input.allocation.hostfile.empty()) say("Using HOSTFILE: " + input.allocation.hostfile);
+  say(fmt::format("NHOSTS: {}", plan.hosts.size()));
+  if (plan.device == Device::cuda) {
+    say(fmt::format("NGPU_PER_HOST: {}", plan.ranks_per_node));
+    say(fmt::format("NGPUS: {}", plan.ranks()));
+  } else {
+    say(fmt::format("NRANKS: {} (on CPUs, {} thread{} each)", plan.ranks(), plan.threads, plan.threads == 1 ? "" : "s"));
+  }
+  if (const std::string set = from_environment(input.resolved); !set.empty()) say("From the environment:" + set);
+  say(fmt::format("Job started at: {} on {}", compact_time(now), short_host_name()));
+  say(fmt::format("Training {} with {} parameters", plan.model.family == Family::gpt ? "GPT" : "Llama", size_name(input, plan)));
+  say(fmt::format("Layout: {}; {} tokens a step; {} steps", layout_shown(plan.layout), plan.tokens_per_step(), plan.steps));
+  if (is_synthetic(plan.config.data)) say("Data: SYNTHETIC tokens, made by seed. Nothing real is learned; set data.train for that.");
+  if (attempt.number > 1) say(fmt::format("Attempt {}: goes on from the last checkpoint where there is one", attempt.number));
+  say("Writing logs to: " + plan.dir);
+  say("to view output: tail -f $(tail -1 logfiles)");
+  say("i.e. tail -f " + attempt.log);
+  return text;
+}
+
+std::string farewell(const Plan& plan, int exit_code) {
+  const std::string run = printable(shell_quoted(plan.name));
+  if (exit_code == static_cast<int>(Exit::resubmit)) return fmt::format("Stopped cleanly before the end: the same command goes on.\n");
+  if (exit_code != 0) return fmt::format("Stopped. The same command goes on from the last checkpoint.\n");
+  return fmt::format("Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun tail {} -n 50\n",
+                     plan.steps, run, run, run);
+}
+
+}  // namespace llmrun::cli

@@ -1,0 +1,16 @@
+#pragma once
+#include <ctime>
+#include <string>
+
+#include "launcher/plan/make_plan.h"
+#include "launcher/rundir/record.h"
+
+namespace llmrun::cli {
+
+/// What a run says before its first line, in the words that users of the ALCF scripts look for.
+std::string banner(const PlanInput& input, const Plan& plan, const Attempt& attempt, std::time_t now);
+
+/// What it says at the end when nothing failed: how it ended, and commands that come next.
+std::string farewell(const Plan& plan, int exit_code);
+
+}  // namespace llmrun::cli

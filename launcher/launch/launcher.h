@@ -1,0 +1,57 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/core/plan.h"
+
+namespace llmrun {
+
+/// What a launch line is made from.
+struct LaunchRequest {
+  int64_t ranks = 1;
+  int64_t ranks_per_node = 1;
+  bool even = true;  // every host runs ranks_per_node; else the hostfile's slots say how many
+  int64_t cores_per_node = 1;
+  std::string hostfile;                // in the form that hostfile_text() writes; empty: this machine alone
+  std::vector<std::string> forwarded;  // names of variables that must reach the ranks
+  std::string cpu_bind;                // as the profile says; empty: the dialect's default
+  int64_t depth = 0;
+  std::vector<std::string> command;    // of one rank
+};
+
+/// What a launcher's own output says of a rank that ended badly.
+struct RankDeath {
+  std::optional<int64_t> rank;  // empty: the launcher does not say
+  std::string host;
+  int signal = 0;  // 0: it ended by itself
+  int code = 0;
+};
+
+/// One dialect of mpiexec. Stateless but for death(), which may have to read several lines together.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  virtual std::string_view name() const = 0;
+  /// The argv that starts every rank; for a dialect without a launcher program (`local`), that of each one.
+  virtual std::vector<std::string> argv(const LaunchRequest& request) const = 0;
+  /// Variables that the launcher itself needs.
+  virtual std::vector<std::pair<std::string, std::string>> environment() const { return {}; }
+  virtual std::string hostfile_text(const std::vector<PlanHost>& hosts) const = 0;
+  /// Feeds a line of the launcher's output; a report once the line tells of a rank that ended badly.
+  virtual std::optional<RankDeath> death(std::string_view line) = 0;
+  /// True where llmrun starts the processes itself, one a rank.
+  virtual bool spawns_itself() const { return false; }
+};
+
+std::unique_ptr<Launcher> make_openmpi();  // mpirun of Open MPI 4 and 5 (PRRTE)
+std::unique_ptr<Launcher> make_pals();     // HPE's mpiexec
+std::unique_ptr<Launcher> make_local();    // no launcher: llmrun starts the ranks of this machine
+
+/// By the name that machine.launcher holds. Throws Error(Exit::config) for a dialect that is not built.
+std::unique_ptr<Launcher> make_launcher(std::string_view name);
+
+}  // namespace llmrun

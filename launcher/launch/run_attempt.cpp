@@ -1,0 +1,69 @@
+#include "launcher/launch/run_attempt.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include "launcher/profile/yaml_text.h"
+#include "launcher/rundir/saved_environment.h"
+
+namespace llmrun {
+namespace {
+
+/// The combined log; a disk that is full must not stop the run, so a line that does not fit is lost.
+class CombinedLog {
+ public:
+  explicit CombinedLog(const std::string& path) : file_(std::fopen(path.c_str(), "ae")) {
+    if (file_ == nullptr) throw Error(Exit::preflight, "cannot write '{}'", path);
+    std::setvbuf(file_, nullptr, _IOLBF, 1 << 16);
+  }
+  CombinedLog(const CombinedLog&) = delete;
+  CombinedLog& operator=(const CombinedLog&) = delete;
+  ~CombinedLog() { std::fclose(file_); }
+  void line(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), file_);
+    std::fputc('\n', file_);
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan) {
+  if (ending.clean() || ending.exit_code == static_cast<int>(Exit::resubmit)) return {ending.exit_code, {}};
+  if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
+  Failure failure = find_failure(paths, attempt, plan, ending);
+  return {failure.exit_code, std::move(failure)};
+}
+
+}  // namespace
+
+void write_run_files(const RunDir& run, const Plan& plan, const Prepared& prepared, const Variables& environment) {
+  const RunPaths& paths = run.paths();
+  RunDir::write(paths.config(), to_yaml(plan.config));
+  RunDir::write(paths.environment(), saved_environment(environment).dump(2) + "\n");
+  RunDir::write(paths.plan(), to_json(plan).dump(2) + "\n");
+  if (!prepared.hostfile.empty()) RunDir::write(paths.hostfile(), prepared.hostfile);
+  RunDir::write(paths.launch_script(), prepared.script, /*executable=*/true);
+}
+
+AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen, const Patience& patience) {
+  CombinedLog log(attempt.log);
+  screen.log = [&](std::string_view line) { log.line(line); };
+  Console console(std::move(screen), run.paths().metrics(), plan.steps, plan.config.observe.every_steps);
+
+  Supervision supervision;
+  supervision.processes = prepared.processes;
+  supervision.launcher = prepared.launcher.get();
+  supervision.on_line = [&](std::string_view line) { console.line(line); };
+  supervision.on_tick = [&] { console.tick(); };
+  supervision.rank_reported_failure = [&] { return any_error_file(run.paths(), attempt.number); };
+  supervision.patience = patience;
+  const Ending ending = supervise(supervision);
+  console.finish();
+
+  AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, plan);
+  run.end_attempt(outcome.exit_code, plan.steps, std::time(nullptr));
+  return outcome;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,17 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "engine/core/layout.h"
+#include "launcher/profile/resolved.h"
+
+namespace llmrun {
+
+/// The axes of `ranks` ranks: `parallel` as configured, with `data` what the other axes leave where it is auto. Nothing, and a complaint
+/// that shows the arithmetic and the nearest numbers that work, where the ranks are not their product.
+std::optional<Layout> derive_layout(const Resolved& resolved, int64_t ranks, std::vector<Complaint>& complaints);
+
+/// The ranks that the axes ask for by themselves, `data` counting 1 where it is auto.
+int64_t ranks_asked_for(const ParallelConfig& parallel);
+
+}  // namespace llmrun

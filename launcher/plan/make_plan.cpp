@@ -1,0 +1,138 @@
+#include "launcher/plan/make_plan.h"
+
+#include <algorithm>
+
+#include "launcher/plan/layout.h"
+#include "launcher/plan/validate.h"
+#include "launcher/rundir/alcf_name.h"
+
+namespace llmrun {
+namespace {
+
+bool has_slots(const std::vector<Host>& hosts) {
+  return std::any_of(hosts.begin(), hosts.end(), [](const Host& host) { return host.slots > 0; });
+}
+
+/// Ranks of a host when nothing but the host is known; 0: as many as needed.
+int64_t room(const Host& host, const PlanInput& input) {
+  const Config& config = input.resolved.config;
+  if (config.job.ranks_per_node) return *config.job.ranks_per_node;
+  if (host.slots > 0) return host.slots;
+  if (has_slots(input.allocation.hosts)) return 1;  // a bare line among lines with slots is one
+  if (config.parallel.communicator == CommunicatorKind::thread) return 0;
+  return input.node.gpus;
+}
+
+int64_t wanted_ranks(const PlanInput& input) {
+  if (input.ranks) return *input.ranks;
+  int64_t total = 0;
+  for (const Host& host : input.allocation.hosts) total += room(host, input);
+  return total > 0 ? total : ranks_asked_for(input.resolved.config.parallel);
+}
+
+Device device_of(const PlanInput& input) {
+  const CommunicatorKind communicator = input.resolved.config.parallel.communicator;
+  const bool host_only = communicator == CommunicatorKind::mpi || communicator == CommunicatorKind::tcp;  // they carry host memory
+  return input.node.gpus > 0 && !host_only ? Device::cuda : Device::cpu;
+}
+
+std::string run_directory(const PlanInput& input, const std::string& name) {
+  const std::string& dir = input.resolved.config.run.dir;
+  const std::filesystem::path path = dir.empty() ? input.directory / "outputs" / name : input.directory / dir;
+  return path.lexically_normal().string();
+}
+
+void check_name(const std::string& name, const Resolved& resolved, std::vector<Complaint>& complaints) {
+  if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with('-') && name.size() <= 255) return;
+  complaints.push_back({fmt::format("run.name '{}' cannot name a directory", name), {}, {resolved.set_by("run.name")},
+                        "letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir"});
+}
+
+}  // namespace
+
+int64_t Placement::ranks() const {
+  int64_t sum = 0;
+  for (const PlanHost& host : hosts) sum += host.slots;
+  return sum;
+}
+
+Placement place_ranks(const PlanInput& input) {
+  const std::vector<Host>& hosts = input.allocation.hosts;
+  const int64_t ranks = wanted_ranks(input), count = static_cast<int64_t>(hosts.size());
+  const int64_t even = (ranks + count - 1) / count;
+  Placement placement;
+  int64_t left = ranks, all = 0;
+  for (const Host& host : hosts) {
+    const int64_t fits = room(host, input) > 0 ? room(host, input) : even;
+    all += fits;
+    const int64_t here = std::min(left, fits);
+    if (here > 0) placement.hosts.push_back({host.name, here});
+    left -= here;
+  }
+  if (left > 0) {
+    const bool gpus = !has_slots(hosts) && !input.resolved.config.job.ranks_per_node;
+    throw Error(Exit::preflight, "{} ranks do not fit: {} host{} of {} {}", ranks, count, count == 1 ? "" : "s", input.allocation.source,
+                gpus ? fmt::format("x {} GPUs = {}", input.node.gpus, all) : fmt::format("have room for {}", all))
+        .hint("--ranks {}{}", all, gpus ? ", or on CPUs: --set machine.node.gpus=0" : ", or more hosts");
+  }
+  for (const PlanHost& host : placement.hosts) placement.ranks_per_node = std::max(placement.ranks_per_node, host.slots);
+  return placement;
+}
+
+Plan make_plan(const PlanInput& input) {
+  const Resolved& resolved = input.resolved;
+  const Config& config = resolved.config;
+  std::vector<Complaint> complaints;
+  const Placement placement = place_ranks(input);
+
+  Plan plan;
+  plan.device = device_of(input);
+  const bool shares_gpus = config.parallel.communicator == CommunicatorKind::thread;
+  if (plan.device == Device::cuda && placement.ranks_per_node > input.node.gpus && !shares_gpus)
+    throw Error(Exit::preflight, "{} ranks a node, but a node has {} GPUs ({})", placement.ranks_per_node, input.node.gpus, input.node.gpus_from)
+        .hint("--set job.ranks_per_node={}", input.node.gpus);
+  const bool shaped = check_model(resolved, complaints);
+  const std::optional<Layout> layout = derive_layout(resolved, placement.ranks(), complaints);
+  plan.layout = layout.value_or(Layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, 1, config.parallel.pipeline});
+  if (shaped) check_layout(resolved, plan.layout, plan.device, complaints);
+  if (config.parallel.communicator == CommunicatorKind::thread && placement.hosts.size() > 1)
+    complaints.push_back({"parallel.communicator thread keeps all ranks in one process, but there are " + std::to_string(placement.hosts.size()) + " hosts",
+                          {}, {resolved.set_by("parallel.communicator")}, "--set parallel.communicator=auto"});
+  Batch batch;
+  if (layout) batch = derive_batch(resolved, plan.layout.data, complaints);
+  plan.steps = derive_steps(resolved, batch.global * config.train.seq_len, complaints);
+  plan.name = !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);
+  check_name(plan.name, resolved, complaints);
+  if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
+
+  plan.dir = run_directory(input, plan.name);
+  plan.hosts = placement.hosts;
+  plan.ranks_per_node = placement.ranks_per_node;
+  plan.communicator = config.parallel.communicator;
+  plan.threads = config.parallel.threads.value_or(std::max<int64_t>(1, input.node.cores / placement.ranks_per_node));
+  plan.global_batch = batch.global;
+  plan.accumulate = batch.accumulate;
+  plan.model = model_shape(config.model, config.train.seq_len);
+  plan.config = config;
+  return plan;
+}
+
+Allocation allocation_to_plan_with(Allocation allocation, const Config& config) {
+  if (!allocation.this_machine_only() || config.machine.scheduler == "local" || !config.job.nodes) return allocation;
+  allocation.hosts.clear();
+  allocation.source = "job.nodes";
+  for (int64_t node = 1; node <= *config.job.nodes; ++node) allocation.hosts.push_back({fmt::format("node-{}", node)});
+  return allocation;
+}
+
+std::string flash_variant(const Variables& environment) {
+  const auto on = [&](const char* name) {
+    const std::string value = environment.get(name).value_or("");
+    return !value.empty() && value != "0";
+  };
+  if (on("USE_FLASH_ATTN_V1") || on("USE_FLASH_ATTN1")) return "v1";
+  if (on("USE_FLASH_ATTN_V2") || on("USE_FLASH_ATTN2")) return "v2";
+  return on("USE_FLASH_ATTN_TRITON") ? "triton" : "";
+}
+
+}  // namespace llmrun

@@ -1,0 +1,43 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+
+#include "engine/core/plan.h"
+#include "launcher/profile/resolved.h"
+#include "launcher/site/allocation.h"
+#include "launcher/topo/node_shape.h"
+
+namespace llmrun {
+
+/// What a plan is made from: all of it data, so that a login node, a compute node and a test plan alike.
+struct PlanInput {
+  Resolved resolved;
+  Allocation allocation;
+  NodeShape node;
+  std::optional<int64_t> ranks;     // --ranks
+  std::filesystem::path directory;  // where outputs/ is
+  std::string flash;                // "v1", "v2", "triton": which USE_FLASH_ATTN_* is set, for the run's name
+};
+
+/// How the ranks stand on the hosts.
+struct Placement {
+  std::vector<PlanHost> hosts;  // those that get a rank
+  int64_t ranks_per_node = 1;
+  int64_t ranks() const;
+};
+
+/// --ranks, else job.ranks_per_node on every host, else the slots of the hostfile, else a rank a GPU, else what the axes ask for.
+/// Throws Error(Exit::preflight) with the arithmetic where the hosts do not hold them.
+Placement place_ranks(const PlanInput& input);
+
+/// Throws one Error(Exit::config) with everything that cannot work, before anything starts; Exit::preflight where the hosts are too few.
+Plan make_plan(const PlanInput& input);
+
+/// Hosts to plan with where no allocation is there yet: job.nodes of them, "node-1" and so on; `allocation` as it is where it is real or
+/// the machine has no scheduler.
+Allocation allocation_to_plan_with(Allocation allocation, const Config& config);
+
+/// Which USE_FLASH_ATTN_* the environment sets: the ALCF name shows it.
+std::string flash_variant(const Variables& environment);
+
+}  // namespace llmrun

@@ -1,0 +1,175 @@
+#include "launcher/plan/validate.h"
+
+#include <fmt/ranges.h>
+
+#include <numeric>
+
+#include "engine/core/spec/spellings.h"
+
+namespace llmrun {
+namespace {
+
+/// Complaints of one configuration: where `place` was written, and who set the keys that matter.
+class Critic {
+ public:
+  Critic(const Resolved& resolved, std::vector<Complaint>& complaints) : resolved_(resolved), complaints_(complaints) {}
+
+  void say(std::string what, std::string_view place, std::initializer_list<std::string_view> because, std::string hint) {
+    Complaint complaint{std::move(what), {}, {}, std::move(hint)};
+    if (Place where = resolved_.where(place); !where.file.empty()) complaint.at = std::move(where);
+    for (const std::string_view path : because) complaint.because.push_back(resolved_.set_by(path));
+    complaints_.push_back(std::move(complaint));
+  }
+
+ private:
+  const Resolved& resolved_;
+  std::vector<Complaint>& complaints_;
+};
+
+std::vector<int64_t> divisors(int64_t number) {
+  std::vector<int64_t> list;
+  for (int64_t candidate = 1; candidate <= number; ++candidate)
+    if (number % candidate == 0) list.push_back(candidate);
+  return list;
+}
+
+/// "1, 2 and 4 divide 4: --set KEY=2", the largest that is not above `most`.
+std::string divisors_hint(std::string_view key, int64_t number, int64_t most) {
+  std::vector<int64_t> all = divisors(number);
+  int64_t best = 1;
+  for (const int64_t divisor : all)
+    if (divisor <= most) best = divisor;
+  const int64_t last = all.back();
+  all.pop_back();
+  const std::string list = all.empty() ? fmt::format("only {} divides", last) : fmt::format("{} and {} divide", fmt::join(all, ", "), last);
+  return fmt::format("{} {}: --set {}={}", list, number, key, best);
+}
+
+void check_heads(const ModelConfig& model, Critic& critic) {
+  if (!model.head_dim && model.hidden % model.heads != 0)
+    critic.say(fmt::format("cannot size a head: model.heads {} does not divide model.hidden {}", model.heads, model.hidden), "model.heads",
+               {"model.heads", "model.hidden"}, "give heads that divide it, or set model.head_dim");
+  if (model.kv_heads && model.heads % *model.kv_heads != 0)
+    critic.say(fmt::format("cannot group queries: model.kv_heads {} does not divide model.heads {}", *model.kv_heads, model.heads), "model.kv_heads",
+               {"model.kv_heads", "model.heads"}, divisors_hint("model.kv_heads", model.heads, *model.kv_heads));
+}
+
+void check_positions(const ModelShape& shape, const TrainConfig& train, Critic& critic) {
+  if (shape.positions == Positions::learned && train.seq_len > shape.max_positions)
+    critic.say(fmt::format("train.seq_len {} is longer than the {} learned positions of the model", train.seq_len, shape.max_positions), "train.seq_len",
+               {"train.seq_len", "model.max_positions"}, fmt::format("--set train.seq_len={}", shape.max_positions));
+  if (shape.positions == Positions::rotary && shape.head_dim % 2 != 0)
+    critic.say(fmt::format("rotary positions turn pairs of channels, but a head has {}", shape.head_dim), "model.head_dim", {"model.hidden", "model.heads"},
+               fmt::format("--set model.head_dim={}", shape.head_dim + 1));
+}
+
+void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t tensor, Critic& critic) {
+  if (shape.heads % tensor != 0)
+    critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
+               {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
+  if (shape.kv_heads % tensor != 0 && tensor % shape.kv_heads != 0)
+    critic.say(fmt::format("cannot split or copy KV heads: of parallel.tensor {} and model.kv_heads {}, neither divides the other", tensor, shape.kv_heads),
+               "model.kv_heads", {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.kv_heads, tensor));
+  if (shape.vocab < tensor)
+    critic.say(fmt::format("cannot split the vocabulary: {} entries over parallel.tensor {}", shape.vocab, tensor), "model.vocab", {"parallel.tensor"},
+               fmt::format("--set parallel.tensor={}", shape.vocab));
+  if (shape.ffn < tensor)
+    critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn", {"parallel.tensor"},
+               fmt::format("--set parallel.tensor={}", shape.ffn));
+  const TrainConfig& train = resolved.config.train;
+  if (resolved.config.parallel.sequence != SequenceParallel::megatron || train.micro_batch * train.seq_len % tensor == 0) return;
+  const int64_t step = tensor / std::gcd(tensor, train.micro_batch);
+  critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {} = {} tokens over parallel.tensor {}", train.micro_batch,
+                         train.seq_len, train.micro_batch * train.seq_len, tensor),
+             "train.seq_len", {"parallel.sequence", "parallel.tensor"}, fmt::format("--set train.seq_len={}", (train.seq_len / step + 1) * step));
+}
+
+void check_stages(const Resolved& resolved, const ModelShape& shape, Critic& critic) {
+  const ParallelConfig& parallel = resolved.config.parallel;
+  const std::vector<int64_t>& split = parallel.layers_per_stage;
+  if (shape.layers < parallel.pipeline)
+    critic.say(fmt::format("cannot fill the pipeline: model.layers {} over parallel.pipeline {} leaves a stage without a layer", shape.layers,
+                           parallel.pipeline),
+               "parallel.pipeline", {"parallel.pipeline", "model.layers"}, fmt::format("--set parallel.pipeline={}", shape.layers));
+  if (split.empty()) return;
+  const int64_t sum = std::accumulate(split.begin(), split.end(), int64_t{0});
+  if (static_cast<int64_t>(split.size()) != parallel.pipeline)
+    critic.say(fmt::format("parallel.layers_per_stage has {} entries for parallel.pipeline {}", split.size(), parallel.pipeline),
+               "parallel.layers_per_stage", {"parallel.pipeline"}, "give one entry a stage, or leave it out");
+  if (sum != shape.layers)
+    critic.say(fmt::format("parallel.layers_per_stage: {} = {}, but model.layers is {}", fmt::join(split, " + "), sum, shape.layers),
+               "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
+}
+
+void check_device(const Config& config, Device device, Critic& critic) {
+  const AttentionKind attention = config.train.attention;
+  const bool named = attention == AttentionKind::flash || attention == AttentionKind::cudnn;
+  if (device == Device::cuda && named && config.train.precision == Precision::fp32)
+    critic.say(fmt::format("train.attention {} has no fp32 kernel on a GPU", spelling(attention)), "train.attention",
+               {"train.attention", "train.precision"}, "--set train.attention=auto (it takes the memory-efficient kernel), or --set train.precision=bf16");
+  if (device == Device::cpu && attention == AttentionKind::cudnn)
+    critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"}, "--set train.attention=auto");
+  if (device == Device::cpu && config.parallel.communicator == CommunicatorKind::nccl)
+    critic.say("parallel.communicator nccl needs GPUs, and this run has none", "parallel.communicator", {"parallel.communicator"},
+               "--set parallel.communicator=auto");
+}
+
+}  // namespace
+
+bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const ModelConfig& model = resolved.config.model;
+  std::vector<std::string> missing;
+  for (const auto& [key, size] : {std::pair{"layers", model.layers}, {"hidden", model.hidden}, {"heads", model.heads}, {"vocab", model.vocab}})
+    if (size == 0) missing.emplace_back(key);
+  if (!missing.empty()) {
+    critic.say(fmt::format("the model has no size: model.{} is not set", fmt::join(missing, ", model.")), "model." + missing[0], {},
+               "--set model=gpt-tiny takes them from a profile ('llmrun profiles list' shows all)");
+    return false;
+  }
+  check_heads(model, critic);
+  check_positions(model_shape(model, resolved.config.train.seq_len), resolved.config.train, critic);
+  return true;
+}
+
+void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const ModelShape shape = model_shape(resolved.config.model, resolved.config.train.seq_len);
+  check_tensor(resolved, shape, layout.tensor, critic);
+  check_stages(resolved, shape, critic);
+  check_device(resolved.config, device, critic);
+}
+
+Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const TrainConfig& train = resolved.config.train;
+  const int64_t once = data * train.micro_batch;
+  if (!train.global_batch) return {once * train.accumulate.value_or(1), train.accumulate.value_or(1)};
+  const int64_t global = *train.global_batch;
+  if (global % once != 0) {
+    const int64_t below = global / once * once;
+    critic.say(fmt::format("cannot share out the batch: data ranks {} x train.micro_batch {} = {} does not divide train.global_batch {}", data,
+                           train.micro_batch, once, global),
+               "train.global_batch", {"train.micro_batch", "parallel.data"},
+               below > 0 ? fmt::format("--set train.global_batch={} or --set train.global_batch={}", below, below + once)
+                         : fmt::format("--set train.global_batch={}", once));
+    return {global, 1};
+  }
+  if (train.accumulate && *train.accumulate * once != global)
+    critic.say(fmt::format("train.accumulate {} x data ranks {} x train.micro_batch {} = {}, but train.global_batch is {}", *train.accumulate, data,
+                           train.micro_batch, *train.accumulate * once, global),
+               "train.accumulate", {"train.accumulate", "train.global_batch"}, fmt::format("leave one of them out, or --set train.accumulate={}", global / once));
+  return {global, global / once};
+}
+
+int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const RunConfig& run = resolved.config.run;
+  if (run.steps && run.tokens)
+    critic.say("run.steps and run.tokens both say when the run is done", "run.steps", {"run.steps", "run.tokens"}, "leave one of them out");
+  if (!run.steps && !run.tokens) critic.say("nothing says when the run is done", "run.steps", {}, "--set run.steps=100, or --set run.tokens=1B");
+  if (run.steps) return *run.steps;
+  return run.tokens ? (*run.tokens + tokens_per_step - 1) / tokens_per_step : 0;
+}
+
+}  // namespace llmrun

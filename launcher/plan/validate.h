@@ -1,0 +1,26 @@
+#pragma once
+#include <vector>
+
+#include "engine/core/plan.h"
+#include "launcher/profile/resolved.h"
+
+namespace llmrun {
+
+/// What can be said of a configuration without knowing the ranks: sizes that are missing or do not fit each other.
+/// False where the model has no shape at all, and nothing further can be checked.
+bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints);
+
+/// What the layout cannot split, and what the device cannot do. REQUIRES check_model to have passed.
+void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints);
+
+/// Sequences of a step and micro batches of a data rank, from global_batch or accumulate; complains where they do not divide.
+struct Batch {
+  int64_t global = 1;
+  int64_t accumulate = 1;
+};
+Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints);
+
+/// Steps of the run, from run.steps or run.tokens; complains of both and of neither.
+int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints);
+
+}  // namespace llmrun

@@ -1,0 +1,152 @@
+#include "launcher/process/subprocess.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "engine/core/error.h"
+
+namespace llmrun {
+namespace {
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> list;
+  for (std::string& string : strings) list.push_back(string.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+std::array<int, 2> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw Error(Exit::failed, "cannot make a pipe: {}", std::strerror(errno));
+  return ends;
+}
+
+/// In the child, between fork and exec: only async-signal-safe calls. Never returns; the errno of a failed exec goes into `failure`.
+[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent) {
+  ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(128 + SIGTERM);  // the parent died before prctl
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  ::dup2(nothing, STDIN_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD}) ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execve(program, argv, envp);
+  const int cause = errno;
+  [[maybe_unused]] const ssize_t written = ::write(failure, &cause, sizeof cause);
+  ::_exit(127);
+}
+
+}  // namespace
+
+std::string find_on_path(const std::string& name, const Variables& environment) {
+  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : "";
+  const std::string path = environment.get("PATH").value_or("/usr/bin:/bin");
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find(':', begin), path.size());
+    const std::string candidate = path.substr(begin, end - begin) + "/" + name;
+    if (end > begin && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    begin = end + 1;
+  }
+  return "";
+}
+
+Subprocess::Subprocess(const Command& command) {
+  std::vector<std::string> argv = command.argv, lines = command.environment.lines();
+  const std::string program = find_on_path(argv.at(0), command.environment);
+  if (program.empty()) throw Error(Exit::failed, "cannot run '{}': no such program", argv[0]);
+  const std::vector<char*> argv_pointers = pointers(argv), environment_pointers = pointers(lines);
+
+  const auto output = make_pipe(), failure = make_pipe();
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
+  if (pid_ == 0) become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent);
+  ::close(output[1]);
+  ::close(failure[1]);
+  output_ = output[0];
+  ::fcntl(output_, F_SETFL, O_NONBLOCK);
+  int cause = 0;
+  const ssize_t got = ::read(failure[0], &cause, sizeof cause);
+  ::close(failure[0]);
+  if (got == sizeof cause) {
+    ::waitpid(pid_, nullptr, 0);
+    ::close(output_);
+    throw Error(Exit::failed, "cannot run '{}': {}", program, std::strerror(cause));
+  }
+  pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+}
+
+Subprocess::Subprocess(Subprocess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      output_(std::exchange(other.output_, -1)),
+      pidfd_(std::exchange(other.pidfd_, -1)),
+      status_(std::exchange(other.status_, std::nullopt)) {}
+
+Subprocess::~Subprocess() {
+  if (pid_ > 0 && !status_) {
+    signal(SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  if (output_ >= 0) ::close(output_);
+  if (pidfd_ >= 0) ::close(pidfd_);
+}
+
+bool Subprocess::read_output(std::string& text) {
+  char buffer[65536];
+  while (output_ >= 0) {
+    const ssize_t count = ::read(output_, buffer, sizeof buffer);
+    if (count > 0) {
+      text.append(buffer, static_cast<size_t>(count));
+      return true;  // one helping at a time: a flood from one child must not starve the others
+    }
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return true;
+    ::close(std::exchange(output_, -1));
+  }
+  return false;
+}
+
+bool Subprocess::reap() {
+  if (status_) return true;
+  int raw = 0;
+  if (::waitpid(pid_, &raw, WNOHANG) != pid_) return false;
+  status_ = WIFSIGNALED(raw) ? ExitStatus{0, WTERMSIG(raw)} : ExitStatus{WEXITSTATUS(raw), 0};
+  return true;
+}
+
+void Subprocess::signal(int number) const {
+  if (!status_) ::kill(-pid_, number);
+}
+
+std::optional<std::string> capture(const Command& command, std::chrono::milliseconds most) {
+  if (find_on_path(command.argv.at(0), command.environment).empty()) return {};
+  Subprocess child(command);
+  std::string text;
+  const auto deadline = std::chrono::steady_clock::now() + most;
+  while (child.output() >= 0) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd wait{child.output(), POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count())) == 0) return {};
+    child.read_output(text);
+  }
+  pollfd ended{child.exited(), POLLIN, 0};
+  ::poll(&ended, 1, 1000);
+  if (!child.reap() || !child.status()->clean()) return {};
+  return text;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,113 @@
+#include "launcher/report/failure.h"
+
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <fstream>
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr size_t kLastLines = 12;
+
+std::vector<fs::path> error_files(const RunPaths& paths, int attempt) {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(paths.attempt(attempt), none))
+    if (entry.path().filename().string().ends_with(".error.json")) files.push_back(entry.path());
+  return files;
+}
+
+/// The error file with the least time; a torn one does not count.
+std::optional<json> earliest_error(const RunPaths& paths, int attempt) {
+  std::optional<json> first;
+  for (const fs::path& file : error_files(paths, attempt)) {
+    std::ifstream stream(file);
+    json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    if (!document.is_object() || !document.contains("rank")) continue;
+    if (!first || document.value("time", 0.0) < first->value("time", 0.0)) first = std::move(document);
+  }
+  return first;
+}
+
+std::vector<std::string> last_lines(const fs::path& file) {
+  std::deque<std::string> lines;
+  std::ifstream stream(file, std::ios::binary);
+  stream.seekg(0, std::ios::end);
+  stream.seekg(std::max<std::streamoff>(0, stream.tellg() - std::streamoff{16384}));
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(line);
+    if (lines.size() > kLastLines) lines.pop_front();
+  }
+  return {lines.begin(), lines.end()};
+}
+
+/// "signal 9 (SIGKILL)".
+std::string signal_shown(int number) {
+  const char* name = ::sigabbrev_np(number);
+  return name != nullptr ? fmt::format("signal {} (SIG{})", number, name) : fmt::format("signal {}", number);
+}
+
+void tell_death(const RankDeath& death, Failure& failure) {
+  failure.rank = death.rank;
+  failure.host = death.host;
+  failure.what = death.signal != 0 ? "was killed by " + signal_shown(death.signal) : fmt::format("exited with code {}", death.code);
+  failure.exit_code = death.signal != 0 ? 128 + death.signal : death.code;
+  if (death.signal == SIGKILL) failure.hint = "out of memory is the usual cause ('dmesg | tail' on the host says so); else somebody killed it";
+}
+
+void tell_error(const json& error, Failure& failure) {
+  failure.told_by_rank = true;
+  failure.rank = error.value("rank", int64_t{0});
+  failure.host = error.value("host", "");
+  failure.what = error.value("what", "failed without a word");
+  failure.hint = error.value("hint", "");
+  failure.section = error.value("section", "");
+  failure.exit_code = error.value("code", 1);
+}
+
+/// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
+bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
+
+}  // namespace
+
+std::string host_of(const Plan& plan, int64_t rank) {
+  for (const PlanHost& host : plan.hosts) {
+    if (rank < host.slots) return host.name;
+    rank -= host.slots;
+  }
+  return "";
+}
+
+bool any_error_file(const RunPaths& paths, int attempt) { return !error_files(paths, attempt).empty(); }
+
+Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending) {
+  Failure failure;
+  const std::optional<json> error = earliest_error(paths, attempt);
+  if (ending.death && (is_cause(ending.death->signal) || !error)) {
+    tell_death(*ending.death, failure);
+  } else if (error) {
+    tell_error(*error, failure);
+  } else {
+    failure.exit_code = ending.exit_code;
+    failure.what = ending.exit_code > 128 ? "was killed by " + signal_shown(ending.exit_code - 128) : fmt::format("exited with code {}", ending.exit_code);
+  }
+  if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
+  if (failure.rank && failure.host.empty()) failure.host = host_of(plan, *failure.rank);
+  if (failure.rank) failure.last_lines = last_lines(paths.rank_log(attempt, *failure.rank));
+  return failure;
+}
+
+Error failure_error(const Failure& failure, const RunPaths& paths) {
+  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : "the launcher";
+  const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
+  Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
+  std::error_code none;
+  const bool saved = fs::exists(paths.checkpoints() / "latest", none);
+  const std::string again = saved ? "the same command goes on from the last checkpoint" : "the same command starts again from the beginning: no checkpoint was written";
+  error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", again);
+  return error;
+}
+
+}  // namespace llmrun

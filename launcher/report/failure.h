@@ -1,0 +1,37 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/plan.h"
+#include "engine/core/run_paths.h"
+#include "launcher/launch/supervise.h"
+
+namespace llmrun {
+
+/// Why a run ended badly: the first rank that failed, what it said last, and the exit code of the whole.
+struct Failure {
+  int exit_code = 1;
+  std::optional<int64_t> rank;
+  std::string host;
+  std::string what;
+  bool told_by_rank = false;            // `what` is the rank's own sentence
+  std::string hint;                     // the rank's own; empty: none
+  std::string section;                  // what the rank was doing; empty: unknown
+  std::vector<std::string> last_lines;  // of its log
+};
+
+/// From what the launcher told and the error files of the attempt. A rank that a signal killed is the cause, whatever the others say of
+/// a peer that went away; else the earliest error file; else what the launcher reports; else its exit code alone.
+Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending);
+
+/// What the user sees last: rank, host, cause, hint.
+Error failure_error(const Failure& failure, const RunPaths& paths);
+
+/// The host of a rank: hosts are filled one after the other.
+std::string host_of(const Plan& plan, int64_t rank);
+
+/// True once a rank of the attempt has written an error file.
+bool any_error_file(const RunPaths& paths, int attempt);
+
+}  // namespace llmrun

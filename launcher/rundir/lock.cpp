@@ -1,0 +1,54 @@
+#include "launcher/rundir/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "engine/core/file.h"
+#include "launcher/site/allocation.h"
+
+namespace llmrun {
+namespace {
+
+/// A `llmrun tail` that looks whether the run lives holds the lock for an instant: so try for one.
+bool take(int descriptor) {
+  for (int tries = 0; tries < 10; ++tries) {
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return false;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
+}  // namespace
+
+RunLock::RunLock(const std::filesystem::path& file) : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)) {
+  if (descriptor_ < 0) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(errno));
+  if (!take(descriptor_)) {
+    const int cause = errno;
+    ::close(descriptor_);
+    if (cause != EWOULDBLOCK) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(cause));
+    std::string owner = read_file(file);
+    while (owner.ends_with('\n')) owner.pop_back();
+    throw Error(Exit::preflight, "run directory '{}' is in use by {}", file.parent_path().string(), owner.empty() ? "another llmrun" : owner)
+        .hint("wait for it, or give this run a directory of its own: --set run.dir=outputs/another");
+  }
+  const std::string owner = fmt::format("process {} on {}\n", ::getpid(), short_host_name());
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()))
+    throw Error(Exit::preflight, "cannot write '{}': {}", file.string(), std::strerror(errno));
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
+
+bool is_locked(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool locked = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(descriptor);
+  return locked;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,51 @@
+#include "launcher/rundir/record.h"
+
+#include "engine/core/file.h"
+
+namespace llmrun {
+namespace {
+
+json attempt_json(const Attempt& attempt) {
+  return {{"number", attempt.number}, {"id", attempt.id},       {"start", attempt.start}, {"end", attempt.end},
+          {"log", attempt.log},       {"ranks", attempt.ranks}, {"exit", attempt.exit ? json(*attempt.exit) : json()}};
+}
+
+Attempt attempt_from(const json& document) {
+  Attempt attempt{document.at("number"), document.at("id"), document.at("start"), document.at("end"), document.at("log"), document.at("ranks"), {}};
+  if (!document.at("exit").is_null()) attempt.exit = document.at("exit").get<int>();
+  return attempt;
+}
+
+}  // namespace
+
+json to_json(const RunRecord& record) {
+  json attempts = json::array();
+  for (const Attempt& attempt : record.attempts) attempts.push_back(attempt_json(attempt));
+  return {{"version", RunRecord::kVersion},
+          {"name", record.name},
+          {"git", {{"sha", record.git_sha}, {"dirty", record.git_dirty}}},
+          {"versions", {{"llmrun", record.llmrun_version}}},
+          {"finished_steps", record.finished_steps},
+          {"attempts", attempts}};
+}
+
+RunRecord read_record(const std::filesystem::path& path) {
+  RunRecord record;
+  if (!std::filesystem::exists(path)) return record;
+  const json document = read_json_file(path, Exit::preflight);
+  try {
+    document.at("name").get_to(record.name);
+    document.at("git").at("sha").get_to(record.git_sha);
+    document.at("git").at("dirty").get_to(record.git_dirty);
+    document.at("versions").at("llmrun").get_to(record.llmrun_version);
+    document.at("finished_steps").get_to(record.finished_steps);
+    for (const json& attempt : document.at("attempts")) record.attempts.push_back(attempt_from(attempt));
+  } catch (const json::exception& failure) {
+    throw Error(Exit::preflight, "'{}' is damaged: {}", path.string(), failure.what()).hint("move it away; checkpoints and metrics do not need it");
+  }
+  return record;
+}
+
+void write_record(const std::filesystem::path& path, const RunRecord& record) { write_file_atomically(path, to_json(record).dump(2) + "\n"); }
+
+}  // namespace llmrun

@@ -1,0 +1,39 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/json.h"
+
+namespace llmrun {
+
+/// One launch of a run.
+struct Attempt {
+  int number = 1;   // from 1; names logs/attempt-01
+  std::string id;   // unique: an old rank that wakes up cannot be taken for one of this attempt
+  std::string start, end;  // UTC, "2023-10-11T09:29:06Z"; no end: it runs, or the machine went down
+  std::string log;         // path of the combined log
+  int64_t ranks = 0;
+  std::optional<int> exit;
+};
+
+/// run.json: what became of the run, over all its attempts.
+struct RunRecord {
+  static constexpr int kVersion = 1;
+  std::string name;
+  std::string git_sha;         // of the directory the run was started in; empty outside a repository
+  bool git_dirty = false;      // with changes that the sha does not have
+  std::string llmrun_version;  // of the newest attempt
+  int64_t finished_steps = 0;  // run.steps of an attempt that ended with 0
+  std::vector<Attempt> attempts;
+
+  bool finished(int64_t steps) const { return finished_steps > 0 && finished_steps >= steps; }
+};
+
+json to_json(const RunRecord& record);
+/// The record of a directory that was never run is empty. Throws Error(Exit::preflight) on a damaged one.
+RunRecord read_record(const std::filesystem::path& path);
+void write_record(const std::filesystem::path& path, const RunRecord& record);
+
+}  // namespace llmrun

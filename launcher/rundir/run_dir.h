@@ -1,0 +1,41 @@
+#pragma once
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "engine/core/run_paths.h"
+#include "launcher/process/variables.h"
+#include "launcher/rundir/lock.h"
+#include "launcher/rundir/record.h"
+
+namespace llmrun {
+
+/// A run directory that this process owns: locked from construction to destruction. Its names are RunPaths'.
+class RunDir {
+ public:
+  /// Creates the directory where it is not there. Throws Error(Exit::preflight) where that fails or another run holds it.
+  explicit RunDir(const std::filesystem::path& root);
+
+  const RunPaths& paths() const { return paths_; }
+  const RunRecord& record() const { return record_; }
+  bool used() const { return !record_.attempts.empty(); }
+
+  /// Writes one of the files of the directory, whole or not at all; `executable` for scripts.
+  static void write(const std::filesystem::path& file, const std::string& content, bool executable = false);
+
+  /// Opens attempt number record().attempts.size() + 1: its log directory, its record, a line in `logfiles`. `warning` is set where
+  /// `logfiles`, two levels above the run, cannot be written. `log` is the name of the combined log.
+  Attempt begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning);
+  /// Closes the newest attempt. `steps`: what the run was to reach; with exit 0 it is finished.
+  void end_attempt(int exit, int64_t steps, std::time_t now);
+  /// What the record says beside the attempts.
+  void describe(const std::string& name, const std::string& version, const Variables& environment);
+
+ private:
+  RunPaths paths_;
+  std::unique_ptr<RunLock> lock_;
+  RunRecord record_;
+};
+
+}  // namespace llmrun

@@ -1,0 +1,11 @@
+#pragma once
+#include "engine/core/json.h"
+#include "launcher/process/variables.h"
+
+namespace llmrun {
+
+/// The variables that env.json keeps: those that change how a run behaves, by a list of names and prefixes. Never one whose name
+/// speaks of a key, token, password or credential, whatever its prefix.
+json saved_environment(const Variables& environment);
+
+}  // namespace llmrun

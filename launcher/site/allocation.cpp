@@ -1,0 +1,45 @@
+#include "launcher/site/allocation.h"
+
+#include <unistd.h>
+
+#include "engine/core/file.h"
+#include "engine/core/units.h"
+#include "launcher/site/nodelist.h"
+
+namespace llmrun {
+namespace {
+
+Allocation from_file(const std::filesystem::path& path, std::string source) {
+  const std::filesystem::path file = std::filesystem::absolute(path).lexically_normal();
+  HostList list = parse_hostfile(read_file(file, Exit::preflight), path.string());
+  return {std::move(list.hosts), std::move(source), file.string(), {}, std::move(list.notes)};
+}
+
+Allocation from_slurm(const std::string& nodelist, const Variables& environment) {
+  Allocation allocation{{}, "SLURM_JOB_NODELIST"};
+  const int64_t slots = parse_integer(environment.get("SLURM_NTASKS_PER_NODE").value_or("0")).value_or(0);
+  for (std::string& host : expand_nodelist(nodelist)) allocation.hosts.push_back({std::move(host), slots});
+  return allocation;
+}
+
+}  // namespace
+
+Allocation find_allocation(const std::optional<std::filesystem::path>& hostfile, const Variables& environment, const std::string& here) {
+  const auto pbs = environment.get("PBS_NODEFILE"), slurm = environment.get("SLURM_JOB_NODELIST");
+  Allocation allocation = hostfile ? from_file(*hostfile, "--hostfile")
+                          : pbs    ? from_file(*pbs, "PBS_NODEFILE")
+                          : slurm  ? from_slurm(*slurm, environment)
+                                   : Allocation{{Host{here}}, "this machine"};
+  for (const char* name : {"PBS_JOBID", "SLURM_JOB_ID"})
+    if (allocation.job_id.empty()) allocation.job_id = environment.get(name).value_or("");
+  return allocation;
+}
+
+std::string short_host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) return "localhost";
+  const std::string whole = name;
+  return whole.substr(0, whole.find('.'));
+}
+
+}  // namespace llmrun
