@@ -1,0 +1,86 @@
+#include <cstdlib>
+#include <map>
+
+#include "engine/comm/rendezvous.h"
+#include "engine/core/error.h"
+#include "tests/support/tensor_test.h"
+
+using namespace llmrun;
+
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+/// The environment as a launcher would leave it, and as it was afterwards.
+class Environment {
+ public:
+  explicit Environment(const Variables& variables) {
+    for (const char* name : {"LLMRUN_LAUNCHER", "OMPI_COMM_WORLD_RANK", "PALS_RANKID", "PMI_RANK", "PMI_SIZE", "SLURM_PROCID",
+                             "SLURM_STEP_NUM_TASKS", "PMIX_RANK", "RANK", "WORLD_SIZE", "TORCHELASTIC_RUN_ID"}) {
+      remember(name);
+      ::unsetenv(name);
+    }
+    for (const auto& [name, value] : variables) {
+      remember(name);
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
+  }
+  ~Environment() {
+    for (const auto& [name, value] : before_) value.second ? ::setenv(name.c_str(), value.first.c_str(), 1) : ::unsetenv(name.c_str());
+  }
+
+ private:
+  void remember(const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    before_.insert({name, {value ? value : "", value != nullptr}});
+  }
+  std::map<std::string, std::pair<std::string, bool>> before_;
+};
+
+std::array<int, 4> identity(const Variables& variables) {
+  Environment environment(variables);
+  const Identity id = identity_from_environment();
+  return {id.rank, id.size, id.local_rank, id.local_size};
+}
+
+using Four = std::array<int, 4>;
+
+}  // namespace
+
+TEST_CASE("every launcher's environment gives the rank's identity") {
+  CHECK(identity({}) == Four{0, 1, 0, 1});
+  CHECK(identity({{"OMPI_COMM_WORLD_RANK", "5"},
+                  {"OMPI_COMM_WORLD_SIZE", "8"},
+                  {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                  {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"}}) == Four{5, 8, 1, 4});
+  CHECK(identity({{"PALS_RANKID", "3"}, {"PALS_LOCAL_RANKID", "1"}, {"PALS_LOCAL_SIZE", "2"}, {"PMI_RANK", "3"}, {"PMI_SIZE", "4"}}) ==
+        Four{3, 4, 1, 2});
+  CHECK(identity({{"PALS_RANKID", "3"}, {"PALS_LOCAL_RANKID", "1"}, {"PALS_LOCAL_SIZE", "2"}}) == Four{3, 0, 1, 2});
+  CHECK(identity({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}}) == Four{1, 2, 1, 2});
+  CHECK(identity({{"PMIX_RANK", "7"}}) == Four{7, 0, 0, 1});
+}
+
+TEST_CASE("a Slurm step is a rank, and a batch script is not") {
+  const Variables step{{"SLURM_PROCID", "4"},
+                       {"SLURM_STEP_NUM_TASKS", "5"},
+                       {"SLURM_LOCALID", "0"},
+                       {"SLURM_NODEID", "2"},
+                       {"SLURM_STEP_TASKS_PER_NODE", "2(x2),1"}};
+  CHECK(identity(step) == Four{4, 5, 0, 1});
+  Variables second_node = step;
+  second_node["SLURM_NODEID"] = "1";
+  CHECK(identity(second_node) == Four{4, 5, 0, 2});
+  CHECK(identity({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "16"}}) == Four{0, 1, 0, 1});
+}
+
+TEST_CASE("RANK and WORLD_SIZE of somebody's shell are not believed") {
+  CHECK(identity({{"RANK", "3"}, {"WORLD_SIZE", "4"}}) == Four{0, 1, 0, 1});
+  CHECK(identity({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"TORCHELASTIC_RUN_ID", "x"}}) == Four{3, 4, 0, 1});
+  CHECK(identity({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"LLMRUN_LAUNCHER", "local"}, {"OMPI_COMM_WORLD_RANK", "0"}}) == Four{3, 4, 0, 1});
+}
+
+TEST_CASE("a rank that is no number or not below the size is refused") {
+  CHECK_THROWS_AS(identity({{"OMPI_COMM_WORLD_RANK", "x"}, {"OMPI_COMM_WORLD_SIZE", "8"}}), Error);
+  CHECK_THROWS_AS(identity({{"OMPI_COMM_WORLD_RANK", "-1"}, {"OMPI_COMM_WORLD_SIZE", "8"}}), Error);
+  CHECK_THROWS_AS(identity({{"OMPI_COMM_WORLD_RANK", "8"}, {"OMPI_COMM_WORLD_SIZE", "8"}}), Error);
+}
