@@ -1,0 +1,202 @@
+// llmrun-checkpoint: looks at checkpoints and exports them, without LibTorch. `llmrun checkpoint` finds the run and becomes this program.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "engine/checkpoint/directory.h"
+#include "engine/checkpoint/export.h"
+#include "engine/checkpoint/inspect.h"
+#include "engine/core/units.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string run;
+  std::optional<int64_t> step;
+  std::string to;
+  std::string dtype = "fp32";
+  bool json = false;
+};
+
+/// Names and messages may carry what others put into files: nothing but printable ASCII and newlines reaches the terminal.
+std::string harmless(std::string_view text) {
+  std::string safe;
+  for (const char c : text) safe += (c >= ' ' && c <= '~') || c == '\n' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+  return safe;
+}
+
+void print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
+
+void print_json(json document) {
+  json versioned{{"version", 1}};
+  versioned.update(document);
+  print(stdout, versioned.dump(2, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace) + "\n");
+}
+
+std::string layout_text(const Layout& layout) {
+  std::string text;
+  for (const Axis axis : kAxes)
+    if (layout.size(axis) > 1) text += fmt::format("{}{} {}", text.empty() ? "" : " x ", axis_name(axis), layout.size(axis));
+  return text.empty() ? "1 rank" : text;
+}
+
+/// One line that is written over, on a terminal only.
+class ProgressLine {
+ public:
+  explicit ProgressLine(std::string what) : what_(std::move(what)), shown_(::isatty(STDERR_FILENO) == 1) {}
+  ~ProgressLine() {
+    if (percent_ >= 0) print(stderr, "\r\x1b[K");
+  }
+  void operator()(int64_t done, int64_t total) {
+    const int64_t percent = total > 0 ? 100 * done / total : 100;
+    if (!shown_ || percent == percent_) return;
+    percent_ = percent;
+    print(stderr, fmt::format("\r{} {}% of {}", what_, percent, human_bytes(static_cast<double>(total))));
+  }
+
+ private:
+  std::string what_;
+  bool shown_;
+  int64_t percent_ = -1;
+};
+
+CheckpointReader open_chosen(const Options& options) {
+  std::vector<std::string> notes;
+  const fs::path directory = chosen_checkpoint(checkpoints_of(options.run), options.step, notes);
+  for (const std::string& note : notes) print(stderr, harmless(fmt::format("llmrun: {}\n", note)));
+  return CheckpointReader(directory);
+}
+
+void list(const Options& options) {
+  const std::vector<CheckpointSummary> checkpoints = list_checkpoints(checkpoints_of(options.run));
+  if (options.json) {
+    json lines = json::array();
+    for (const CheckpointSummary& one : checkpoints) lines.push_back(to_json(one));
+    return print_json({{"checkpoints", lines}});
+  }
+  for (const CheckpointSummary& one : checkpoints)
+    print(stdout, harmless(fmt::format("{:<16} {:<20} {:>10}  {}\n", one.name, one.time.empty() ? "-" : one.time,
+                                       one.bytes > 0 ? human_bytes(static_cast<double>(one.bytes)) : "-",
+                                       one.problem.empty() ? layout_text(one.layout) : "not usable: " + one.problem)));
+}
+
+void show(const Options& options) {
+  const CheckpointReader reader = open_chosen(options);
+  if (options.json) return print_json(summary_json(reader));
+  const Snapshot& snapshot = reader.snapshot();
+  const ModelShape& model = snapshot.model;
+  print(stdout, harmless(fmt::format("{}\n  step      {}, after {} samples, seed {}\n  saved     {} by {}\n", reader.directory().string(), snapshot.step,
+                                     snapshot.samples, snapshot.seed, reader.manifest().time, layout_text(snapshot.layout))));
+  print(stdout, fmt::format("  model     {} parameters: layers {}, hidden {}, heads {}, vocabulary {}\n", human_count(static_cast<double>(parameter_count(model))),
+                            model.layers, model.hidden, model.heads, model.vocab));
+  print(stdout, fmt::format("  on disk   {} in {} files: fp32 weights and both Adam moments\n", human_bytes(static_cast<double>(reader.manifest().bytes())),
+                            reader.manifest().files.size()));
+}
+
+/// Why a checkpoint is damaged; empty when every checksum holds.
+std::string verified(const fs::path& directory) {
+  ProgressLine progress("checking " + directory.filename().string());
+  try {
+    CheckpointReader(directory).verify(std::ref(progress));
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+void verify(const Options& options) {
+  const fs::path checkpoints = checkpoints_of(options.run);
+  std::vector<int64_t> steps = steps_in(checkpoints);
+  std::vector<std::string> notes;
+  if (options.step) chosen_checkpoint(checkpoints, options.step, notes), steps = {*options.step};
+  if (steps.empty()) throw Error(Exit::no_checkpoint, "'{}' has no checkpoint yet", checkpoints.string());
+  json lines = json::array();
+  std::vector<Complaint> complaints;
+  for (const int64_t step : steps) {
+    const std::string name = step_directory_name(step), problem = verified(checkpoints / name);
+    lines.push_back({{"name", name}, {"step", step}, {"complete", problem.empty()}});
+    if (!problem.empty()) {
+      lines.back()["problem"] = problem;
+      complaints.push_back({fmt::format("checkpoint '{}' is damaged: {}", name, problem), {}, {}, {}});
+    } else if (!options.json) {
+      print(stdout, fmt::format("{} every checksum holds\n", name));
+    }
+  }
+  if (options.json && complaints.empty()) print_json({{"checkpoints", lines}});
+  if (complaints.empty()) return;
+  const bool none_left = complaints.size() == steps.size();
+  throw Error(none_left ? Exit::no_checkpoint : Exit::failed, std::move(complaints));
+}
+
+void export_run(const Options& options) {
+  const CheckpointReader reader = open_chosen(options);
+  ProgressLine progress("exporting");
+  const ExportReport report =
+      export_huggingface(reader, options.to, {.dtype = options.dtype == "bf16" ? ExportDtype::bf16 : ExportDtype::fp32}, std::ref(progress));
+  if (options.json)
+    return print_json({{"from", reader.directory().string()}, {"step", reader.snapshot().step}, {"to", fs::absolute(options.to).lexically_normal().string()},
+                       {"dtype", options.dtype}, {"tensors", report.tensors}, {"parameters", report.parameters}, {"files", report.files}, {"bytes", report.bytes}});
+  print(stdout, harmless(fmt::format("{}: {} parameters of step {}, {}, {}\n", options.to, human_count(static_cast<double>(report.parameters)),
+                                     reader.snapshot().step, options.dtype, human_bytes(static_cast<double>(report.bytes)))));
+}
+
+void add_commands(CLI::App& app, Options& options) {
+  const auto add = [&](const char* name, const char* help, void (*run)(const Options&)) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("run", options.run, "Run directory")->required();
+    command->add_flag("--json", options.json, "Data as JSON, errors too");
+    command->callback([&options, run] { run(options); });
+    return command;
+  };
+  add("list", "Name a run's checkpoints, newest first", list);
+  CLI::App* with_step[] = {add("show", "Say what a checkpoint holds", show), add("verify", "Read every byte and hold it to its checksum", verify),
+                           add("export", "Write the weights as Hugging Face's transformers reads them", export_run)};
+  for (CLI::App* command : with_step) command->add_option("--step", options.step, "This step; without: the newest usable one (verify: all)");
+  with_step[2]->add_option("--to", options.to, "A new directory")->required();
+  with_step[2]->add_option("--dtype", options.dtype, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
+  app.require_subcommand(1);
+}
+
+/// The forms in which every llmrun program tells an error.
+int report(const Error& error, bool as_json) {
+  json complaints = json::array();
+  for (const Complaint& complaint : error.complaints()) {
+    json item{{"what", complaint.what}};
+    if (!complaint.because.empty()) item["because"] = complaint.because;
+    if (!complaint.hint.empty()) item["hint"] = complaint.hint;
+    complaints.push_back(item);
+    print(stderr, harmless(fmt::format("llmrun: {}\n", complaint.what)));
+    for (const std::string& reason : complaint.because) print(stderr, harmless(fmt::format("   = {}\n", reason)));
+    if (!complaint.hint.empty()) print(stderr, harmless(fmt::format("hint: {}\n", complaint.hint)));
+  }
+  if (as_json) print_json({{"error", {{"code", static_cast<int>(error.code())}, {"complaints", complaints}}}});
+  return static_cast<int>(error.code());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Look at llmrun's checkpoints and export them", "llmrun-checkpoint");
+  Options options;
+  add_commands(app, options);
+  try {
+    app.parse(argc, argv);
+    if (std::fflush(stdout) != 0) throw Error(Exit::failed, "cannot write to stdout");
+    return 0;
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& failure) {
+    return report(Error(Exit::usage, "{}", failure.what()).hint("llmrun checkpoint --help"), options.json);
+  } catch (const fs::filesystem_error& failure) {
+    return report(Error(Exit::failed, "'{}': {}", failure.path1().string(), failure.code().message()), options.json);
+  } catch (const Error& error) {
+    return report(error, options.json);
+  }
+}
+
+}  // namespace
+}  // namespace llmrun
+
+int main(int argc, char** argv) { return llmrun::run(argc, argv); }
