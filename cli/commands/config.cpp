@@ -14,6 +14,7 @@ struct ConfigOptions {
   RunOptions run;
   bool origin = false;
   bool text = false;
+  std::string key;  // of schema --text: this key or section alone
 };
 
 /// "set by run file 'my.yaml' line 3, over 4 from machine profile 'polaris'"; empty for a default.
@@ -67,9 +68,11 @@ void check(const ConfigOptions& options, Context& context) {
     context.out().print("ok: {} keys set, the others at their defaults\n", resolved.settings.size());
 }
 
-/// The table for reading: key, default, environment, help.
-void list_keys(Context& context) {
+/// The table for reading: key, default, help, and the words it takes.
+void list_keys(const std::string& key, Context& context) {
+  if (!key.empty() && !find_field(key) && names_below(key).empty()) throw Error(Exit::config, "unknown key '{}'", key).hint("llmrun config schema --text parallel");
   for (const Field& field : fields()) {
+    if (!key.empty() && field.path != key && !field.path.starts_with(key + ".")) continue;
     context.out().print("{:<28} {:<12} {}\n", field.path, field.default_shown().empty() ? "\"\"" : field.default_shown(), field.help);
     if (const auto choices = field.choices(); choices.size() > 1) context.out().print("{:<41} {}\n", "", fmt::join(choices, ", "));
   }
@@ -77,7 +80,7 @@ void list_keys(Context& context) {
 
 void schema(const ConfigOptions& options, Context& context) {
   if (options.text)
-    list_keys(context);
+    list_keys(options.key, context);
   else
     context.out().print("{}\n", config_schema().dump(2));
 }
@@ -101,7 +104,8 @@ void add_config(CLI::App& app, Context& context) {
   check_command->callback([=, &context] { check(*options, context); });
 
   auto* schema_command = command->add_subcommand("schema", "Print the JSON Schema of a run file, for editors");
-  schema_command->add_flag("--text", options->text, "A list of all keys, for people");
+  auto* text = schema_command->add_flag("--text", options->text, "A list of keys, for people");
+  schema_command->add_option("key", options->key, "With --text: one key or section")->needs(text);
   schema_command->footer("Examples:\n  llmrun config schema > llmrun.schema.json\n  llmrun config schema --text");
   schema_command->callback([=, &context] { schema(*options, context); });
 }

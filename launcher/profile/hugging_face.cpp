@@ -107,6 +107,8 @@ void read_llama(ModelFile& file) {
 }  // namespace
 
 Layer model_of_hugging_face(const std::filesystem::path& directory) {
+  if (!std::filesystem::exists(directory / "config.json"))
+    throw Error(Exit::preflight, "no model in '{}': it has no config.json", directory.string()).hint("--set model.from=DIR, with config.json and *.safetensors");
   ModelFile file(directory / "config.json");
   const std::string type = file.text("model_type");
   if (type == "gpt2") {

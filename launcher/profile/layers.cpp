@@ -56,6 +56,9 @@ std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalo
   if (sources.run_file.empty()) return {};
   const fs::path path = sources.directory / sources.run_file;
   if (!fs::exists(path) && catalog.has(ProfileKind::recipe, sources.run_file)) return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
+  if (!fs::exists(path))
+    throw Error(Exit::config, "no run file '{}', and no recipe of that name", sources.run_file)
+        .hint("the recipes are {}", fmt::join(catalog.names(ProfileKind::recipe), ", "));
   Value tree = read_yaml(read_file(path, Exit::config), sources.run_file);
   std::vector<Layer> layers;
   if (const auto recipe = take_extends(tree)) layers = profile_layers(catalog, ProfileKind::recipe, *recipe);

@@ -114,6 +114,8 @@ TEST_CASE("config schema is JSON that names every section") {
   for (const char* section : {"run", "model", "parallel", "train", "optimizer", "data", "checkpoint", "observe", "machine", "job"})
     CHECK(schema["properties"].contains(section));
   CHECK(CommandLine()("llmrun config schema --text").out.find("parallel.tensor ") != std::string::npos);
+  CHECK(CommandLine()("llmrun config schema --text run.seed").out.starts_with("run.seed "));
+  CHECK(CommandLine()("llmrun config schema --text run.sed").exit == 3);
 }
 
 TEST_CASE("profiles lists and shows what is shipped") {

@@ -84,6 +84,8 @@ T& entry(std::vector<T>& list, Name T::*name, const std::string& key) {
 
 void decode(const Value& value, const Rules&, bool& out) {
   const std::string& text = bare(value, "true or false");
+  if (text == "yes" || text == "on") refuse(value, "is not true or false", "write true");
+  if (text == "no" || text == "off") refuse(value, "is not true or false", "write false");
   if (text != "true" && text != "false") refuse(value, "is not true or false");
   out = text == "true";
 }

@@ -56,6 +56,7 @@ class Walk {
       field.decode(value, field.rules, config_);
       taken_(field, value);
     } catch (BadValue& bad) {
+      if (bad.hint.empty()) bad.hint = fmt::format("llmrun config schema --text {}", field.path);
       complaints_.push_back({fmt::format("{}: {}", field.path, bad.why), bad.place, {}, std::move(bad.hint)});
     }
   }

@@ -93,7 +93,7 @@ TEST_CASE("a broken directory is told with its path") {
   CHECK(refused_with(json::array(), "/config.json' is not a JSON object"));
   CHECK(refused_with(with(kGpt2, {{"n_layer", json::array({1})}}), "'n_layer' is not a plain value"));
   CHECK_THROWS_WITH(read_config({.sets = {"model.from=/nowhere"}, .host = "here", .directory = "/"}),
-                    "cannot read '/nowhere/config.json': No such file or directory");
+                    "no model in '/nowhere': it has no config.json");
   const TemporaryDirectory directory;
   std::ofstream(directory.path() / "config.json") << "{\"a\": ";
   CHECK_THROWS_AS(model_of_hugging_face(directory.path()), Error);
