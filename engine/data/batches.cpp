@@ -1,5 +1,6 @@
 #include "engine/data/batches.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -27,6 +28,14 @@ void check_card(const std::string& prefix, int64_t vocab) {
   throw std::move(
       Error(Exit::preflight, "'{}' holds token ids up to {}, outside the model's vocabulary of {}", prefix, card->largest_id, vocab)
           .hint("--set model.vocab={}", card->vocab));
+}
+
+/// The field table knows that shares are not negative; that they make a split is known here.
+void check_split(const std::vector<double>& split) {
+  const bool all_zero = std::all_of(split.begin(), split.end(), [](double share) { return share <= 0; });
+  if (split.empty() || (split.size() <= 3 && !all_zero)) return;
+  throw std::move(Error(Exit::config, "data.split needs one to three shares, not all 0: of training, validation and test")
+                      .hint("--set data.split=[0.95,0.05]"));
 }
 
 }  // namespace
@@ -69,6 +78,7 @@ Interval TrainingData::samples_of(const IndexedDataset& dataset, const std::vect
 
 TrainingData TrainingData::open(const std::vector<DataSource>& sources, DataOrder order, const std::vector<double>& split, Part part,
                                 const SampleShape& shape) {
+  check_split(split);
   std::vector<double> weights;
   std::vector<std::shared_ptr<const Source>> opened;
   for (size_t index = 0; index < sources.size(); ++index) {

@@ -139,6 +139,14 @@ TEST_CASE("split keeps training and validation apart, and each covers its share 
   for (int64_t i = 0; i < 10; ++i) CHECK(read(*valid, i, 1, 10)[0] == 900 + 10 * i);
 }
 
+TEST_CASE("a split that is none is refused") {
+  DataConfig config = config_of({{kGolden}});
+  for (const std::vector<double>& split : {std::vector<double>{0, 0}, {1, 1, 1, 1}}) {
+    config.split = split;
+    CHECK_THROWS_WITH_AS(TrainingData::training(config, {.seq_len = 10, .seed = 3, .vocab = 256}), doctest::Contains("data.split"), Error);
+  }
+}
+
 TEST_CASE("validation comes from data.valid where it is given, and nowhere else without a split") {
   const TemporaryDirectory directory;
   write_counting(directory / "valid", 500, 31);
