@@ -5,7 +5,7 @@
 
 namespace llmrun {
 
-/// Which elements a dropout keeps is a function, not a state: of Philox(seed, stream) at the element's place in the whole model. So it is
+/// Which elements a dropout keeps is a function, not a state: of Philox (engine/core/philox.h) at the element's place in the whole model. So it is
 /// the same in every layout, after a restart, and in backward and recomputation, which simply ask again.
 struct DropoutKey {
   uint64_t seed = 0;    // of the run
