@@ -6,8 +6,11 @@
 
 namespace llmrun {
 
-/// Ranks with one GPU each, by the module llmrun_cuda; sets the process's current device by its local rank. Collective over the
-/// ranks of the rendezvous. Throws Error(Exit::preflight) when the module or a GPU is not there.
+/// Makes the GPU of this rank, by its place on the node, the process's current one. Throws Error(Exit::preflight) when the module
+/// llmrun_cuda or the GPU is not there.
+void use_local_gpu(const Identity& identity);
+
+/// Ranks with one GPU each; calls use_local_gpu. Collective over the ranks of the rendezvous. Throws as that does.
 std::shared_ptr<Communicator> make_nccl_world(Rendezvous& rendezvous);
 
 }  // namespace llmrun

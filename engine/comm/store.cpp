@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr double kMeetingLimit_s = 120;  // ranks of a large launch start far apart
-constexpr milliseconds kConnectLimit{2000};
+constexpr milliseconds kConnectLimit{1000};
 constexpr milliseconds kPoll{20};
 constexpr const char* kNonceKey = "nonce";
 
