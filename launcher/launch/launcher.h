@@ -1,4 +1,5 @@
 #pragma once
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ class Launcher {
   virtual std::string hostfile_text(const std::vector<PlanHost>& hosts) const = 0;
   /// Feeds a line of the launcher's output; a report once the line tells of a rank that ended badly.
   virtual std::optional<RankDeath> death(std::string_view line) = 0;
+  /// What to send it so that every rank is asked to stop at the end of its step, and can save. (mpirun on SIGTERM gives ranks one second.)
+  virtual int stop_signal() const { return SIGTERM; }
   /// True where llmrun starts the processes itself, one a rank.
   virtual bool spawns_itself() const { return false; }
 };

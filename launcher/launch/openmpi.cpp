@@ -36,6 +36,8 @@ class OpenMpi : public Launcher {
     return {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
   }
 
+  int stop_signal() const override { return SIGUSR1; }  // it hands that on, and lives
+
   std::string hostfile_text(const std::vector<PlanHost>& hosts) const override {
     std::string text;
     for (const PlanHost& host : hosts) text += fmt::format("{} slots={}\n", host.name, host.slots);

@@ -83,7 +83,8 @@ Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std
   for (int64_t rank = 0; rank < processes; ++rank) {
     Variables own = base;
     if (prepared.launcher->spawns_itself()) set_local_identity(own, rank, processes);
-    prepared.processes.push_back({argv, std::move(own)});
+    // A launcher is asked, so that it can end its ranks; a rank of ours, which may be stuck, is not.
+    prepared.processes.push_back({argv, std::move(own), prepared.launcher->spawns_itself() ? SIGKILL : SIGTERM});
   }
   Assignments exported = prepared.set;
   if (prepared.launcher->spawns_itself())

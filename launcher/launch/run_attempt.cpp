@@ -29,8 +29,10 @@ class CombinedLog {
 };
 
 AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan) {
-  if (ending.clean() || ending.exit_code == static_cast<int>(Exit::resubmit)) return {ending.exit_code, {}};
+  if (ending.stopped_by == SIGINT || ending.stopped_by == SIGHUP) return {128 + ending.stopped_by, {}};
+  if (ending.exit_code == static_cast<int>(Exit::resubmit)) return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
+  if (ending.clean()) return {0, {}};
   Failure failure = find_failure(paths, attempt, plan, ending);
   return {failure.exit_code, std::move(failure)};
 }

@@ -145,38 +145,37 @@ class Supervisor {
     Subprocess& child = children_[i];
     if (child.status() || !child.reap()) return;
     drained_by_ = Clock::now() + std::chrono::seconds(1);  // orphans may hold the pipe open for ever
-    if (child.status()->clean() || failed_) {
-      if (ending_.exit_code == 0) ending_.exit_code = child.status()->exit_code();
-      return;
+    if (child.status()->clean()) return;
+    if (ending_.exit_code == 0) ending_.exit_code = child.status()->exit_code();
+    if (supervision_.launcher->spawns_itself() && !terminating_) {  // no launcher tells of it, and none ends the others
+      if (!ending_.death) ending_.death = RankDeath{static_cast<int64_t>(i), "", child.status()->signal, child.status()->code};
+      terminate();
     }
-    ending_.exit_code = child.status()->exit_code();
-    if (supervision_.launcher->spawns_itself() && ending_.stopped_by == 0)
-      ending_.death = RankDeath{static_cast<int64_t>(i), "", child.status()->signal, child.status()->code};
     fail();
-    if (supervision_.launcher->spawns_itself()) terminate();  // no launcher will do it
   }
 
   /// The first bad news starts the clock.
   void fail() {
-    if (!failed_) kill_or_terminate_at_ = Clock::now() + supervision_.patience.after_first_failure;
+    if (!failed_ && !terminating_) act_at_ = Clock::now() + supervision_.patience.after_first_failure;
     failed_ = true;
   }
 
   void stop(int number) {
     if (ending_.stopped_by != 0) return kill();  // the second time
     ending_.stopped_by = number;
-    failed_ = true;
-    terminate();
+    failed_ = terminating_ = true;
+    act_at_ = Clock::now() + supervision_.patience.after_stop;
+    for (const Subprocess& child : children_) child.signal(supervision_.launcher->stop_signal());
   }
 
   void hurry() {
-    if (!failed_ || Clock::now() < kill_or_terminate_at_) return;
-    terminating_ ? kill() : terminate();
+    if (!failed_ || Clock::now() < act_at_) return;
+    terminated_ ? kill() : terminate();
   }
 
   void terminate() {
-    terminating_ = true;
-    kill_or_terminate_at_ = Clock::now() + supervision_.patience.after_terminate;
+    terminating_ = terminated_ = true;
+    act_at_ = Clock::now() + supervision_.patience.after_terminate;
     for (const Subprocess& child : children_) child.signal(SIGTERM);
   }
 
@@ -190,8 +189,10 @@ class Supervisor {
   std::vector<Subprocess> children_;
   std::vector<Lines> lines_;
   Ending ending_;
-  bool failed_ = false, terminating_ = false;
-  Clock::time_point kill_or_terminate_at_{}, drained_by_{Clock::time_point::max()};
+  bool failed_ = false;       // bad news came, or we were told to stop: the clock runs
+  bool terminating_ = false;  // what ends from now on ends by us
+  bool terminated_ = false;   // SIGTERM was sent
+  Clock::time_point act_at_{}, drained_by_{Clock::time_point::max()};
 };
 
 }  // namespace

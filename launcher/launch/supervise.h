@@ -12,7 +12,8 @@ namespace llmrun {
 /// How long the parts of an ending may take. Tests shorten them.
 struct Patience {
   std::chrono::milliseconds after_first_failure{10'000};  // for the launcher to end the other ranks by itself
-  std::chrono::milliseconds after_terminate{5'000};       // between SIGTERM and SIGKILL
+  std::chrono::milliseconds after_stop{5'000};            // for ranks that were asked to stop to finish their step and save
+  std::chrono::milliseconds after_terminate{4'000};       // between SIGTERM and SIGKILL
   std::chrono::milliseconds tick{100};
 };
 
@@ -34,7 +35,7 @@ struct Ending {
   bool clean() const { return exit_code == 0 && !death && stopped_by == 0; }
 };
 
-/// Runs to the end: hands every output line on, forwards SIGINT, SIGTERM and SIGHUP (as SIGTERM; a second one kills), ends what is left
+/// Runs to the end: hands every output line on, on SIGINT, SIGTERM or SIGHUP asks the ranks to stop (a second one kills them), ends what is left
 /// after the first failure, and leaves no orphan behind, whichever of launcher and ranks died how: this process adopts what its children
 /// lose (PR_SET_CHILD_SUBREAPER) and kills it before it returns. One call at a time in a process; signals are blocked meanwhile.
 Ending supervise(Supervision& supervision);

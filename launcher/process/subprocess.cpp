@@ -32,10 +32,10 @@ std::array<int, 2> make_pipe() {
 }
 
 /// In the child, between fork and exec: only async-signal-safe calls. Never returns; the errno of a failed exec goes into `failure`.
-[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent, int signal_when_we_die) {
   ::setsid();
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (::getppid() != parent) ::_exit(128 + SIGTERM);  // the parent died before prctl
+  ::prctl(PR_SET_PDEATHSIG, signal_when_we_die);
+  if (::getppid() != parent) ::_exit(128 + signal_when_we_die);  // the parent died before prctl
   const int nothing = ::open("/dev/null", O_RDONLY);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
@@ -74,7 +74,8 @@ Subprocess::Subprocess(const Command& command) {
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
-  if (pid_ == 0) become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent);
+  if (pid_ == 0)
+    become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent, command.signal_when_we_die);
   ::close(output[1]);
   ::close(failure[1]);
   output_ = output[0];

@@ -2,6 +2,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ struct ExitStatus {
 struct Command {
   std::vector<std::string> argv;
   Variables environment;
+  int signal_when_we_die = SIGTERM;  // what the kernel sends the child when this process is gone
 };
 
-/// A child in a session of its own, so that no key of our terminal reaches it, and which the kernel sends SIGTERM when we die.
+/// A child in a session of its own, so that no key of our terminal reaches it, that does not outlive us.
 /// Its stdout and stderr arrive in one pipe, stdin is empty. Passive, as ninja's: whoever owns it polls output() and exited(), reads and
 /// reaps. The destructor kills the session of a child that still runs.
 class Subprocess {

@@ -84,6 +84,7 @@ bool any_error_file(const RunPaths& paths, int attempt) { return !error_files(pa
 
 Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending) {
   Failure failure;
+  if (plan.communicator == CommunicatorKind::thread) failure.who = "the process of all ranks";
   const std::optional<json> error = earliest_error(paths, attempt);
   if (ending.death && (is_cause(ending.death->signal) || !error)) {
     tell_death(*ending.death, failure);
@@ -94,13 +95,14 @@ Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const
     failure.what = ending.exit_code > 128 ? "was killed by " + signal_shown(ending.exit_code - 128) : fmt::format("exited with code {}", ending.exit_code);
   }
   if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
+  if (plan.communicator == CommunicatorKind::thread && !failure.told_by_rank) failure.rank.reset();  // one process held them all
   if (failure.rank && failure.host.empty()) failure.host = host_of(plan, *failure.rank);
   if (failure.rank) failure.last_lines = last_lines(paths.rank_log(attempt, *failure.rank));
   return failure;
 }
 
 Error failure_error(const Failure& failure, const RunPaths& paths) {
-  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : "the launcher";
+  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
   const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
   Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
   std::error_code none;
