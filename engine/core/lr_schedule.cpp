@@ -16,9 +16,12 @@ double learning_rate(const LrPlan& plan, int64_t step) {
   const auto falling_steps = static_cast<double>(std::max<int64_t>(1, plan.steps - plan.warmup_steps));
   const double fallen = std::min(1.0, static_cast<double>(step - plan.warmup_steps) / falling_steps);
   switch (plan.schedule) {
-    case LrSchedule::cosine: return plan.min_lr + 0.5 * (plan.lr - plan.min_lr) * (1.0 + std::cos(std::numbers::pi * fallen));
-    case LrSchedule::linear: return plan.lr + (plan.min_lr - plan.lr) * fallen;
-    default: return plan.lr;
+    case LrSchedule::cosine:
+      return plan.min_lr + 0.5 * (plan.lr - plan.min_lr) * (1.0 + std::cos(std::numbers::pi * fallen));
+    case LrSchedule::linear:
+      return plan.lr + (plan.min_lr - plan.lr) * fallen;
+    default:
+      return plan.lr;
   }
 }
 

@@ -73,7 +73,8 @@ at::Tensor gelu_tanh(const at::Tensor& h) {
   with_dtype(h, [&]<typename T>(T) {
     const T* in = h.const_data_ptr<T>();
     T* out = y.mutable_data_ptr<T>();
-    at::parallel_for(0, h.numel(), kElementsPerThread, [&](int64_t begin, int64_t end) { gelu_span(in + begin, out + begin, end - begin); });
+    at::parallel_for(0, h.numel(), kElementsPerThread,
+                     [&](int64_t begin, int64_t end) { gelu_span(in + begin, out + begin, end - begin); });
   });
   return y;
 }

@@ -14,15 +14,15 @@ struct AttentionShape {
   int64_t heads = 0;     // held by this rank; a multiple of kv_heads
   int64_t kv_heads = 0;  // held by this rank
   int64_t head_dim = 0;
-  double scale = 0;      // 1 / sqrt(head_dim)
+  double scale = 0;  // 1 / sqrt(head_dim)
 };
 
 /// What forward leaves for backward beside its input. Memory: out, and 4 bytes a head and token for the fused kinds.
 struct AttentionResult {
-  at::Tensor out;  // [batch seq, heads head_dim], dtype of qkv
-  at::Tensor lse;  // fp32, a number a head and token: log of the softmax's denominator; undefined for plain, which computes it again.
-                   // [batch, heads, seq] on a CPU and from flash; a GPU's other kernels pad it as they like
-  at::Tensor seed;    // state of the GPU kernels' dropout, which is off, handed through; undefined on a CPU
+  at::Tensor out;   // [batch seq, heads head_dim], dtype of qkv
+  at::Tensor lse;   // fp32, a number a head and token: log of the softmax's denominator; undefined for plain, which computes it again.
+                    // [batch, heads, seq] on a CPU and from flash; a GPU's other kernels pad it as they like
+  at::Tensor seed;  // state of the GPU kernels' dropout, which is off, handed through; undefined on a CPU
   at::Tensor offset;
 };
 

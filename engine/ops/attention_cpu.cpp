@@ -10,40 +10,13 @@
 #include <limits>
 #include <vector>
 
+#include "engine/ops/attention_heads.h"
 #include "engine/ops/attention_rows.h"
 #include "engine/ops/dispatch.h"
 #include "engine/ops/gemm.h"
 
 namespace llmrun {
 namespace {
-
-// A tile is kRows queries against at most kKeys keys, whose fp32 scores (256 KiB) stay in a core's L2 beside the head's keys and values.
-// kRows divides kKeys, so that a block of keys never begins after the tile's first query.
-constexpr int64_t kRows = 128;
-constexpr int64_t kKeys = 512;
-
-/// One head's columns in one sample's rows of a [batch seq, columns] tensor.
-template <typename T>
-struct Head {
-  T* first;
-  int64_t stride;
-  T* row(int64_t position) const { return first + position * stride; }
-};
-
-/// The heads of one sample, by number: queries, then keys, then values.
-template <typename T>
-struct Sample {
-  T* first;
-  int64_t columns;
-  const AttentionShape& shape;
-  Head<T> query(int64_t head) const { return {first + head * shape.head_dim, columns}; }
-  Head<T> key(int64_t kv_head) const { return query(shape.heads + kv_head); }
-  Head<T> value(int64_t kv_head) const { return query(shape.heads + shape.kv_heads + kv_head); }
-};
-template <typename T>
-Sample<T> sample(T* data, int64_t columns, const AttentionShape& shape, int64_t batch) {
-  return {data + batch * shape.seq * columns, columns, shape};
-}
 
 /// An fp32 copy of a head, [seq, head_dim]: dense, so that the products run at full speed, and wide for bf16.
 template <typename T>
@@ -54,21 +27,6 @@ void gather(Head<T> from, const AttentionShape& shape, float scale, std::vector<
 template <typename T>
 void scatter(const float* from, float scale, int64_t begin, int64_t rows, int64_t head_dim, Head<T> to) {
   for (int64_t i = 0; i < rows; ++i) narrow_row(from + i * head_dim, scale, to.row(begin + i), head_dim);
-}
-
-/// A tile and a block of keys: which queries, which keys, and how many of the keys each query may see.
-struct Block {
-  int64_t row, rows, key, keys;
-  int64_t visible(int64_t i) const { return std::min(keys, row + i + 1 - key); }
-};
-
-template <typename F>
-void for_each_tile(int64_t seq, const F& f) {
-  for (int64_t row = 0; row < seq; row += kRows) f(row, std::min(kRows, seq - row));
-}
-template <typename F>
-void for_each_block(int64_t row, int64_t rows, const F& f) {
-  for (int64_t key = 0; key < row + rows; key += kKeys) f(Block{row, rows, key, std::min(kKeys, row + rows - key)});
 }
 
 /// One thread's forward: the working set of a head, used again for the next one.
@@ -165,7 +123,8 @@ AttentionResult attention_forward_cpu(const at::Tensor& qkv, const AttentionShap
   return result;
 }
 
-at::Tensor attention_backward_cpu(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward, const AttentionShape& shape) {
+at::Tensor attention_backward_cpu(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward,
+                                  const AttentionShape& shape) {
   const int64_t columns = qkv.size(1), width = shape.heads * shape.head_dim, group = shape.heads / shape.kv_heads, d = shape.head_dim;
   const float* lse = forward.lse.const_data_ptr<float>();
   const float scale = static_cast<float>(shape.scale);
@@ -184,7 +143,8 @@ at::Tensor attention_backward_cpu(const at::Tensor& dout, const at::Tensor& qkv,
         gather(from.key(kv_head), shape, 1, work.key);
         gather(from.value(kv_head), shape, 1, work.value);
         for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-          const Head<const T> head_out = sample(out, width, shape, batch).query(head), head_dout = sample(grad, width, shape, batch).query(head);
+          const Head<const T> head_out = sample(out, width, shape, batch).query(head),
+                              head_dout = sample(grad, width, shape, batch).query(head);
           gather(from.query(head), shape, scale, work.query);
           gather(head_dout, shape, 1, work.dout);
           for (int64_t i = 0; i < shape.seq; ++i) mean[i] = dot_row(head_dout.row(i), head_out.row(i), d);

@@ -49,8 +49,8 @@ AttentionResult attention_forward_gpu(const at::Tensor& qkv, const AttentionShap
   return result;
 }
 
-at::Tensor attention_backward_gpu(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward, const AttentionShape& shape,
-                                  AttentionKind kind) {
+at::Tensor attention_backward_gpu(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward,
+                                  const AttentionShape& shape, AttentionKind kind) {
   const auto [query, kv_key, kv_value] = head_views(qkv, shape);
   const at::Tensor key = repeat_groups(kv_key, shape), value = repeat_groups(kv_value, shape);
   const at::Tensor grad = heads_view(dout, shape), out = heads_view(forward.out, shape);

@@ -21,8 +21,7 @@ at::Tensor probabilities(const at::Tensor& query, const at::Tensor& key, const A
 }  // namespace
 
 HeadViews head_views(const at::Tensor& qkv, const AttentionShape& shape) {
-  const at::Tensor heads =
-      qkv.view({shape.batch, shape.seq, shape.heads + 2 * shape.kv_heads, shape.head_dim}).transpose(1, 2);
+  const at::Tensor heads = qkv.view({shape.batch, shape.seq, shape.heads + 2 * shape.kv_heads, shape.head_dim}).transpose(1, 2);
   return {heads.narrow(1, 0, shape.heads), heads.narrow(1, shape.heads, shape.kv_heads),
           heads.narrow(1, shape.heads + shape.kv_heads, shape.kv_heads)};
 }

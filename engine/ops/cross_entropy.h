@@ -10,7 +10,7 @@ namespace llmrun {
 struct LossResult {
   at::Tensor loss_sum;  // fp64, no dims, on the device of x: sum over counted tokens of -log p(target). Equal on all tensor ranks
   int64_t tokens = 0;   // counted: those with a target >= 0
-  at::Tensor dx;        // [tokens, hidden], dtype of x: gradient of loss_sum, this rank's part (sum it over tensor); undefined in evaluation
+  at::Tensor dx;  // [tokens, hidden], dtype of x: gradient of loss_sum, this rank's part (sum it over tensor); undefined in evaluation
 };
 
 /// The output layer and cross-entropy together, a chunk of tokens at a time, so that the logits never exist whole (Hsu et al. 2024,

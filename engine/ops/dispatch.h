@@ -10,9 +10,12 @@ namespace llmrun {
 template <typename F>
 void with_dtype(const at::Tensor& x, const F& f) {
   switch (x.scalar_type()) {
-    case at::kFloat: return f(float{});
-    case at::kBFloat16: return f(at::BFloat16{});
-    default: throw Error(Exit::config, "no CPU kernel computes in '{}'", c10::toString(x.scalar_type())).hint("train.precision: fp32 or bf16");
+    case at::kFloat:
+      return f(float{});
+    case at::kBFloat16:
+      return f(at::BFloat16{});
+    default:
+      throw Error(Exit::config, "no CPU kernel computes in '{}'", c10::toString(x.scalar_type())).hint("train.precision: fp32 or bf16");
   }
 }
 

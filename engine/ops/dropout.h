@@ -5,8 +5,8 @@
 
 namespace llmrun {
 
-/// Which elements a dropout keeps is a function, not a state: of Philox (engine/core/philox.h) at the element's place in the whole model. So it is
-/// the same in every layout, after a restart, and in backward and recomputation, which simply ask again.
+/// Which elements a dropout keeps is a function, not a state: of Philox (engine/core/philox.h) at the element's place in the whole model.
+/// So it is the same in every layout, after a restart, and in backward and recomputation, which simply ask again.
 struct DropoutKey {
   uint64_t seed = 0;    // of the run
   uint64_t stream = 0;  // of the layer: stream_named("dropout.3.attention") or the like

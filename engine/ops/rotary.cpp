@@ -55,8 +55,8 @@ RotaryTable make_rotary(int64_t max_positions, int64_t head_dim, double theta, c
   return {at::cos(angle), at::sin(angle)};
 }
 
-void rotary_(const at::Tensor& qkv, int64_t heads, int64_t kv_heads, int64_t head_dim, const at::Tensor& positions, const RotaryTable& table,
-             bool inverse) {
+void rotary_(const at::Tensor& qkv, int64_t heads, int64_t kv_heads, int64_t head_dim, const at::Tensor& positions,
+             const RotaryTable& table, bool inverse) {
   const int64_t turned = heads + kv_heads, half = head_dim / 2;
   if (!qkv.is_cpu()) return rotate_with_aten(qkv, turned, head_dim, positions, table, inverse);
   const int64_t tokens = qkv.size(0), columns = qkv.size(1);

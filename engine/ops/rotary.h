@@ -15,7 +15,7 @@ RotaryTable make_rotary(int64_t max_positions, int64_t head_dim, double theta, c
 
 /// Rotates the query and key heads of qkv ([tokens, (heads + 2 kv_heads) head_dim]: queries, keys, values) in place; values stay.
 /// positions: int64 [tokens], each below the table's max_positions. `inverse` turns back: it is the gradient.
-void rotary_(const at::Tensor& qkv, int64_t heads, int64_t kv_heads, int64_t head_dim, const at::Tensor& positions, const RotaryTable& table,
-             bool inverse = false);
+void rotary_(const at::Tensor& qkv, int64_t heads, int64_t kv_heads, int64_t head_dim, const at::Tensor& positions,
+             const RotaryTable& table, bool inverse = false);
 
 }  // namespace llmrun

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/core/error.h"
+#include "engine/ops/attention_cpu.h"
 #include "tests/engine/ops/oracle.h"
 
 namespace llmrun {
@@ -45,6 +46,18 @@ TEST_CASE("fused and plain attention and their gradients are autograd's") {
       check_against_autograd(shape_of(1, 129, 6, 2, 64), kind, dtype);
       check_against_autograd(shape_of(1, 200, 4, 1, 128), kind, dtype);
     }
+  }
+}
+
+TEST_CASE("a CPU without bf16 products widens instead, and is autograd's too") {
+  for (const int64_t seq : {1, 37, 600}) {
+    const AttentionShape shape = shape_of(2, seq, 4, 2, 16);
+    const at::Tensor qkv = normal({2 * seq, 128}, 1, at::kBFloat16), dout = normal({2 * seq, 64}, 2, at::kBFloat16);
+    const at::Tensor rqkv = leaf(qkv), rout = reference(rqkv, shape);
+    rout.backward(dout.to(at::kFloat));
+    const AttentionResult forward = attention_forward_cpu(qkv, shape);
+    CHECK(distance(forward.out, rout) < tolerance(at::kBFloat16));
+    CHECK(distance(attention_backward_cpu(dout, qkv, forward, shape), rqkv.grad()) < tolerance(at::kBFloat16));
   }
 }
 

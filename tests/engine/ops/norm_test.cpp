@@ -10,9 +10,7 @@ constexpr double kEps = 1e-5;
 at::Tensor reference_layer_norm(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) {
   return at::layer_norm(x, {x.size(-1)}, w, b, kEps);
 }
-at::Tensor reference_rms_norm(const at::Tensor& x, const at::Tensor& w) {
-  return x * at::rsqrt(x.square().mean(-1, true) + kEps) * w;
-}
+at::Tensor reference_rms_norm(const at::Tensor& x, const at::Tensor& w) { return x * at::rsqrt(x.square().mean(-1, true) + kEps) * w; }
 
 struct Case {
   at::ScalarType dtype;

@@ -20,8 +20,8 @@ TEST_CASE("twenty steps of adamw are twenty steps of PyTorch's fused AdamW") {
       const AdamWStep settings{.lr = 1e-2 / step, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .step = step};
       const at::Tensor grad = normal({n}, 100 + step) * 0.1;
       adamw(ours.master, ours.m, ours.v, grad, decay, settings, {});
-      at::_fused_adamw_({theirs.master}, {grad}, {theirs.m}, {theirs.v}, {}, {at::full({}, static_cast<float>(step))}, settings.lr, 0.9, 0.95,
-                        decay ? 0.1 : 0.0, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
+      at::_fused_adamw_({theirs.master}, {grad}, {theirs.m}, {theirs.v}, {}, {at::full({}, static_cast<float>(step))}, settings.lr, 0.9,
+                        0.95, decay ? 0.1 : 0.0, 1e-8, /*amsgrad=*/false, /*maximize=*/false);
     }
     CHECK(distance(ours.master, theirs.master) < 1e-6);
     CHECK(distance(ours.m, theirs.m) < 1e-6);
