@@ -8,8 +8,10 @@
 namespace llmrun {
 namespace {
 
-/// Up to here everybody sends the whole tensor to everybody: one step instead of two.
+/// Up to here everybody sends the whole tensor to everybody: one step instead of two. Two ranks move no more bytes that way, and only
+/// sum twice as much.
 constexpr size_t kSmall = 16 * 1024;
+constexpr size_t kSmallForTwo = 256 * 1024;
 
 template <typename Function>
 void for_others(const MessagePort& port, Function function) {
@@ -25,10 +27,14 @@ void copy(std::byte* to, const std::byte* from, size_t bytes) {
 class Pieces {
  public:
   Pieces(const MessagePort& port, const std::byte* own, size_t bytes)
-      : rank_(port.rank()), bytes_(bytes), own_(own), received_(bytes * port.size()), inputs_(port.size()) {
-    for (int r = 0; r < port.size(); ++r) inputs_[r] = r == rank_ ? own_ : received_.data() + r * bytes_;
+      : rank_(port.rank()),
+        bytes_(bytes),
+        own_(own),
+        received_(std::make_unique_for_overwrite<std::byte[]>(bytes * port.size())),
+        inputs_(port.size()) {
+    for (int r = 0; r < port.size(); ++r) inputs_[r] = r == rank_ ? own_ : received_.get() + r * bytes_;
   }
-  std::span<std::byte> from(int rank) { return {received_.data() + rank * bytes_, bytes_}; }
+  std::span<std::byte> from(int rank) { return {received_.get() + rank * bytes_, bytes_}; }
   void reduce(const Call& call, std::byte* out) const {
     reduce_in_rank_order(call.element, call.how, inputs_, std::span(&out, 1), static_cast<int64_t>(bytes_ / size_of(call.element)));
   }
@@ -37,7 +43,7 @@ class Pieces {
   int rank_;
   size_t bytes_;
   const std::byte* own_;
-  std::vector<std::byte> received_;
+  std::unique_ptr<std::byte[]> received_;
   std::vector<const std::byte*> inputs_;
 };
 
@@ -74,7 +80,7 @@ std::shared_ptr<Arrivals> all_reduce_large(MessagePort& port, uint64_t tag, cons
 }  // namespace
 
 std::shared_ptr<Arrivals> all_reduce_by_messages(MessagePort& port, uint64_t tag, const Call& call, const std::byte* in, std::byte* out) {
-  const bool small = port.size() == 2 || call.count * size_of(call.element) <= kSmall;
+  const bool small = call.count * size_of(call.element) <= (port.size() == 2 ? kSmallForTwo : kSmall);
   return small ? all_reduce_small(port, tag, call, in, out) : all_reduce_large(port, tag, call, in, out);
 }
 

@@ -61,15 +61,15 @@ TEST_CASE("every launcher's environment gives the rank's identity") {
 }
 
 TEST_CASE("a Slurm step is a rank, and a batch script is not") {
-  const Variables step{{"SLURM_PROCID", "4"},
-                       {"SLURM_STEP_NUM_TASKS", "5"},
-                       {"SLURM_LOCALID", "0"},
-                       {"SLURM_NODEID", "2"},
-                       {"SLURM_STEP_TASKS_PER_NODE", "2(x2),1"}};
-  CHECK(identity(step) == Four{4, 5, 0, 1});
-  Variables second_node = step;
-  second_node["SLURM_NODEID"] = "1";
-  CHECK(identity(second_node) == Four{4, 5, 0, 2});
+  const auto task_on_node = [](const char* node) {
+    return Variables{{"SLURM_PROCID", "4"},
+                     {"SLURM_STEP_NUM_TASKS", "5"},
+                     {"SLURM_LOCALID", "0"},
+                     {"SLURM_NODEID", node},
+                     {"SLURM_STEP_TASKS_PER_NODE", "2(x2),1"}};
+  };
+  CHECK(identity(task_on_node("2")) == Four{4, 5, 0, 1});
+  CHECK(identity(task_on_node("1")) == Four{4, 5, 0, 2});
   CHECK(identity({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "16"}}) == Four{0, 1, 0, 1});
 }
 
