@@ -13,6 +13,8 @@
 #include "engine/core/json.h"
 #include "engine/core/plan.h"
 #include "engine/core/run_paths.h"
+#include "engine/core/spec/decode.h"
+#include "engine/core/spec/hugging_face.h"
 #include "engine/rank/commands.h"
 #include "engine/train/generate.h"
 
@@ -44,6 +46,14 @@ std::string tokenizer_of_run(const Plan& plan) {
   return card ? tokenizer_of(*card, prefix) : std::string();
 }
 
+ModelShape shape_of_hugging_face(const std::string& from) {
+  Config config;
+  std::vector<Complaint> complaints;
+  apply(model_of_hugging_face(from), config, complaints);
+  if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
+  return model_shape(config.model, config.train.seq_len);
+}
+
 Source open_source(const std::string& from) {
   const RunPaths paths(from);
   if (std::filesystem::exists(paths.plan())) {
@@ -54,7 +64,7 @@ Source open_source(const std::string& from) {
     return {shape, std::move(reader), tokenizer_of_run(read_plan(paths.plan()))};
   }
   if (std::filesystem::exists(std::filesystem::path(from) / "config.json")) {
-    const ModelShape shape = huggingface_shape(from);
+    const ModelShape shape = shape_of_hugging_face(from);
     return {shape, std::make_unique<HuggingFaceSource>(from, shape), {}};
   }
   throw Error(Exit::preflight, "'{}' is neither a run (no plan.json) nor a Hugging Face directory (no config.json)", from)

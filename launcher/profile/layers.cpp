@@ -7,8 +7,8 @@
 
 #include "engine/core/file.h"
 #include "engine/core/spec/decode.h"
+#include "engine/core/spec/hugging_face.h"
 #include "launcher/profile/alcf.h"
-#include "launcher/profile/hugging_face.h"
 #include "launcher/profile/layer.h"
 #include "launcher/profile/yaml.h"
 
@@ -55,7 +55,8 @@ void append(std::vector<Layer>& layers, std::vector<Layer> more) {
 std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalog) {
   if (sources.run_file.empty()) return {};
   const fs::path path = sources.directory / sources.run_file;
-  if (!fs::exists(path) && catalog.has(ProfileKind::recipe, sources.run_file)) return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
+  if (!fs::exists(path) && catalog.has(ProfileKind::recipe, sources.run_file))
+    return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
   if (!fs::exists(path))
     throw Error(Exit::config, "no run file '{}', and no recipe of that name", sources.run_file)
         .hint("the recipes are {}", fmt::join(catalog.names(ProfileKind::recipe), ", "));
@@ -77,7 +78,8 @@ std::vector<Layer> said_layers(const Sources& sources, const Catalog& catalog, s
 }
 
 /// The profiles that `said` chooses, the strongest word holding; the machine by its host name where nobody says one.
-std::vector<Layer> chosen_profiles(std::vector<Layer>& said, const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
+std::vector<Layer> chosen_profiles(std::vector<Layer>& said, const Sources& sources, const Catalog& catalog,
+                                   std::vector<Complaint>& complaints) {
   std::vector<Layer> layers;
   for (ProfileKind kind : kProfiled) {
     std::optional<std::string> name;
@@ -128,8 +130,10 @@ void complain_of_contradictions(const Layer& from, const Config& shape, const Re
     const Field& field = *find_field("model." + key.text);
     const std::string given = field.shown_in(shape), wanted = field.shown_in(resolved.config);
     if (given == wanted || key.text == "init_std") continue;
-    complaints.push_back({fmt::format("{} {} contradicts {} of {}", field.path, wanted, given, from.name), resolved.where(field.path),
-                          {resolved.set_by(field.path)}, fmt::format("leave {} out: model.from gives it", field.path)});
+    complaints.push_back({fmt::format("{} {} contradicts {} of {}", field.path, wanted, given, from.name),
+                          resolved.where(field.path),
+                          {resolved.set_by(field.path)},
+                          fmt::format("leave {} out: model.from gives it", field.path)});
   }
 }
 
@@ -159,7 +163,8 @@ Sources sources_here(std::string run_file, std::vector<std::string> sets) {
   Sources sources{.run_file = std::move(run_file), .sets = std::move(sets), .directory = fs::current_path()};
   for (char** variable = environ; *variable; ++variable) {
     const std::string_view text = *variable;
-    if (const size_t equals = text.find('='); equals != std::string_view::npos) sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (const size_t equals = text.find('='); equals != std::string_view::npos)
+      sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
@@ -183,7 +188,7 @@ Resolved read_config(const Sources& sources) {
   const std::string& directory = above.empty() ? below : above;
   std::optional<Layer> from;
   if (!directory.empty() && complaints.empty()) {
-    from = model_of_hugging_face(directory);
+    from = Layer{fmt::format("'{}'", (std::filesystem::path(directory) / "config.json").string()), model_of_hugging_face(directory), directory};
     lay(*from, resolved, complaints);
   }
   const Config shape = resolved.config;

@@ -62,6 +62,8 @@ TEST_CASE("initialised by seed, layouts agree") {
       const TemporaryDirectory dir;
       Plan plan = golden_plan(golden, ParityCase{layout}, dir.path() / "run");
       plan.config.model.from.clear();
+      // At the golden's 2e-3 an embedding row may pass close to zero, where a norm turns rounding into a spike (gpt2-tiny, step 12).
+      plan.config.optimizer.lr = 5e-4;
       run_plan(plan);
       const std::vector<json> metrics = read_metrics(plan.dir);
       if (first.empty()) first = metrics;

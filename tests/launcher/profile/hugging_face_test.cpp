@@ -1,4 +1,4 @@
-#include "launcher/profile/hugging_face.h"
+#include "engine/core/spec/hugging_face.h"
 
 #include <fstream>
 

@@ -1,4 +1,4 @@
-#include "launcher/profile/hugging_face.h"
+#include "engine/core/spec/hugging_face.h"
 
 #include "engine/core/json.h"
 
@@ -35,7 +35,8 @@ class ModelFile {
     const std::string value = text(key, std::string(*taken.begin()));
     for (std::string_view good : taken)
       if (value == good) return;
-    throw Error(Exit::preflight, "'{}': {} '{}' is not built yet", path_.string(), key, value).because(fmt::format("only {} is", fmt::join(taken, " or ")));
+    throw Error(Exit::preflight, "'{}': {} '{}' is not built yet", path_.string(), key, value)
+        .because(fmt::format("only {} is", fmt::join(taken, " or ")));
   }
 
   /// rope_parameters of transformers 5, rope_scaling and rope_theta of 4.
@@ -106,9 +107,10 @@ void read_llama(ModelFile& file) {
 
 }  // namespace
 
-Layer model_of_hugging_face(const std::filesystem::path& directory) {
+Value model_of_hugging_face(const std::filesystem::path& directory) {
   if (!std::filesystem::exists(directory / "config.json"))
-    throw Error(Exit::preflight, "no model in '{}': it has no config.json", directory.string()).hint("--set model.from=DIR, with config.json and *.safetensors");
+    throw Error(Exit::preflight, "no model in '{}': it has no config.json", directory.string())
+        .hint("--set model.from=DIR, with config.json and *.safetensors");
   ModelFile file(directory / "config.json");
   const std::string type = file.text("model_type");
   if (type == "gpt2") {
@@ -118,7 +120,7 @@ Layer model_of_hugging_face(const std::filesystem::path& directory) {
   } else {
     throw Error(Exit::preflight, "'{}': model_type '{}' is not built yet", file.path().string(), type).because("gpt2 and llama are");
   }
-  return {fmt::format("'{}'", file.path().string()), Value::nested("model", file.section()), directory};
+  return Value::nested("model", file.section());
 }
 
 }  // namespace llmrun
