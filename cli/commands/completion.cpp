@@ -70,7 +70,9 @@ void add_completion(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("completion", "Print the completion script of a shell");
   command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer("Examples:\n  source <(llmrun completion bash)\n  llmrun completion fish > ~/.config/fish/completions/llmrun.fish");
-  command->callback([=, &context] { context.out().write(*shell == "bash" ? kBashCompletion : *shell == "zsh" ? kZshCompletion : kFishCompletion); });
+  command->callback([=, &context] {
+    context.out().write(*shell == "bash" ? kBashCompletion : *shell == "zsh" ? kZshCompletion : kFishCompletion);
+  });
 }
 
 void add_complete(CLI::App& app, Context& context) {

@@ -39,7 +39,8 @@ json origins(const Resolved& resolved) {
     if (found != resolved.settings.end())
       for (const Setting& setting : found->second) {
         json item = {{"layer", setting.layer}, {"value", setting.value}};
-        if (!setting.place.file.empty()) item.update({{"file", setting.place.file}, {"line", setting.place.line}, {"column", setting.place.column}});
+        if (!setting.place.file.empty())
+          item.update({{"file", setting.place.file}, {"line", setting.place.line}, {"column", setting.place.column}});
         settings.push_back(std::move(item));
       }
     list[std::string(field.path)] = std::move(settings);
@@ -70,7 +71,8 @@ void check(const ConfigOptions& options, Context& context) {
 
 /// The table for reading: key, default, help, and the words it takes.
 void list_keys(const std::string& key, Context& context) {
-  if (!key.empty() && !find_field(key) && names_below(key).empty()) throw Error(Exit::config, "unknown key '{}'", key).hint("llmrun config schema --text parallel");
+  if (!key.empty() && !find_field(key) && names_below(key).empty())
+    throw Error(Exit::config, "unknown key '{}'", key).hint("llmrun config schema --text parallel");
   for (const Field& field : fields()) {
     if (!key.empty() && field.path != key && !field.path.starts_with(key + ".")) continue;
     context.out().print("{:<28} {:<12} {}\n", field.path, field.default_shown().empty() ? "\"\"" : field.default_shown(), field.help);
@@ -95,7 +97,8 @@ void add_config(CLI::App& app, Context& context) {
   auto* show_command = command->add_subcommand("show", "Print the configuration with every layer applied, as YAML");
   add_run_options(*show_command, options->run);
   show_command->add_flag("--origin", options->origin, "Say behind each value who set it");
-  show_command->footer("Examples:\n  llmrun config show my-run.yaml --origin\n  llmrun config show --set model=gpt-13b --set machine=polaris --json");
+  show_command->footer(
+      "Examples:\n  llmrun config show my-run.yaml --origin\n  llmrun config show --set model=gpt-13b --set machine=polaris --json");
   show_command->callback([=, &context] { show(*options, context); });
 
   auto* check_command = command->add_subcommand("check", "Say everything that is wrong with a run file");

@@ -29,7 +29,10 @@ struct Profile {
 };
 
 json to_json(const Profile& profile) {
-  return {{"kind", profile_kind_name(profile.kind)}, {"name", profile.name}, {"file", profile.file.string()}, {"about", about(profile.text, profile.name)}};
+  return {{"kind", profile_kind_name(profile.kind)},
+          {"name", profile.name},
+          {"file", profile.file.string()},
+          {"about", about(profile.text, profile.name)}};
 }
 
 Profile read_profile(const Catalog& catalog, ProfileKind kind, const std::string& name) {

@@ -48,7 +48,8 @@ std::string excerpt(const Place& place, bool colored) {
   const std::string line = source_line(place);
   const auto start = static_cast<size_t>(std::max(0, place.column - 1));
   if (place.line == 0 || start >= line.size() || start >= kMaxShown) return "";
-  const std::string caret = std::string(width(line.substr(0, start)), ' ') + std::string(width(line.substr(start, token_length(line, start))), '^');
+  const std::string caret =
+      std::string(width(line.substr(0, start)), ' ') + std::string(width(line.substr(start, token_length(line, start))), '^');
   return fmt::format("{0}{1}\n {2} {1} {3}\n{0}{1} {4}\n", margin, bar, painted(kPlaceStyle, number, colored),
                      printable(line.substr(0, kMaxShown)), painted(kErrorStyle, caret.substr(0, kMaxShown), colored));
 }
@@ -76,7 +77,8 @@ std::string complaint_text(const Complaint& complaint, bool colored) {
 std::string diagnostics(const Error& error, bool colored) {
   std::string text;
   for (const Complaint& complaint : error.complaints()) text += (text.empty() ? "" : "\n") + complaint_text(complaint, colored);
-  if (error.complaints().size() > 1) text += fmt::format("\n{} {} errors\n", painted(kErrorStyle, "llmrun:", colored), error.complaints().size());
+  if (error.complaints().size() > 1)
+    text += fmt::format("\n{} {} errors\n", painted(kErrorStyle, "llmrun:", colored), error.complaints().size());
   return text;
 }
 

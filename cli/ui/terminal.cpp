@@ -12,7 +12,8 @@ std::string printable(std::string_view text) {
     const auto next = [&](size_t n) { return i + n < text.size() ? static_cast<unsigned char>(text[i + n]) : 0; };
     const bool c1 = byte == 0xC2 && next(1) >= 0x80 && next(1) <= 0x9F;  // U+0080..U+009F
     // U+202A..U+202E and U+2066..U+2069: text that reads otherwise than it is
-    const bool bidirectional = byte == 0xE2 && ((next(1) == 0x80 && next(2) >= 0xAA && next(2) <= 0xAE) || (next(1) == 0x81 && next(2) >= 0xA6 && next(2) <= 0xA9));
+    const bool bidirectional = byte == 0xE2 && ((next(1) == 0x80 && next(2) >= 0xAA && next(2) <= 0xAE) ||
+                                                (next(1) == 0x81 && next(2) >= 0xA6 && next(2) <= 0xA9));
     if ((byte < 0x20 && byte != '\n') || byte == 0x7F || c1 || bidirectional)
       safe += fmt::format("\\x{:02x}", byte);
     else

@@ -21,7 +21,8 @@ Error failure(Exit code, std::string_view verb, const fs::path& path, int cause)
 /// An open file. The destructor closes it; close() does so too and reports what the system only says at the end.
 class Descriptor {
  public:
-  Descriptor(const fs::path& path, int flags, Exit code, std::string_view verb) : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+  Descriptor(const fs::path& path, int flags, Exit code, std::string_view verb)
+      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
     if (fd_ < 0) throw failure(code, verb, path, errno);
   }
   Descriptor(const Descriptor&) = delete;

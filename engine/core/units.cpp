@@ -37,9 +37,16 @@ std::optional<int64_t> parse_suffixed(std::string_view text, const std::array<Su
 }
 
 constexpr double kKiB = 1024;
-constexpr std::array kByteSuffixes{
-    Suffix{"B", 1},   Suffix{"KiB", kKiB}, Suffix{"MiB", kKiB * kKiB}, Suffix{"GiB", kKiB* kKiB* kKiB}, Suffix{"TiB", kKiB* kKiB* kKiB* kKiB},
-    Suffix{"kB", 1e3}, Suffix{"KB", 1e3},  Suffix{"MB", 1e6},          Suffix{"GB", 1e9},               Suffix{"TB", 1e12}};
+constexpr std::array kByteSuffixes{Suffix{"B", 1},
+                                   Suffix{"KiB", kKiB},
+                                   Suffix{"MiB", kKiB* kKiB},
+                                   Suffix{"GiB", kKiB* kKiB* kKiB},
+                                   Suffix{"TiB", kKiB* kKiB* kKiB* kKiB},
+                                   Suffix{"kB", 1e3},
+                                   Suffix{"KB", 1e3},
+                                   Suffix{"MB", 1e6},
+                                   Suffix{"GB", 1e9},
+                                   Suffix{"TB", 1e12}};
 constexpr std::array kCountSuffixes{Suffix{"k", 1e3}, Suffix{"K", 1e3}, Suffix{"M", 1e6}, Suffix{"B", 1e9}, Suffix{"T", 1e12}};
 
 /// "01:30:00": hours of any size, minutes and seconds below 60.
@@ -74,9 +81,7 @@ std::optional<int64_t> parse_spelled(std::string_view text) {
   return total;
 }
 
-std::string three_digits(double value) {
-  return value >= 99.95 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value);
-}
+std::string three_digits(double value) { return value >= 99.95 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value); }
 
 }  // namespace
 
@@ -119,9 +124,7 @@ std::optional<int64_t> parse_duration(std::string_view text) {
   return text.find(':') != std::string_view::npos ? parse_clock(text) : parse_spelled(text);
 }
 
-std::string format_duration(int64_t seconds) {
-  return fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-}
+std::string format_duration(int64_t seconds) { return fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60); }
 
 std::optional<int64_t> parse_count(std::string_view text) { return parse_suffixed(text, kCountSuffixes); }
 

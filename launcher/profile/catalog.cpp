@@ -33,9 +33,12 @@ std::vector<std::string> words_under(const fs::path& profile, std::string_view k
 
 std::string_view profile_kind_name(ProfileKind kind) {
   switch (kind) {
-    case ProfileKind::machine: return "machine";
-    case ProfileKind::model: return "model";
-    case ProfileKind::recipe: break;
+    case ProfileKind::machine:
+      return "machine";
+    case ProfileKind::model:
+      return "model";
+    case ProfileKind::recipe:
+      break;
   }
   return "recipe";
 }
@@ -52,7 +55,8 @@ std::vector<std::string> Catalog::names(ProfileKind kind) const {
 
 bool Catalog::has(ProfileKind kind, std::string_view name) const {
   return !name.empty() && name.find('/') == std::string_view::npos &&
-         std::any_of(directories_.begin(), directories_.end(), [&](const fs::path& directory) { return fs::exists(file_of(directory, kind, name)); });
+         std::any_of(directories_.begin(), directories_.end(),
+                     [&](const fs::path& directory) { return fs::exists(file_of(directory, kind, name)); });
 }
 
 fs::path Catalog::find(ProfileKind kind, std::string_view name) const {

@@ -10,7 +10,8 @@ namespace llmrun {
 enum class ProfileKind { machine, model, recipe };
 std::string_view profile_kind_name(ProfileKind kind);  // "machine"
 
-/// The profiles there are: <directory>/{machines,models,recipes}/NAME.yaml. A name found in an earlier directory hides the same name in a later one.
+/// The profiles there are: <directory>/{machines,models,recipes}/NAME.yaml. A name found in an earlier directory hides the same name in a
+/// later one.
 class Catalog {
  public:
   explicit Catalog(std::vector<std::filesystem::path> directories) : directories_(std::move(directories)) {}

@@ -49,8 +49,8 @@ Value value_of_text(std::string_view path, const std::string& text) {
 }
 
 /// Keeps going where one variable or one --set is beyond reading.
-void add_layer(std::vector<Layer>& layers, std::vector<Complaint>& complaints, std::string name, std::string_view path, const std::string& text,
-               const fs::path& base) {
+void add_layer(std::vector<Layer>& layers, std::vector<Complaint>& complaints, std::string name, std::string_view path,
+               const std::string& text, const fs::path& base) {
   try {
     layers.push_back({std::move(name), Value::nested(path, value_of_text(path, text)), base});
   } catch (const Error& error) {
@@ -77,7 +77,10 @@ void complain_of_unknown_variables(const Environment& environment, std::vector<C
     });
     if (!names_a_section) continue;
     const std::string_view near = nearest(name, candidates);
-    complaints.push_back({fmt::format("unknown key '{}' in the environment", name), {}, {}, near.empty() ? fmt::format("unset {}", name) : fmt::format("did you mean '{}'?", near)});
+    complaints.push_back({fmt::format("unknown key '{}' in the environment", name),
+                          {},
+                          {},
+                          near.empty() ? fmt::format("unset {}", name) : fmt::format("did you mean '{}'?", near)});
   }
 }
 
@@ -130,7 +133,8 @@ std::optional<std::string> take_extends(Value& map) {
     const Value name = std::move(map.items[i]);
     map.keys.erase(map.keys.begin() + static_cast<std::ptrdiff_t>(i));
     map.items.erase(map.items.begin() + static_cast<std::ptrdiff_t>(i));
-    if (name.kind != Value::Kind::scalar || name.is_null()) throw Error(Exit::config, "'extends' wants a name, not '{}'", name.shown()).at(name.place);
+    if (name.kind != Value::Kind::scalar || name.is_null())
+      throw Error(Exit::config, "'extends' wants a name, not '{}'", name.shown()).at(name.place);
     return name.text;
   }
   return {};
@@ -141,7 +145,8 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
   std::vector<std::string> seen;
   for (std::optional<std::string> next = name; next;) {
     if (std::find(seen.begin(), seen.end(), *next) != seen.end())
-      throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), *next).because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next));
+      throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), *next)
+          .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next));
     seen.push_back(*next);
     const fs::path file = catalog.find(kind, *next);
     Value tree = read_yaml_file(file);

@@ -20,13 +20,15 @@ struct Layer {
 using Environment = std::map<std::string, std::string>;
 
 /// LLMRUN_PARALLEL_TENSOR and the further names of the field table, a layer a variable. An unknown LLMRUN_<section>_... is a complaint.
-std::vector<Layer> environment_layers(const Environment& environment, const std::filesystem::path& base, std::vector<Complaint>& complaints);
+std::vector<Layer> environment_layers(const Environment& environment, const std::filesystem::path& base,
+                                      std::vector<Complaint>& complaints);
 
 /// `--set key=value`, a layer each. A list is [a, b] or a,b; a value that opens a bracket or a brace is read as YAML.
 std::vector<Layer> command_line_layers(const std::vector<std::string>& sets, const std::filesystem::path& base,
                                        std::vector<Complaint>& complaints);
 
-/// A profile and those it extends, the furthest first. `tree` holds the profile's keys below the section of its kind; a recipe's are sections already.
+/// A profile and those it extends, the furthest first. `tree` holds the profile's keys below the section of its kind; a recipe's are
+/// sections already.
 std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, const std::string& name);
 
 /// Takes `extends: NAME` (of a map that may have one) out of `map`.

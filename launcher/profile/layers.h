@@ -14,8 +14,8 @@ struct Sources {
   std::string run_file;           // a YAML file, or the name of a recipe; empty: none
   std::vector<std::string> sets;  // "parallel.tensor=4", in the order given
   std::map<std::string, std::string> environment;
-  std::string host;                 // chooses the machine profile
-  std::filesystem::path directory;  // relative paths of the command line and the environment start here
+  std::string host;                                        // chooses the machine profile
+  std::filesystem::path directory;                         // relative paths of the command line and the environment start here
   std::vector<std::filesystem::path> profile_directories;  // strongest first
 };
 

@@ -56,7 +56,8 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
     refuse_marks(mark, tag, anchor);
-    if (tag == "!" && !closes(text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos))))) complain("a quote that is never closed", mark, "");
+    if (tag == "!" && !closes(text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos)))))
+      complain("a quote that is never closed", mark, "");
     add(Value{.text = text, .quoted = tag == "!", .place = place(mark)});
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -157,7 +158,8 @@ Value parse(std::string_view text, const std::string& name, std::vector<Complain
     parser.HandleNextDocument(tree);
     std::vector<Complaint> of_the_rest;
     TreeBuilder rest(text, name, of_the_rest);
-    if (parser.HandleNextDocument(rest)) complaints.push_back({"a second document is not supported", rest.start(), {}, "one file, one document"});
+    if (parser.HandleNextDocument(rest))
+      complaints.push_back({"a second document is not supported", rest.start(), {}, "one file, one document"});
   } catch (const TooMuch&) {
   } catch (const YAML::Exception& failure) {
     const Place place{name, failure.mark.is_null() ? 0 : failure.mark.line + 1, failure.mark.is_null() ? 0 : failure.mark.column + 1};

@@ -13,7 +13,9 @@ namespace {
 bool is_plain_word(std::string_view text) {
   constexpr std::array<std::string_view, 10> kOtherMeanings{"true", "false", "null", "yes", "no", "on", "off", "y", "n", "."};
   const bool letters = std::any_of(text.begin(), text.end(), [](unsigned char c) { return std::isalpha(c); });
-  const bool safe = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80 && (std::isalnum(c) || c == '_' || c == '/' || c == '.' || c == '-'); });
+  const bool safe = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return c < 0x80 && (std::isalnum(c) || c == '_' || c == '/' || c == '.' || c == '-');
+  });
   if (!letters || !safe || text.front() == '-' || parse_number(text)) return false;
   return std::find(kOtherMeanings.begin(), kOtherMeanings.end(), text) == kOtherMeanings.end();
 }

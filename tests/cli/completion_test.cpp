@@ -34,11 +34,12 @@ TEST_CASE("the hidden command is not offered") {
 
 TEST_CASE("bash completes through its script") {
   const CommandLine shell;
-  shell.write("ask.sh",
-              "source <(llmrun completion bash)\n"
-              "for COMP_LINE in 'llmrun config sh' 'llmrun config ' 'llmrun config show --set train.precision=b' 'llmrun profiles show pol'; do\n"
-              "  COMP_POINT=${#COMP_LINE}; compopt() { :; }; _llmrun; echo \"${COMPREPLY[*]}\"\n"
-              "done\n");
+  shell.write(
+      "ask.sh",
+      "source <(llmrun completion bash)\n"
+      "for COMP_LINE in 'llmrun config sh' 'llmrun config ' 'llmrun config show --set train.precision=b' 'llmrun profiles show pol'; do\n"
+      "  COMP_POINT=${#COMP_LINE}; compopt() { :; }; _llmrun; echo \"${COMPREPLY[*]}\"\n"
+      "done\n");
   const Outcome outcome = shell("bash ask.sh");
   CHECK(outcome.err == "");
   CHECK(outcome.out == "show\nshow check schema\nbf16\npolaris\n");
@@ -62,6 +63,7 @@ TEST_CASE("zsh completes through its script") {
 
 TEST_CASE("fish completes through its script") {
   if (!has_shell("fish")) return;
-  const Outcome outcome = CommandLine()("fish --no-config -c \"llmrun completion fish | source; complete -C 'llmrun config sh'; complete -C 'llmrun profiles show pol'\"");
+  const Outcome outcome = CommandLine()(
+      "fish --no-config -c \"llmrun completion fish | source; complete -C 'llmrun config sh'; complete -C 'llmrun profiles show pol'\"");
   CHECK(outcome.out == "show\npolaris\n");
 }

@@ -61,8 +61,11 @@ TEST_CASE("with --json errors are data") {
   const json document = json::parse(outcome.out);
   CHECK(document["version"] == 1);
   CHECK(document["error"]["code"] == 3);
-  CHECK(document["error"]["complaints"][0] ==
-        json{{"what", "unknown key 'parallel.tensr'"}, {"file", "run.yaml"}, {"line", 2}, {"column", 3}, {"hint", "did you mean 'parallel.tensor'?"}});
+  CHECK(document["error"]["complaints"][0] == json{{"what", "unknown key 'parallel.tensr'"},
+                                                   {"file", "run.yaml"},
+                                                   {"line", 2},
+                                                   {"column", 3},
+                                                   {"hint", "did you mean 'parallel.tensor'?"}});
   CHECK(json::parse(shell("llmrun config --json shw").out)["error"]["code"] == 2);
 }
 
@@ -86,7 +89,8 @@ TEST_CASE("colours come when asked for, and only then") {
 TEST_CASE("config show prints every key and where it comes from, as reviewed") {
   const CommandLine shell;
   shell.write("run.yaml", "model: {extends: gpt-13b, max_positions: 2048}\ntrain: {seq_len: 2048}\n");
-  const Outcome outcome = shell("MICRO_BATCH=2 llmrun config show run.yaml --origin --set machine=polaris --set parallel.tensor=4 --set parallel.tensor=8");
+  const Outcome outcome =
+      shell("MICRO_BATCH=2 llmrun config show run.yaml --origin --set machine=polaris --set parallel.tensor=4 --set parallel.tensor=8");
   CHECK(outcome.exit == 0);
   CHECK(outcome.err == "");
   CHECK(outcome.out == golden("config-show-origin.yaml", outcome.out));
@@ -139,7 +143,8 @@ TEST_CASE("a wrong word is a usage error with the nearest right one") {
   CHECK(told("llmrun confg") == "llmrun: unknown command 'confg' of 'llmrun'\nhint: did you mean 'config'?\n");
   CHECK(told("llmrun config shw") == "llmrun: unknown command 'shw' of 'llmrun config'\nhint: did you mean 'show'?\n");
   CHECK(told("llmrun config show --orign") == "llmrun: unknown option '--orign' of 'llmrun config show'\nhint: did you mean '--origin'?\n");
-  CHECK(told("llmrun config show a.yaml b.yaml") == "llmrun: unknown argument 'b.yaml' of 'llmrun config show'\nhint: llmrun config show --help\n");
+  CHECK(told("llmrun config show a.yaml b.yaml") ==
+        "llmrun: unknown argument 'b.yaml' of 'llmrun config show'\nhint: llmrun config show --help\n");
   CHECK(told("llmrun config") == "llmrun: 'llmrun config' needs a command\nhint: llmrun config show|check|schema\n");
   CHECK(told("llmrun").ends_with("\nhint: llmrun --help\n"));
   CHECK(told("llmrun config show --set").ends_with("\nhint: llmrun config show --help\n"));

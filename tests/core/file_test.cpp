@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-size_t files_in(const fs::path& directory) { return static_cast<size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator{})); }
+size_t files_in(const fs::path& directory) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator{}));
+}
 
 /// The exit status of `work` in a child whose files may not grow past `bytes`: the disk is full there.
 template <typename Work>

@@ -8,7 +8,8 @@ TEST_CASE("a whole number is decimal digits and nothing else") {
   CHECK(parse_integer("0") == 0);
   CHECK(parse_integer("-12") == -12);
   CHECK(parse_integer("9223372036854775807") == INT64_MAX);
-  for (const char* bad : {"", "-", "012", "+1", "1_000", "0x10", "1e3", "1.0", " 1", "1 ", "9223372036854775808"}) CHECK_MESSAGE(!parse_integer(bad), bad);
+  for (const char* bad : {"", "-", "012", "+1", "1_000", "0x10", "1e3", "1.0", " 1", "1 ", "9223372036854775808"})
+    CHECK_MESSAGE(!parse_integer(bad), bad);
 }
 
 TEST_CASE("a number is finite and whole") {
@@ -23,7 +24,8 @@ TEST_CASE("sizes have binary and decimal units, and are written back exactly") {
   CHECK(parse_bytes("40GB") == 40'000'000'000);
   CHECK(parse_bytes("123") == 123);
   for (const char* bad : {"", "GiB", "40Gib", "40 GiB", "-1KiB", "0.3B", "99999999TiB"}) CHECK_MESSAGE(!parse_bytes(bad), bad);
-  for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{1024}, int64_t{1536}, int64_t{40} << 30, (int64_t{1} << 40) + 1}) CHECK(parse_bytes(format_bytes(bytes)) == bytes);
+  for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{1024}, int64_t{1536}, int64_t{40} << 30, (int64_t{1} << 40) + 1})
+    CHECK(parse_bytes(format_bytes(bytes)) == bytes);
   CHECK(format_bytes(int64_t{40} << 30) == "40GiB");
 }
 
@@ -33,7 +35,8 @@ TEST_CASE("durations are clocks or spelled units, never a bare number") {
   CHECK(parse_duration("1h30m") == 5400);
   CHECK(parse_duration("90m") == 5400);
   CHECK(parse_duration("2d") == 172800);
-  for (const char* bad : {"", "3600", "1:30", "00:60:00", "00:00:60", "1m1h", "1h1h", "h", "-1h", "1:2:3:4", "9999999:00:00"}) CHECK_MESSAGE(!parse_duration(bad), bad);
+  for (const char* bad : {"", "3600", "1:30", "00:60:00", "00:00:60", "1m1h", "1h1h", "h", "-1h", "1:2:3:4", "9999999:00:00"})
+    CHECK_MESSAGE(!parse_duration(bad), bad);
   for (int64_t seconds : {0, 1, 59, 3600, 604800}) CHECK(parse_duration(format_duration(seconds)) == seconds);
 }
 

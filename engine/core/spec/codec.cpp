@@ -34,26 +34,36 @@ std::string shown_number(double number, Measure unit) {
 
 void check_range(const Value& value, const Rules& rules, double number) {
   const bool low = rules.least && (rules.above_least ? number <= *rules.least : number < *rules.least);
-  if (low) refuse(value, fmt::format("is out of range: {} {}", rules.above_least ? "more than" : "at least", shown_number(*rules.least, rules.unit)));
+  if (low)
+    refuse(value,
+           fmt::format("is out of range: {} {}", rules.above_least ? "more than" : "at least", shown_number(*rules.least, rules.unit)));
   if (rules.most && number > *rules.most) refuse(value, fmt::format("is out of range: at most {}", shown_number(*rules.most, rules.unit)));
 }
 
 std::optional<int64_t> parse(const std::string& text, Measure unit) {
   switch (unit) {
-    case Measure::bytes: return parse_bytes(text);
-    case Measure::seconds: return parse_duration(text);
-    case Measure::count: return parse_count(text);
-    case Measure::none: break;
+    case Measure::bytes:
+      return parse_bytes(text);
+    case Measure::seconds:
+      return parse_duration(text);
+    case Measure::count:
+      return parse_count(text);
+    case Measure::none:
+      break;
   }
   return parse_integer(text);
 }
 
 std::string_view wanted_integer(Measure unit) {
   switch (unit) {
-    case Measure::bytes: return "a size such as 40GiB";
-    case Measure::seconds: return "a duration such as 01:30:00 or 90m";
-    case Measure::count: return "a count such as 1.3B or 500000";
-    case Measure::none: break;
+    case Measure::bytes:
+      return "a size such as 40GiB";
+    case Measure::seconds:
+      return "a duration such as 01:30:00 or 90m";
+    case Measure::count:
+      return "a count such as 1.3B or 500000";
+    case Measure::none:
+      break;
   }
   return "a whole number";
 }
@@ -109,7 +119,8 @@ void decode(const Value& value, const Rules& rules, double& out) {
 
 void decode(const Value& value, const Rules&, std::string& out) {
   const std::string& text = scalar(value, "text");
-  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) refuse(value, "holds a control character");
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    refuse(value, "holds a control character");
   out = text;
 }
 
@@ -238,7 +249,8 @@ size_t decode_word(const Value& value, std::span<const std::string_view> words) 
 }
 
 const std::vector<Value>& decode_list(const Value& value) {
-  if (value.kind != Value::Kind::list) refuse(value, "is not a list", value.kind == Value::Kind::scalar ? fmt::format("write [{}]", value.text) : "");
+  if (value.kind != Value::Kind::list)
+    refuse(value, "is not a list", value.kind == Value::Kind::scalar ? fmt::format("write [{}]", value.text) : "");
   return value.items;
 }
 

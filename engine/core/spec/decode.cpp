@@ -17,7 +17,8 @@ std::string hint_for_unknown(std::string_view section, const std::string& name) 
   if (const std::string_view near = nearest(name, beside); !near.empty()) return fmt::format("did you mean '{}'?", joined(section, near));
   for (const Field& field : fields())
     if (field.path.ends_with("." + name)) return fmt::format("did you mean '{}'?", field.path);
-  return section.empty() ? fmt::format("the sections are {}", fmt::join(beside, ", ")) : fmt::format("'{}' has {}", section, fmt::join(beside, ", "));
+  return section.empty() ? fmt::format("the sections are {}", fmt::join(beside, ", "))
+                         : fmt::format("'{}' has {}", section, fmt::join(beside, ", "));
 }
 
 class Walk {
@@ -28,11 +29,14 @@ class Walk {
   void section(std::string_view path, const Value& value) {
     if (value.is_null()) return;  // a section whose keys are all commented out
     if (value.kind != Value::Kind::map && path.empty()) {
-      complaints_.push_back({fmt::format("not a map of sections: '{}'", value.shown()), value.place, {}, "write 'section:' and below it 'key: value'"});
+      complaints_.push_back(
+          {fmt::format("not a map of sections: '{}'", value.shown()), value.place, {}, "write 'section:' and below it 'key: value'"});
       return;
     }
     if (value.kind != Value::Kind::map) {
-      complaints_.push_back({fmt::format("'{}' is a section of keys, not a value: '{}'", path, value.shown()), value.place, {},
+      complaints_.push_back({fmt::format("'{}' is a section of keys, not a value: '{}'", path, value.shown()),
+                             value.place,
+                             {},
                              fmt::format("'{}' has {}", path, fmt::join(names_below(path), ", "))});
       return;
     }
@@ -103,7 +107,8 @@ json& descend(json& root, std::string_view& path, std::string_view inside = "") 
 std::string alternatives(const Field& field) {
   std::vector<std::string> values(field.built.begin(), field.built.end());
   const std::string default_value = field.default_shown();
-  if (std::find(values.begin(), values.end(), default_value) == values.end()) values.insert(values.begin(), default_value.empty() ? "empty" : default_value);
+  if (std::find(values.begin(), values.end(), default_value) == values.end())
+    values.insert(values.begin(), default_value.empty() ? "empty" : default_value);
   return fmt::format("this version takes {} {}", field.path, fmt::join(values, " or "));
 }
 
@@ -121,7 +126,8 @@ std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::func
     const std::string value = field.shown_in(config);
     if (value == field.default_shown() || std::find(field.built.begin(), field.built.end(), value) != field.built.end()) continue;
     const std::string feature = fmt::format(fmt::runtime(field.unbuilt), value);
-    complaints.push_back({fmt::format("{} {}: {} is not built yet", field.path, value, feature), where(field.path), {}, alternatives(field)});
+    complaints.push_back(
+        {fmt::format("{} {}: {} is not built yet", field.path, value, feature), where(field.path), {}, alternatives(field)});
   }
   return complaints;
 }

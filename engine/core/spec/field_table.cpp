@@ -28,7 +28,9 @@ Field row(std::string_view path, Member, std::string_view help) {
 }
 
 // KEY: the key is spelled as the member is. KEY_AS: it is not (units in the member's name, `node.peak_tflops.bf16`).
+// clang-format off
 #define KEY_AS(path, member, help) row(path, [](Config& c) -> auto& { return c.member; }, help)
+// clang-format on
 #define KEY(member, help) KEY_AS(#member, member, help)
 
 // The largest sizes keep products of a few of them inside 63 bits.
@@ -72,14 +74,21 @@ std::vector<Field> table() {
       KEY(parallel.layers_per_stage, "layers of each stage; empty: even, the first stages get one more").range(1, 1e5),
       KEY(parallel.context, "ranks that share a sequence by ring attention").range(1, kManyRanks).only({}, "context parallelism"),
       KEY(parallel.sequence, "how the norm and dropout regions are split along the sequence").only({"megatron"}, "{} sequence parallelism"),
-      KEY(parallel.sequence_size, "ranks of the Ulysses exchange").range(1, kManyRanks).env({"SPSIZE"}).only({}, "sequence parallelism over {} ranks"),
+      KEY(parallel.sequence_size, "ranks of the Ulysses exchange")
+          .range(1, kManyRanks)
+          .env({"SPSIZE"})
+          .only({}, "sequence parallelism over {} ranks"),
       KEY(parallel.data, "data-parallel ranks; auto: what the other axes leave").range(1, kManyRanks),
       KEY(parallel.zero, "ZeRO stage: what is sharded over the data ranks").range(0, 3).env({"ZERO_STAGE"}).only({"1"}, "ZeRO stage {}"),
-      KEY(parallel.shard_group, "ranks a ZeRO shard spans; auto: all data ranks").range(1, kManyRanks).only({}, "sharding over a part of the data ranks"),
+      KEY(parallel.shard_group, "ranks a ZeRO shard spans; auto: all data ranks")
+          .range(1, kManyRanks)
+          .only({}, "sharding over a part of the data ranks"),
       KEY(parallel.expert, "ranks that share the experts, inside data").range(1, kManyRanks).only({}, "expert parallelism"),
       KEY(parallel.offload, "what lives in host memory").only({}, "offload"),
       KEY(parallel.recompute, "what the backward pass computes again instead of keeping it").only({"full"}, "{} recompute"),
-      KEY(parallel.recompute_layers, "layers a stage that are computed again; auto: all").range(0, 1e5).only({}, "recomputing some of the layers"),
+      KEY(parallel.recompute_layers, "layers a stage that are computed again; auto: all")
+          .range(0, 1e5)
+          .only({}, "recomputing some of the layers"),
       KEY(parallel.schedule, "order of the pipeline's work").only({}, "the {} schedule"),
       KEY(parallel.communicator, "what carries the collectives; auto: nccl on GPUs, mpi or tcp on CPUs; thread: all ranks in one process"),
       KEY(parallel.threads, "CPU threads a rank; auto: the node's cores shared out").range(1, 4096),
@@ -87,7 +96,9 @@ std::vector<Field> table() {
       KEY(train.seq_len, "tokens of a sequence").range(1, kManyTokens).env({"SEQ_LEN"}),
       KEY(train.micro_batch, "sequences of one forward pass on a data rank").range(1, 65536).env({"MICRO_BATCH"}),
       KEY(train.global_batch, "sequences of an optimizer step; auto: data ranks x micro_batch x accumulate").range(1, kManyTokens),
-      KEY(train.accumulate, "micro batches of an optimizer step on a data rank; auto: 1, or what global_batch asks").range(1, kManyTokens).env({"GAS"}),
+      KEY(train.accumulate, "micro batches of an optimizer step on a data rank; auto: 1, or what global_batch asks")
+          .range(1, kManyTokens)
+          .env({"GAS"}),
       KEY(train.precision, "of activations and matrix products; weights keep fp32 masters").only({"fp32"}, "{} precision"),
       KEY(train.loss_scale, "fixed loss scale for fp16; auto: dynamic").above(0).only({}, "loss scaling"),
       KEY(train.attention, "kernel; auto: the fused one for this device; plain: the reference"),

@@ -110,8 +110,10 @@ TEST_CASE("each type takes its own words only") {
   CHECK(complaint("parallel.layers_per_stage", scalar("3")) == "parallel.layers_per_stage: '3' is not a list | write [3]");
   CHECK(complaint("job.walltime", scalar("3600")) == "job.walltime: '3600' is not a duration such as 01:30:00 or 90m");
   CHECK(complaint("run.name", scalar("a\x1b[31m")) == "run.name: 'a\x1b[31m' holds a control character");
-  CHECK(complaint("parallel.recompute", scalar("ful")) == "parallel.recompute: 'ful' is not one of none, selective, full | did you mean 'full'?");
-  CHECK(complaint("machine.environment", Value::nested("1X", scalar("a"))) == "machine.environment: '1X' is not a name of an environment variable");
+  CHECK(complaint("parallel.recompute", scalar("ful")) ==
+        "parallel.recompute: 'ful' is not one of none, selective, full | did you mean 'full'?");
+  CHECK(complaint("machine.environment", Value::nested("1X", scalar("a"))) ==
+        "machine.environment: '1X' is not a name of an environment variable");
   CHECK(complaint("parallel", scalar("4")).starts_with("'parallel' is a section of keys"));
 }
 
@@ -165,14 +167,32 @@ TEST_CASE("nearest is the one with the fewest slips, or none") {
 }
 
 TEST_CASE("what is not built yet is refused by name, each once") {
-  const std::vector<std::pair<const char*, const char*>> refused{
-      {"parallel.context", "2"},       {"parallel.sequence", "ulysses"},  {"parallel.sequence_size", "2"}, {"parallel.virtual_pipeline", "2"},
-      {"parallel.schedule", "gpipe"},  {"parallel.schedule", "interleaved"}, {"parallel.zero", "2"},       {"parallel.zero", "3"},
-      {"parallel.shard_group", "2"},   {"parallel.expert", "2"},          {"model.experts", "8"},          {"parallel.recompute", "selective"},
-      {"parallel.recompute_layers", "1"}, {"train.precision", "fp16"},    {"train.precision", "fp8"},      {"train.loss_scale", "1024"},
-      {"train.objective", "sft"},      {"data.document_masks", "true"},   {"checkpoint.async", "true"},    {"observe.tensorboard", "true"},
-      {"observe.wandb", "p"},          {"observe.mlflow", "p"},           {"observe.profile", "true"},     {"run.until_done", "true"},
-      {"optimizer.schedule", "wsd"},   {"job.array", "0-3"}};
+  const std::vector<std::pair<const char*, const char*>> refused{{"parallel.context", "2"},
+                                                                 {"parallel.sequence", "ulysses"},
+                                                                 {"parallel.sequence_size", "2"},
+                                                                 {"parallel.virtual_pipeline", "2"},
+                                                                 {"parallel.schedule", "gpipe"},
+                                                                 {"parallel.schedule", "interleaved"},
+                                                                 {"parallel.zero", "2"},
+                                                                 {"parallel.zero", "3"},
+                                                                 {"parallel.shard_group", "2"},
+                                                                 {"parallel.expert", "2"},
+                                                                 {"model.experts", "8"},
+                                                                 {"parallel.recompute", "selective"},
+                                                                 {"parallel.recompute_layers", "1"},
+                                                                 {"train.precision", "fp16"},
+                                                                 {"train.precision", "fp8"},
+                                                                 {"train.loss_scale", "1024"},
+                                                                 {"train.objective", "sft"},
+                                                                 {"data.document_masks", "true"},
+                                                                 {"checkpoint.async", "true"},
+                                                                 {"observe.tensorboard", "true"},
+                                                                 {"observe.wandb", "p"},
+                                                                 {"observe.mlflow", "p"},
+                                                                 {"observe.profile", "true"},
+                                                                 {"run.until_done", "true"},
+                                                                 {"optimizer.schedule", "wsd"},
+                                                                 {"job.array", "0-3"}};
   for (const auto& [path, value] : refused) {
     const std::vector<Complaint> complaints = unbuilt(with(path, scalar(value)));
     REQUIRE_MESSAGE(complaints.size() == 1, path);
@@ -184,9 +204,15 @@ TEST_CASE("what is not built yet is refused by name, each once") {
 }
 
 TEST_CASE("what is built is not refused") {
-  for (const auto& [path, value] : std::vector<std::pair<const char*, const char*>>{{"parallel.zero", "1"}, {"parallel.sequence", "megatron"},
-       {"parallel.recompute", "full"}, {"train.precision", "fp32"}, {"train.precision", "bf16"}, {"optimizer.schedule", "constant"},
-       {"optimizer.schedule", "linear"}, {"train.attention", "plain"}, {"model.dropout", "0.1"}})
+  for (const auto& [path, value] : std::vector<std::pair<const char*, const char*>>{{"parallel.zero", "1"},
+                                                                                    {"parallel.sequence", "megatron"},
+                                                                                    {"parallel.recompute", "full"},
+                                                                                    {"train.precision", "fp32"},
+                                                                                    {"train.precision", "bf16"},
+                                                                                    {"optimizer.schedule", "constant"},
+                                                                                    {"optimizer.schedule", "linear"},
+                                                                                    {"train.attention", "plain"},
+                                                                                    {"model.dropout", "0.1"}})
     CHECK_MESSAGE(unbuilt(with(path, scalar(value))).empty(), path);
 }
 

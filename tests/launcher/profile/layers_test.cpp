@@ -20,7 +20,8 @@ class Site {
     write("profiles/models/base.yaml", "family: gpt\nvocab: 100\n");
     write("profiles/models/small.yaml", "extends: base\nkeys: [GPT_SMALL, OTHER]\nlayers: 4\nhidden: 64\nheads: 4\n");
     write("profiles/models/large.yaml", "extends: base\nlayers: 40\nhidden: 640\nheads: 40\n");
-    write("profiles/machines/blue.yaml", "hosts: [\"blue-*\"]\nnode: {gpus: 4, peak_tflops: {bf16: 312}}\nscheduler: pbs\nenvironment: {A: '1'}\n");
+    write("profiles/machines/blue.yaml",
+          "hosts: [\"blue-*\"]\nnode: {gpus: 4, peak_tflops: {bf16: 312}}\nscheduler: pbs\nenvironment: {A: '1'}\n");
     write("profiles/machines/red.yaml", "hosts: [\"red??\"]\nscheduler: slurm\n");
     write("profiles/recipes/long.yaml", "model: small\nparallel: {tensor: 4}\ntrain: {seq_len: 4096}\n");
     sources.directory = directory_.path();
@@ -73,7 +74,8 @@ TEST_CASE("each layer beats those below it, and the value knows both") {
   CHECK(resolved.config.parallel.tensor == 8);
   CHECK(resolved.config.run.steps == 3);
 
-  CHECK(resolved.set_by("parallel.tensor") == "parallel.tensor 8 was set by --set (command line), over 4 from environment LLMRUN_PARALLEL_TENSOR");
+  CHECK(resolved.set_by("parallel.tensor") ==
+        "parallel.tensor 8 was set by --set (command line), over 4 from environment LLMRUN_PARALLEL_TENSOR");
   CHECK(resolved.set_by("train.seq_len") == "train.seq_len 128 was set by environment SEQ_LEN, over 64 from run file 'run.yaml'");
   CHECK(resolved.set_by("model.layers") == "model.layers 4 was set by model profile 'small'");
   CHECK(resolved.set_by("train.micro_batch") == "train.micro_batch 1 is the built-in default");
@@ -148,7 +150,8 @@ TEST_CASE("the scripts' rules are refused, not ignored") {
 
 TEST_CASE("paths are relative to the file that says them, on the command line to the directory") {
   Site site;
-  site.write("runs/run.yaml", "data: {train: [{path: a, weight: 2}, /abs/b], valid: synthetic, tokenizer: \"spm:m.model\"}\nrun: {dir: ../out}\n");
+  site.write("runs/run.yaml",
+             "data: {train: [{path: a, weight: 2}, /abs/b], valid: synthetic, tokenizer: \"spm:m.model\"}\nrun: {dir: ../out}\n");
   site.sources.run_file = "runs/run.yaml";
   site.sources.sets = {"checkpoint.resume=old/step"};
   const Config config = site.read().config;
@@ -164,7 +167,12 @@ TEST_CASE("paths are relative to the file that says them, on the command line to
 
 TEST_CASE("--set writes lists with commas or brackets, maps with braces, and empty text") {
   Site site;
-  site.sources.sets = {"parallel.layers_per_stage=2,1,1", "data.split=[0.9, 0.1]", "machine.environment={B: x}", "machine.environment.C=a b", "run.name=n", "run.name="};
+  site.sources.sets = {"parallel.layers_per_stage=2,1,1",
+                       "data.split=[0.9, 0.1]",
+                       "machine.environment={B: x}",
+                       "machine.environment.C=a b",
+                       "run.name=n",
+                       "run.name="};
   const Config config = site.read().config;
   CHECK(config.parallel.layers_per_stage == std::vector<int64_t>{2, 1, 1});
   CHECK(config.data.split == std::vector<double>{0.9, 0.1});
@@ -226,7 +234,8 @@ TEST_CASE("an earlier directory hides a profile of the same name") {
 TEST_CASE("the resolved configuration, read again as a run file, is the same") {
   Site site;
   site.sources.host = "blue-1";
-  site.sources.sets = {"model=small", "data.train=p", "parallel.layers_per_stage=2,2", "run.name=on", "machine.environment.B=a: b # c", "run.tokens=1B", "job.walltime=90m"};
+  site.sources.sets = {"model=small",   "data.train=p",    "parallel.layers_per_stage=2,2", "run.name=on", "machine.environment.B=a: b # c",
+                       "run.tokens=1B", "job.walltime=90m"};
   const Config config = site.read().config;
   site.run_file(to_yaml(config));
   site.sources.sets.clear();

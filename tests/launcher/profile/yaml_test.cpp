@@ -45,12 +45,14 @@ TEST_CASE("a run file becomes a tree in which every node knows its place") {
 }
 
 TEST_CASE("an empty file and a file of comments are an empty map") {
-  for (const char* text : {"", "\n", "# nothing yet\n", "---\n", "\xEF\xBB\xBF"}) CHECK(read_yaml(text, "run.yaml").kind == Value::Kind::map);
+  for (const char* text : {"", "\n", "# nothing yet\n", "---\n", "\xEF\xBB\xBF"})
+    CHECK(read_yaml(text, "run.yaml").kind == Value::Kind::map);
 }
 
 TEST_CASE("Y1 a bomb of nested aliases is refused at its first anchor") {
   std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n";
-  for (char c = 'b'; c <= 'i'; ++c) bomb += fmt::format("{0}: &{0} [*{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}]\n", c, static_cast<char>(c - 1));
+  for (char c = 'b'; c <= 'i'; ++c)
+    bomb += fmt::format("{0}: &{0} [*{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}, *{1}]\n", c, static_cast<char>(c - 1));
   const Told told = complaints(bomb);
   REQUIRE(!told.empty());
   CHECK(told.size() <= 50);
@@ -79,7 +81,9 @@ TEST_CASE("Y4 a duplicate key is told with both of its places") {
   }
 }
 
-TEST_CASE("Y5 a second document is refused") { CHECK(complaints("a: 1\n---\nb: 2\n").at(0).ends_with("a second document is not supported")); }
+TEST_CASE("Y5 a second document is refused") {
+  CHECK(complaints("a: 1\n---\nb: 2\n").at(0).ends_with("a second document is not supported"));
+}
 
 TEST_CASE("Y6 bytes that are not UTF-8, NUL and UTF-16 are refused; a UTF-8 byte order mark is not") {
   CHECK(complaints("a: \"\xFF\"\n") == Told{"1:5 not UTF-8"});
@@ -88,7 +92,11 @@ TEST_CASE("Y6 bytes that are not UTF-8, NUL and UTF-16 are refused; a UTF-8 byte
   CHECK(complaints("a: \xF4\x90\x80\x80\n") == Told{"1:4 not UTF-8"});  // beyond U+10FFFF
   CHECK(complaints(std::string("a: \0b\n", 7)) == Told{"1:4 a NUL byte"});
   CHECK(!complaints("\xFF\xFE" + std::string("a\0:\0", 4)).empty());
-  CHECK(read_yaml("\xEF\xBB\xBF" "a: grün\n", "run.yaml").find("a")->text == "grün");
+  CHECK(read_yaml("\xEF\xBB\xBF"
+                  "a: grün\n",
+                  "run.yaml")
+            .find("a")
+            ->text == "grün");
   CHECK(complaints("a:\n\tb: 1\n") == Told{"2:1 a tab"});
 }
 
@@ -129,20 +137,19 @@ TEST_CASE("a quote that is never closed is told where it opens") {
 }
 
 TEST_CASE("P10 no text of a mebibyte takes 100 ms") {
-  const std::vector<std::string> hostile{
-      repeated("[", 1 << 20),
-      repeated(repeated("[", 200) + "\n", 5000),
-      repeated(repeated("{", 4000) + "\n", 260),
-      repeated(repeated("[],", 1300) + "\n", 260),
-      repeated(repeated("? ", 2000) + "\n", 250),
-      repeated("#" + repeated("x", 1000) + "\n", 1000),
-      "a: |\n" + repeated("  " + repeated("x", 1000) + "\n", 1000),
-      "a: " + repeated(repeated("x y ", 1000) + "\n  ", 255),
-      "a: \"" + repeated(repeated("\\x41", 1000) + "\n", 250) + "\"",
-      repeated(repeated("*a ", 1000) + "\n", 300),
-      repeated("a: 1\n", 19'000),
-      repeated("\xC3\xA9", 1 << 19),
-      repeated("\n", 1 << 20)};
+  const std::vector<std::string> hostile{repeated("[", 1 << 20),
+                                         repeated(repeated("[", 200) + "\n", 5000),
+                                         repeated(repeated("{", 4000) + "\n", 260),
+                                         repeated(repeated("[],", 1300) + "\n", 260),
+                                         repeated(repeated("? ", 2000) + "\n", 250),
+                                         repeated("#" + repeated("x", 1000) + "\n", 1000),
+                                         "a: |\n" + repeated("  " + repeated("x", 1000) + "\n", 1000),
+                                         "a: " + repeated(repeated("x y ", 1000) + "\n  ", 255),
+                                         "a: \"" + repeated(repeated("\\x41", 1000) + "\n", 250) + "\"",
+                                         repeated(repeated("*a ", 1000) + "\n", 300),
+                                         repeated("a: 1\n", 19'000),
+                                         repeated("\xC3\xA9", 1 << 19),
+                                         repeated("\n", 1 << 20)};
   for (const std::string& text : hostile) {
     const auto start = std::chrono::steady_clock::now();
     complaints(text.substr(0, 1 << 20));
