@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"config", "Configure", add_config},
     {"profiles", "Configure", add_profiles},
     {"data", "Data and models", add_data},
+    {"checkpoint", "Data and models", add_checkpoint},
     {"generate", "Use", add_generate},
     {"bench", "Use", add_bench},
     {"completion", "Shell", add_completion},

@@ -10,6 +10,7 @@ class Context;
 
 // A function a file of this folder: it tells CLI11 about one command. The table in cli/main.cpp calls them.
 void add_bench(CLI::App& app, Context& context);
+void add_checkpoint(CLI::App& app, Context& context);
 void add_complete(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
