@@ -349,90 +349,6 @@ void a_call_with_the_wrong_sizes_throws_before_it_starts(Communicator& world) {
   world.barrier();
 }
 
-// --- the world is broken afterwards ------------------------------------------------------------------------------------------------
-
-template <typename Function>
-std::string message_of(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
-
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-void abort_frees_ranks_that_wait_in_a_collective(Communicator& world) {
-  const auto group = world.split(0, world.rank(), "axis", Purpose::data);
-  const int last = world.size() - 1;
-  at::Tensor x = ramp(0, 10);
-  if (world.rank() == last) {
-    for (int r = 0; r < last; ++r) group->receive(x, r).wait();  // they are through with the split
-    return world.abort();
-  }
-  group->send(x, last).wait();
-  const std::string said = message_of([&] { group->all_reduce(x).wait(); });
-  CAPTURE(said);
-  CHECK(mentions(said, "'axis'"));
-  CHECK(mentions(said, "all_reduce"));
-  CHECK(mentions(said, "rank " + std::to_string(last)));
-}
-
-void abort_frees_ranks_that_wait_for_a_message(Communicator& world) {
-  if (world.rank() == 0) return world.abort();
-  at::Tensor x = ramp(0, 10);
-  const std::string said = message_of([&] { world.receive(x, 0).wait(); });
-  CAPTURE(said);
-  CHECK(mentions(said, "receive"));
-  CHECK_THROWS_AS(world.all_reduce(x).wait(), Error);
-}
-
-void ranks_that_disagree_about_the_call_are_told_both(Communicator& world) {
-  at::Tensor x = ramp(0, 10);
-  at::Tensor all = at::empty({10 * world.size()}, at::kFloat);
-  const std::string said = message_of([&] {
-    if (world.rank() == 0) {
-      world.all_gather(all, x).wait();
-    } else {
-      world.all_reduce(x).wait();
-    }
-  });
-  CAPTURE(said);
-  CHECK(mentions(said, "called all_gather"));
-  CHECK(mentions(said, "called all_reduce"));
-}
-
-void ranks_that_disagree_about_the_size_are_told_both(Communicator& world) {
-  at::Tensor x = ramp(0, world.rank() == 1 ? 11 : 10);
-  const std::string said = message_of([&] { world.all_reduce(x).wait(); });
-  CAPTURE(said);
-  CHECK(mentions(said, "called all_reduce of 11 float32"));
-  CHECK(mentions(said, "called all_reduce of 10 float32"));
-}
-
-void a_message_of_another_size_is_an_error(Communicator& world) {
-  if (world.rank() == 0) world.send(ramp(0, 4), 1).wait();
-  if (world.rank() != 1) return;
-  at::Tensor x = ramp(0, 5);
-  const std::string said = message_of([&] { world.receive(x, 0).wait(); });
-  CAPTURE(said);
-  CHECK(mentions(said, "16 bytes"));
-  CHECK(mentions(said, "20"));
-}
-
-void an_exception_past_a_call_under_way_does_not_hang(Communicator& world) {
-  at::Tensor x = ramp(0, 4);
-  if (world.rank() == 0) {
-    try {
-      Work pending = world.receive(x, 1);
-      throw std::runtime_error("something else went wrong");
-    } catch (const std::runtime_error&) {
-    }
-  }
-  CHECK_THROWS_AS(world.all_reduce(x).wait(), Error);
-}
-
 }  // namespace
 
 const std::vector<BackendCase>& backend_cases() {
@@ -465,18 +381,6 @@ const std::vector<BackendCase>& backend_cases() {
       {"a group of one copies and counts nothing", a_group_of_one_copies_and_counts_nothing},
       {"calls and bytes are counted as the header says", calls_and_bytes_are_counted_as_the_header_says},
       {"a call with the wrong sizes throws before it starts", a_call_with_the_wrong_sizes_throws_before_it_starts},
-  };
-  return cases;
-}
-
-const std::vector<BackendCase>& breaking_cases() {
-  static const std::vector<BackendCase> cases{
-      {"abort frees ranks that wait in a collective", abort_frees_ranks_that_wait_in_a_collective},
-      {"abort frees ranks that wait for a message", abort_frees_ranks_that_wait_for_a_message},
-      {"ranks that disagree about the call are told both", ranks_that_disagree_about_the_call_are_told_both},
-      {"ranks that disagree about the size are told both", ranks_that_disagree_about_the_size_are_told_both},
-      {"a message of another size is an error", a_message_of_another_size_is_an_error},
-      {"an exception past a call under way does not hang", an_exception_past_a_call_under_way_does_not_hang},
   };
   return cases;
 }

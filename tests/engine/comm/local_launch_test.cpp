@@ -98,7 +98,7 @@ TEST_CASE("a meeting file that a dead attempt left behind is not believed") {
   const std::vector<std::string> endpoints{"127.0.0.1:1", llmrun::endpoint_of(stranger).text()};
   for (const std::string& endpoint : endpoints) {
     std::ofstream(directory.path / "meeting") << endpoint << " 0123456789abcdef\n";
-    CHECK(launch("the world of this launch passes every case", 3, directory.path / "meeting") == kThreeGood);
+    CHECK(launch("the world of this launch passes every case", 2, directory.path / "meeting") == std::vector{0, 0});
   }
   ::shutdown(stranger.get(), SHUT_RDWR);
   hangs_up.join();
