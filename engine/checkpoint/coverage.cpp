@@ -16,7 +16,9 @@ bool overlap(Interval a, Interval b) { return a.begin < b.end && b.begin < a.end
 bool overlap(const Box& a, const Box& b) { return overlap(a.rows, b.rows) && overlap(a.columns, b.columns); }
 bool inside(Interval part, int64_t size) { return part.begin >= 0 && part.begin <= part.end && part.end <= size; }
 
-std::string shown(const Box& box) { return fmt::format("[{}:{}, {}:{}]", box.rows.begin, box.rows.end, box.columns.begin, box.columns.end); }
+std::string shown(const Box& box) {
+  return fmt::format("[{}:{}, {}:{}]", box.rows.begin, box.rows.end, box.columns.begin, box.columns.end);
+}
 
 /// Why the flat intervals do not tile a box of `elements`; empty when they do.
 std::string why_not_tiled(std::vector<Interval> flats, int64_t elements) {
@@ -44,12 +46,14 @@ std::string why_not_tiled(const TensorRecord& tensor) {
   int64_t elements = 0;
   for (auto one = boxes.begin(); one != boxes.end(); ++one) {
     const auto& [box, flats] = one->second;
-    if (const std::string why = why_not_tiled(flats, box.elements()); !why.empty()) return fmt::format("of its box {}, {}", shown(box), why);
+    if (const std::string why = why_not_tiled(flats, box.elements()); !why.empty())
+      return fmt::format("of its box {}, {}", shown(box), why);
     for (auto other = boxes.begin(); other != one; ++other)
       if (overlap(box, other->second.first)) return fmt::format("its boxes {} and {} overlap", shown(other->second.first), shown(box));
     elements += box.elements();
   }
-  if (elements != tensor.rows * tensor.columns) return fmt::format("its pieces hold {} of {} elements", elements, tensor.rows * tensor.columns);
+  if (elements != tensor.rows * tensor.columns)
+    return fmt::format("its pieces hold {} of {} elements", elements, tensor.rows * tensor.columns);
   return "";
 }
 
@@ -66,8 +70,10 @@ void check_coverage(const Manifest& manifest) {
       if (found == records.end()) throw BadManifest(fmt::format("{} of '{}' is missing", kind_name(kind), tensor.name));
       const TensorRecord& record = *found->second;
       if (record.rows != tensor.rows || record.columns != tensor.columns)
-        throw BadManifest(fmt::format("'{}' has shape [{}, {}] where the model's is [{}, {}]", tensor.name, record.rows, record.columns, tensor.rows, tensor.columns));
-      if (const std::string why = why_not_tiled(record); !why.empty()) throw BadManifest(fmt::format("{} of '{}': {}", kind_name(kind), tensor.name, why));
+        throw BadManifest(fmt::format("'{}' has shape [{}, {}] where the model's is [{}, {}]", tensor.name, record.rows, record.columns,
+                                      tensor.rows, tensor.columns));
+      if (const std::string why = why_not_tiled(record); !why.empty())
+        throw BadManifest(fmt::format("{} of '{}': {}", kind_name(kind), tensor.name, why));
       records.erase(found);
     }
   }

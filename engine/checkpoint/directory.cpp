@@ -84,10 +84,14 @@ std::optional<FoundCheckpoint> find_checkpoint(const fs::path& checkpoints, cons
     for (const Complaint& complaint : complaints) found.notes.push_back(complaint.what);
     if (const std::string latest = pointed_at(checkpoints); latest != name)
       found.notes.push_back(fmt::format("'latest' {}; the newest complete checkpoint is '{}'",
-                                        latest.empty() ? "is missing" : step_of(latest) ? fmt::format("names '{}'", latest) : "is damaged", name));
+                                        latest.empty()    ? "is missing"
+                                        : step_of(latest) ? fmt::format("names '{}'", latest)
+                                                          : "is damaged",
+                                        name));
     return found;
   }
-  throw Error(Exit::no_checkpoint, std::move(complaints)).hint("start anew with --set checkpoint.resume=never in another run.dir, or put a good copy of one back");
+  throw Error(Exit::no_checkpoint, std::move(complaints))
+      .hint("start anew with --set checkpoint.resume=never in another run.dir, or put a good copy of one back");
 }
 
 }  // namespace llmrun

@@ -12,7 +12,7 @@ namespace llmrun {
 // A run's checkpoints/: step-NNNNNNNN/ (complete: the name appears by rename), `latest` (a line with the name of one),
 // .tmp-* (a save that did not end), aside-step-NNNNNNNN/ (what an earlier history of this run left, see save.h).
 
-std::string step_directory_name(int64_t step);                      // "step-00001000"
+std::string step_directory_name(int64_t step);                    // "step-00001000"
 std::optional<int64_t> step_of(std::string_view directory_name);  // of "step-..." only
 
 /// The steps that have a directory, newest (highest) first. Empty where `checkpoints` does not exist.

@@ -75,8 +75,8 @@ std::string index_text(const std::vector<PlannedFile>& files, int64_t bytes) {
 
 class Export {
  public:
-  Export(const CheckpointReader& from, fs::path directory, const ExportOptions& options, const std::function<void(int64_t, int64_t)>& progress,
-         Storage& storage)
+  Export(const CheckpointReader& from, fs::path directory, const ExportOptions& options,
+         const std::function<void(int64_t, int64_t)>& progress, Storage& storage)
       : from_(from), directory_(std::move(directory)), options_(options), progress_(progress), storage_(storage) {}
 
   ExportReport write() {
@@ -140,7 +140,8 @@ void require_free(const fs::path& to) {
   const fs::file_status status = fs::status(to, absent);
   if (!fs::exists(status)) return;
   if (!fs::is_directory(status)) throw Error(Exit::usage, "cannot export to '{}': it is not a directory", to.string());
-  if (!fs::is_empty(to)) throw Error(Exit::usage, "cannot export to '{}': it is not empty", to.string()).hint("name a new directory: --to '{}-2'", to.string());
+  if (!fs::is_empty(to))
+    throw Error(Exit::usage, "cannot export to '{}': it is not empty", to.string()).hint("name a new directory: --to '{}-2'", to.string());
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ struct ExportReport {
   int64_t bytes = 0;  // of tensors
 };
 
-/// Writes the weights as transformers reads them: config.json, and model.safetensors or, above `file_bytes`, model-00001-of-0000N.safetensors
-/// with an index; Hugging Face's names, order and orientation. One tensor is in memory at a time. Everything is written beside `to`
-/// under a temporary name and renamed; `to` must be absent or an empty directory (else Error(Exit::usage)). `progress` hears bytes of tensors.
+/// Writes the weights as transformers reads them: config.json, and model.safetensors or, above `file_bytes`,
+/// model-00001-of-0000N.safetensors with an index; Hugging Face's names, order and orientation. One tensor is in memory at a time.
+/// Everything is written beside `to` under a temporary name and renamed; `to` must be absent or an empty directory (else
+/// Error(Exit::usage)). `progress` hears bytes of tensors.
 ExportReport export_huggingface(const CheckpointReader& from, const std::filesystem::path& to, const ExportOptions& options,
                                 const std::function<void(int64_t done, int64_t total)>& progress, Storage& storage = disk());
 

@@ -27,7 +27,8 @@ std::vector<fs::path> indexed_files(const fs::path& directory, const fs::path& i
 }
 
 std::vector<fs::path> weight_files(const fs::path& directory) {
-  if (!fs::is_directory(directory)) throw Error(kCode, "'{}' is not a directory", directory.string()).hint("model.from takes a Hugging Face directory");
+  if (!fs::is_directory(directory))
+    throw Error(kCode, "'{}' is not a directory", directory.string()).hint("model.from takes a Hugging Face directory");
   if (const fs::path index = directory / "model.safetensors.index.json"; fs::exists(index)) return indexed_files(directory, index);
   if (const fs::path single = directory / "model.safetensors"; fs::exists(single)) return {single};
   std::vector<fs::path> files;
@@ -35,7 +36,8 @@ std::vector<fs::path> weight_files(const fs::path& directory) {
     if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   if (files.empty())
-    throw Error(kCode, "'{}' holds no *.safetensors", directory.string()).hint("convert pickled weights first: model.save_pretrained(DIR, safe_serialization=True)");
+    throw Error(kCode, "'{}' holds no *.safetensors", directory.string())
+        .hint("convert pickled weights first: model.save_pretrained(DIR, safe_serialization=True)");
   return files;
 }
 
@@ -136,7 +138,11 @@ HuggingFaceSource::HuggingFaceSource(fs::path directory, const ModelShape& model
   for (const SafetensorsFile& file : files_)
     for (const StoredTensor& tensor : file.header().tensors)
       if (const auto [there, fresh] = stored.emplace(tensor.name, std::pair(&file, &tensor)); !fresh)
-        complaints.push_back({fmt::format("tensor '{}' stands in '{}' and in '{}'", tensor.name, there->second.first->path().string(), file.path().string()), {}, {}, {}});
+        complaints.push_back(
+            {fmt::format("tensor '{}' stands in '{}' and in '{}'", tensor.name, there->second.first->path().string(), file.path().string()),
+             {},
+             {},
+             {}});
   for (const TensorInfo& info : model_tensors(model)) {
     const std::vector<std::string> names = stored_names(model, info.name);
     const auto name = std::find_if(names.begin(), names.end(), [&](const std::string& one) { return stored.contains(one); });
@@ -152,13 +158,15 @@ HuggingFaceSource::HuggingFaceSource(fs::path directory, const ModelShape& model
   }
   for (const auto& [name, place] : stored)
     if (!is_passed_over(model, name))
-      complaints.push_back({fmt::format("'{}' holds tensor '{}', which the model has no place for", place.first->path().string(), name), {}, {}, {}});
+      complaints.push_back(
+          {fmt::format("'{}' holds tensor '{}', which the model has no place for", place.first->path().string(), name), {}, {}, {}});
   if (complaints.empty()) return;
   if (const size_t more = complaints.size() - std::min(complaints.size(), kMostComplaints); more > 0) {
     complaints.resize(kMostComplaints);
     complaints.push_back({fmt::format("and {} more tensors of '{}' do not fit", more, directory_.string()), {}, {}, {}});
   }
-  throw Error(kCode, std::move(complaints)).hint("compare the model section of the configuration with '{}'", (directory_ / "config.json").string());
+  throw Error(kCode, std::move(complaints))
+      .hint("compare the model section of the configuration with '{}'", (directory_ / "config.json").string());
 }
 
 void HuggingFaceSource::load(const std::vector<Piece>& destinations) const {
@@ -168,11 +176,11 @@ void HuggingFaceSource::load(const std::vector<Piece>& destinations) const {
       throw Error(kCode, "'{}' has no {} of '{}'", directory_.string(), kind_name(destination.kind), destination.tensor);
     const auto& [info, file, stored] = found->second;
     const auto& [rows, columns] = destination.box;
-    const bool inside = rows.begin >= 0 && rows.end <= info.rows && columns.begin >= 0 && columns.end <= info.columns && destination.flat.begin >= 0 &&
-                        destination.flat.end <= destination.box.elements();
+    const bool inside = rows.begin >= 0 && rows.end <= info.rows && columns.begin >= 0 && columns.end <= info.columns &&
+                        destination.flat.begin >= 0 && destination.flat.end <= destination.box.elements();
     if (destination.rows != info.rows || destination.columns != info.columns || !inside)
-      throw Error(kCode, "'{}' has '{}' with shape [{}, {}], which does not hold {} of [{}, {}]", directory_.string(), info.name, info.rows, info.columns,
-                  slice_name(destination), destination.rows, destination.columns);
+      throw Error(kCode, "'{}' has '{}' with shape [{}, {}], which does not hold {} of [{}, {}]", directory_.string(), info.name, info.rows,
+                  info.columns, slice_name(destination), destination.rows, destination.columns);
     if (destination.flat.size() > 0) TensorReader(*file, *stored, info.transposed, destination).run();
   }
 }

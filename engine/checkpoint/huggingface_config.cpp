@@ -52,7 +52,7 @@ json llama_config(const ModelShape& model) {
           {"num_hidden_layers", model.layers},
           {"num_key_value_heads", model.kv_heads},
           {"rms_norm_eps", model.norm_eps},
-          {"rope_theta", model.rope_theta},  // transformers 4
+          {"rope_theta", model.rope_theta},                                                   // transformers 4
           {"rope_parameters", {{"rope_theta", model.rope_theta}, {"rope_type", "default"}}},  // transformers 5
           {"vocab_size", model.vocab}};
 }
@@ -62,8 +62,8 @@ json llama_config(const ModelShape& model) {
 json huggingface_config(const ModelShape& model, const std::string& dtype) {
   json config = model.family == Family::gpt ? gpt2_config(model) : llama_config(model);
   config["tie_word_embeddings"] = model.tie_embeddings;
-  config["dtype"] = dtype;        // transformers 5
-  config["torch_dtype"] = dtype;  // transformers 4
+  config["dtype"] = dtype;           // transformers 5
+  config["torch_dtype"] = dtype;     // transformers 4
   config["bos_token_id"] = nullptr;  // the tokenizer's business, which is not exported
   config["eos_token_id"] = nullptr;
   config["use_cache"] = true;

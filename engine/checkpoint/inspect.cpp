@@ -37,7 +37,8 @@ fs::path chosen_checkpoint(const fs::path& checkpoints, std::optional<int64_t> s
   const std::vector<int64_t> steps = steps_in(checkpoints);
   if (step) {
     if (std::find(steps.begin(), steps.end(), *step) == steps.end())
-      throw Error(Exit::no_checkpoint, "'{}' has no checkpoint of step {}", checkpoints.string(), *step).hint("there are steps {}", fmt::join(steps, ", "));
+      throw Error(Exit::no_checkpoint, "'{}' has no checkpoint of step {}", checkpoints.string(), *step)
+          .hint("there are steps {}", fmt::join(steps, ", "));
     return checkpoints / step_directory_name(*step);
   }
   const auto found = find_checkpoint(checkpoints);

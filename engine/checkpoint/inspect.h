@@ -12,7 +12,7 @@ namespace llmrun {
 struct CheckpointSummary {
   std::string name;  // of its directory
   int64_t step = 0;
-  std::string time;    // UTC; these three are empty or 0 where the manifest cannot be read
+  std::string time;  // UTC; these three are empty or 0 where the manifest cannot be read
   int64_t bytes = 0;
   Layout layout;
   std::string problem;  // why it cannot be used, as far as manifest, sizes and headers tell; empty: it can
@@ -23,8 +23,10 @@ std::vector<CheckpointSummary> list_checkpoints(const std::filesystem::path& che
 
 /// The checkpoints/ that a person means: of a run directory, or itself. Throws Error(Exit::usage) where there is none.
 std::filesystem::path checkpoints_of(const std::filesystem::path& run);
-/// The checkpoint of `step`, else the newest usable one. Throws Error(Exit::no_checkpoint) naming what there is; `notes`: see FoundCheckpoint.
-std::filesystem::path chosen_checkpoint(const std::filesystem::path& checkpoints, std::optional<int64_t> step, std::vector<std::string>& notes);
+/// The checkpoint of `step`, else the newest usable one. Throws Error(Exit::no_checkpoint) naming what there is; `notes`: see
+/// FoundCheckpoint.
+std::filesystem::path chosen_checkpoint(const std::filesystem::path& checkpoints, std::optional<int64_t> step,
+                                        std::vector<std::string>& notes);
 
 json to_json(const CheckpointSummary& summary);
 /// All that the manifest knows but the places of the pieces.

@@ -25,7 +25,8 @@ struct Options {
 /// Names and messages may carry what others put into files: nothing but printable ASCII and newlines reaches the terminal.
 std::string harmless(std::string_view text) {
   std::string safe;
-  for (const char c : text) safe += (c >= ' ' && c <= '~') || c == '\n' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+  for (const char c : text)
+    safe += (c >= ' ' && c <= '~') || c == '\n' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
   return safe;
 }
 
@@ -89,12 +90,14 @@ void show(const Options& options) {
   if (options.json) return print_json(summary_json(reader));
   const Snapshot& snapshot = reader.snapshot();
   const ModelShape& model = snapshot.model;
-  print(stdout, harmless(fmt::format("{}\n  step      {}, after {} samples, seed {}\n  saved     {} by {}\n", reader.directory().string(), snapshot.step,
-                                     snapshot.samples, snapshot.seed, reader.manifest().time, layout_text(snapshot.layout))));
-  print(stdout, fmt::format("  model     {} parameters: layers {}, hidden {}, heads {}, vocabulary {}\n", human_count(static_cast<double>(parameter_count(model))),
-                            model.layers, model.hidden, model.heads, model.vocab));
-  print(stdout, fmt::format("  on disk   {} in {} files: fp32 weights and both Adam moments\n", human_bytes(static_cast<double>(reader.manifest().bytes())),
-                            reader.manifest().files.size()));
+  print(stdout,
+        harmless(fmt::format("{}\n  step      {}, after {} samples, seed {}\n  saved     {} by {}\n", reader.directory().string(),
+                             snapshot.step, snapshot.samples, snapshot.seed, reader.manifest().time, layout_text(snapshot.layout))));
+  print(stdout,
+        fmt::format("  model     {} parameters: layers {}, hidden {}, heads {}, vocabulary {}\n",
+                    human_count(static_cast<double>(parameter_count(model))), model.layers, model.hidden, model.heads, model.vocab));
+  print(stdout, fmt::format("  on disk   {} in {} files: fp32 weights and both Adam moments\n",
+                            human_bytes(static_cast<double>(reader.manifest().bytes())), reader.manifest().files.size()));
 }
 
 /// Why a checkpoint is damaged; empty when every checksum holds.
@@ -135,13 +138,20 @@ void verify(const Options& options) {
 void export_run(const Options& options) {
   const CheckpointReader reader = open_chosen(options);
   ProgressLine progress("exporting");
-  const ExportReport report =
-      export_huggingface(reader, options.to, {.dtype = options.dtype == "bf16" ? ExportDtype::bf16 : ExportDtype::fp32}, std::ref(progress));
+  const ExportReport report = export_huggingface(
+      reader, options.to, {.dtype = options.dtype == "bf16" ? ExportDtype::bf16 : ExportDtype::fp32}, std::ref(progress));
   if (options.json)
-    return print_json({{"from", reader.directory().string()}, {"step", reader.snapshot().step}, {"to", fs::absolute(options.to).lexically_normal().string()},
-                       {"dtype", options.dtype}, {"tensors", report.tensors}, {"parameters", report.parameters}, {"files", report.files}, {"bytes", report.bytes}});
-  print(stdout, harmless(fmt::format("{}: {} parameters of step {}, {}, {}\n", options.to, human_count(static_cast<double>(report.parameters)),
-                                     reader.snapshot().step, options.dtype, human_bytes(static_cast<double>(report.bytes)))));
+    return print_json({{"from", reader.directory().string()},
+                       {"step", reader.snapshot().step},
+                       {"to", fs::absolute(options.to).lexically_normal().string()},
+                       {"dtype", options.dtype},
+                       {"tensors", report.tensors},
+                       {"parameters", report.parameters},
+                       {"files", report.files},
+                       {"bytes", report.bytes}});
+  print(stdout,
+        harmless(fmt::format("{}: {} parameters of step {}, {}, {}\n", options.to, human_count(static_cast<double>(report.parameters)),
+                             reader.snapshot().step, options.dtype, human_bytes(static_cast<double>(report.bytes)))));
 }
 
 void add_commands(CLI::App& app, Options& options) {
@@ -153,9 +163,11 @@ void add_commands(CLI::App& app, Options& options) {
     return command;
   };
   add("list", "Name a run's checkpoints, newest first", list);
-  CLI::App* with_step[] = {add("show", "Say what a checkpoint holds", show), add("verify", "Read every byte and hold it to its checksum", verify),
+  CLI::App* with_step[] = {add("show", "Say what a checkpoint holds", show),
+                           add("verify", "Read every byte and hold it to its checksum", verify),
                            add("export", "Write the weights as Hugging Face's transformers reads them", export_run)};
-  for (CLI::App* command : with_step) command->add_option("--step", options.step, "This step; without: the newest usable one (verify: all)");
+  for (CLI::App* command : with_step)
+    command->add_option("--step", options.step, "This step; without: the newest usable one (verify: all)");
   with_step[2]->add_option("--to", options.to, "A new directory")->required();
   with_step[2]->add_option("--dtype", options.dtype, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
   app.require_subcommand(1);

@@ -17,20 +17,21 @@ constexpr std::string_view kEnd = "\"\n}\n";
 std::string join_lines(const std::vector<std::string>& lines) { return fmt::format("[\n{}\n]", fmt::join(lines, ",\n")); }
 
 std::string file_line(const FileRecord& file) {
-  return fmt::format(R"({{"name": {}, "bytes": {}, "header_xxh3": "{}"}})", json(file.name).dump(), file.bytes, checksum_text(file.header_checksum));
+  return fmt::format(R"({{"name": {}, "bytes": {}, "header_xxh3": "{}"}})", json(file.name).dump(), file.bytes,
+                     checksum_text(file.header_checksum));
 }
 
 std::string piece_line(const PieceRecord& piece) {
   const auto& [rows, columns] = piece.box;
-  return fmt::format(R"({{"box": [{}, {}, {}, {}], "flat": [{}, {}], "file": {}, "offset": {}, "xxh3": "{}"}})", rows.begin, rows.end, columns.begin,
-                     columns.end, piece.flat.begin, piece.flat.end, piece.file, piece.offset, checksum_text(piece.checksum));
+  return fmt::format(R"({{"box": [{}, {}, {}, {}], "flat": [{}, {}], "file": {}, "offset": {}, "xxh3": "{}"}})", rows.begin, rows.end,
+                     columns.begin, columns.end, piece.flat.begin, piece.flat.end, piece.file, piece.offset, checksum_text(piece.checksum));
 }
 
 std::string tensor_lines(const TensorRecord& tensor) {
   std::vector<std::string> pieces;
   for (const PieceRecord& piece : tensor.pieces) pieces.push_back(piece_line(piece));
-  return fmt::format(R"({{"name": {}, "kind": "{}", "shape": [{}, {}], "dtype": "F32", "pieces": {}}})", json(tensor.name).dump(), kind_name(tensor.kind),
-                     tensor.rows, tensor.columns, join_lines(pieces));
+  return fmt::format(R"({{"name": {}, "kind": "{}", "shape": [{}, {}], "dtype": "F32", "pieces": {}}})", json(tensor.name).dump(),
+                     kind_name(tensor.kind), tensor.rows, tensor.columns, join_lines(pieces));
 }
 
 template <typename Record, typename Line>
@@ -48,8 +49,10 @@ std::string_view checked_body(std::string_view text) {
   if (text.size() < tail) reject(fmt::format("it has {} bytes, fewer than any manifest", text.size()));
   const std::string_view body = text.substr(0, text.size() - tail), last = text.substr(body.size());
   const auto checksum = parse_checksum(last.substr(kLastMember.size(), 16));
-  if (!last.starts_with(kLastMember) || !last.ends_with(kEnd) || !checksum) reject("it does not end with its checksum: it is cut or damaged");
-  if (xxh3(body) != *checksum) reject(fmt::format("its text has checksum {}, its last line says {}", checksum_text(xxh3(body)), checksum_text(*checksum)));
+  if (!last.starts_with(kLastMember) || !last.ends_with(kEnd) || !checksum)
+    reject("it does not end with its checksum: it is cut or damaged");
+  if (xxh3(body) != *checksum)
+    reject(fmt::format("its text has checksum {}, its last line says {}", checksum_text(xxh3(body)), checksum_text(*checksum)));
   return body;
 }
 
@@ -67,8 +70,13 @@ FileRecord file_from(const json& from) {
 
 PieceRecord piece_from(const json& from, const std::vector<FileRecord>& files) {
   const json &box = from.at("box"), &flat = from.at("flat");
-  PieceRecord piece{{{box.at(0), box.at(1)}, {box.at(2), box.at(3)}}, {flat.at(0), flat.at(1)}, from.at("file"), from.at("offset"), checksum_of(from, "xxh3")};
-  if (piece.file < 0 || piece.file >= static_cast<int64_t>(files.size())) reject(fmt::format("it speaks of file {} of {}", piece.file, files.size()));
+  PieceRecord piece{{{box.at(0), box.at(1)}, {box.at(2), box.at(3)}},
+                    {flat.at(0), flat.at(1)},
+                    from.at("file"),
+                    from.at("offset"),
+                    checksum_of(from, "xxh3")};
+  if (piece.file < 0 || piece.file >= static_cast<int64_t>(files.size()))
+    reject(fmt::format("it speaks of file {} of {}", piece.file, files.size()));
   const int64_t bytes = files[static_cast<size_t>(piece.file)].bytes;
   if (piece.flat.size() < 0 || piece.offset < 8 || piece.offset > bytes || piece.flat.size() > (bytes - piece.offset) / 4)
     reject(fmt::format("a piece at byte {} runs out of '{}'", piece.offset, files[static_cast<size_t>(piece.file)].name));
@@ -79,7 +87,8 @@ TensorRecord tensor_from(const json& from, const std::vector<FileRecord>& files)
   TensorRecord tensor{from.at("name"), Kind::weight, from.at("shape").at(0), from.at("shape").at(1), {}};
   const auto& kind = from.at("kind").get_ref<const std::string&>();
   const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](Kind candidate) { return kind_name(candidate) == kind; });
-  if (found == kKinds.end() || from.at("dtype") != "F32") reject(fmt::format("'{}' has kind '{}' and dtype {}", tensor.name, kind, from.at("dtype").dump()));
+  if (found == kKinds.end() || from.at("dtype") != "F32")
+    reject(fmt::format("'{}' has kind '{}' and dtype {}", tensor.name, kind, from.at("dtype").dump()));
   tensor.kind = *found;
   for (const json& piece : from.at("pieces")) tensor.pieces.push_back(piece_from(piece, files));
   return tensor;
@@ -90,9 +99,9 @@ Manifest manifest_from(const json& from) {
   const int version = from.value("version", 0);
   if (version != kManifestVersion) reject(fmt::format("it has version {}, this llmrun reads version {}", version, kManifestVersion));
   Manifest manifest;
-  manifest.snapshot = {from.at("step"),  from.at("samples"),
-                       from.at("seed"),  layout_from_json(from.at("layout")),
-                       model_from_json(from.at("model")), from.at("config")};
+  manifest.snapshot = {
+      from.at("step"),  from.at("samples"), from.at("seed"), layout_from_json(from.at("layout")), model_from_json(from.at("model")),
+      from.at("config")};
   manifest.time = from.at("time");
   for (const json& file : from.at("files")) manifest.files.push_back(file_from(file));
   for (const json& tensor : from.at("tensors")) manifest.tensors.push_back(tensor_from(tensor, manifest.files));
@@ -107,15 +116,17 @@ int64_t Manifest::bytes() const {
 }
 
 const TensorRecord* Manifest::find(std::string_view tensor, Kind kind) const {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorRecord& record) { return record.kind == kind && record.name == tensor; });
+  const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                  [&](const TensorRecord& record) { return record.kind == kind && record.name == tensor; });
   return found == tensors.end() ? nullptr : &*found;
 }
 
 std::string manifest_text(const Manifest& manifest) {
   const Snapshot& snapshot = manifest.snapshot;
   const std::string config = snapshot.config.dump();
-  std::string text = fmt::format("{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"seed\": {},\n\"time\": {},\n", kFormat,
-                                 kManifestVersion, snapshot.step, snapshot.samples, snapshot.seed, json(manifest.time).dump());
+  std::string text =
+      fmt::format("{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"seed\": {},\n\"time\": {},\n", kFormat,
+                  kManifestVersion, snapshot.step, snapshot.samples, snapshot.seed, json(manifest.time).dump());
   text += fmt::format("\"layout\": {},\n\"model\": {},\n\"config\": {},\n\"config_xxh3\": \"{}\",\n", layout_json(snapshot.layout).dump(),
                       model_json(snapshot.model).dump(), config, checksum_text(xxh3(config)));
   text += fmt::format("\"files\": {},\n\"tensors\": {}", list(manifest.files, file_line), list(manifest.tensors, tensor_lines));

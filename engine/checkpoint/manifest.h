@@ -44,7 +44,7 @@ struct Manifest {
   std::vector<FileRecord> files;
   std::vector<TensorRecord> tensors;
 
-  int64_t bytes() const;  // of all files
+  int64_t bytes() const;                                               // of all files
   const TensorRecord* find(std::string_view tensor, Kind kind) const;  // linear: index it to ask often
 };
 

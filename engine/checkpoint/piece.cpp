@@ -9,9 +9,12 @@ namespace llmrun {
 
 std::string_view kind_name(Kind kind) {
   switch (kind) {
-    case Kind::weight: return "weight";
-    case Kind::exp_avg: return "exp_avg";
-    case Kind::exp_avg_sq: return "exp_avg_sq";
+    case Kind::weight:
+      return "weight";
+    case Kind::exp_avg:
+      return "exp_avg";
+    case Kind::exp_avg_sq:
+      return "exp_avg_sq";
   }
   return "";
 }

@@ -32,7 +32,8 @@ void collect_pieces(const SafetensorsFile& file, int64_t index, Records& records
     if (!slice || !checksum || stored.dtype != "F32" || stored.elements() != slice->flat.size())
       throw Error(Exit::failed, "'{}' holds '{}', which is no piece of a checkpoint", file.path().string(), stored.name);
     const auto record = records.find({slice->tensor, slice->kind});
-    if (record == records.end()) throw Error(Exit::failed, "'{}' holds '{}', a tensor the model does not have", file.path().string(), stored.name);
+    if (record == records.end())
+      throw Error(Exit::failed, "'{}' holds '{}', a tensor the model does not have", file.path().string(), stored.name);
     record->second.pieces.push_back({slice->box, slice->flat, index, file.header().data_begin + stored.offset, *checksum});
   }
 }

@@ -23,7 +23,8 @@ RankFile plan_rank_file(const std::vector<Piece>& pieces, int64_t step, int rank
 /// Writes, syncs and closes. Throws std::filesystem::filesystem_error.
 void write_rank_file(const std::filesystem::path& path, const RankFile& file, const std::vector<Piece>& pieces, Storage& storage);
 
-/// What stands in the files of all ranks, from their headers alone. Throws Error(Exit::failed) naming a file that is missing, cut, or of another save.
+/// What stands in the files of all ranks, from their headers alone. Throws Error(Exit::failed) naming a file that is missing, cut, or of
+/// another save.
 Manifest collect_manifest(const std::filesystem::path& directory, const Snapshot& snapshot, int ranks);
 
 }  // namespace llmrun

@@ -30,7 +30,8 @@ SafetensorsFile open_checked(const fs::path& directory, const FileRecord& record
   const fs::path path = directory / record.name;
   std::error_code failure;
   const auto bytes = static_cast<int64_t>(fs::file_size(path, failure));
-  if (!failure && bytes != record.bytes) throw Error(kCode, "'{}' has {} bytes where manifest.json says {}", path.string(), bytes, record.bytes);
+  if (!failure && bytes != record.bytes)
+    throw Error(kCode, "'{}' has {} bytes where manifest.json says {}", path.string(), bytes, record.bytes);
   SafetensorsFile file(path, kCode);
   if (file.header_checksum() != record.header_checksum)
     throw Error(kCode, "'{}' is not the file this checkpoint wrote: its header has checksum {} where manifest.json says {}", path.string(),
@@ -47,15 +48,16 @@ class PieceFiles {
   const float* read(const Slice& slice, const PieceRecord& piece) {
     const auto found = files_.find(piece.file);
     const SafetensorsFile& file =
-        found != files_.end() ? found->second
-                              : files_.emplace(piece.file, open_checked(directory_, manifest_.files[static_cast<size_t>(piece.file)])).first->second;
+        found != files_.end()
+            ? found->second
+            : files_.emplace(piece.file, open_checked(directory_, manifest_.files[static_cast<size_t>(piece.file)])).first->second;
     const int64_t bytes = piece.flat.size() * static_cast<int64_t>(sizeof(float));
     values_.resize(static_cast<size_t>(piece.flat.size()));
     file.read(piece.offset - file.header().data_begin, bytes, values_.data());
     const uint64_t checksum = xxh3(values_.data(), bytes);
     if (checksum != piece.checksum)
-      throw Error(kCode, "'{}' is damaged: {}, {} bytes from byte {}, has checksum {} where manifest.json says {}", file.path().string(), slice_name(slice),
-                  bytes, piece.offset, checksum_text(checksum), checksum_text(piece.checksum));
+      throw Error(kCode, "'{}' is damaged: {}, {} bytes from byte {}, has checksum {} where manifest.json says {}", file.path().string(),
+                  slice_name(slice), bytes, piece.offset, checksum_text(checksum), checksum_text(piece.checksum));
     return values_.data();
   }
 
@@ -91,7 +93,8 @@ void copy_shared(const Slice& from, const float* values, const Piece& to) {
 
 }  // namespace
 
-CheckpointReader::CheckpointReader(fs::path directory) : directory_(std::move(directory)), manifest_(read_manifest(directory_ / "manifest.json")) {
+CheckpointReader::CheckpointReader(fs::path directory)
+    : directory_(std::move(directory)), manifest_(read_manifest(directory_ / "manifest.json")) {
   for (const TensorRecord& record : manifest_.tensors) records_[{record.name, record.kind}] = &record;
 }
 
@@ -104,18 +107,20 @@ void CheckpointReader::check_files() const {
   for (const fs::directory_entry& entry : fs::directory_iterator(directory_)) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() == ".safetensors" && !known.contains(name))
-      throw Error(kCode, "'{}' does not belong to this checkpoint: manifest.json has {} files and not this one", entry.path().string(), known.size())
+      throw Error(kCode, "'{}' does not belong to this checkpoint: manifest.json has {} files and not this one", entry.path().string(),
+                  known.size())
           .hint("move it away: mv '{}' /tmp", entry.path().string());
   }
 }
 
 const TensorRecord& CheckpointReader::record_for(const Slice& slice) const {
   const auto found = records_.find({slice.tensor, slice.kind});
-  if (found == records_.end()) throw Error(kCode, "checkpoint '{}' has no {} of '{}'", directory_.string(), kind_name(slice.kind), slice.tensor);
+  if (found == records_.end())
+    throw Error(kCode, "checkpoint '{}' has no {} of '{}'", directory_.string(), kind_name(slice.kind), slice.tensor);
   const TensorRecord& record = *found->second;
   if (record.rows != slice.rows || record.columns != slice.columns)
-    throw Error(kCode, "checkpoint '{}' has '{}' with shape [{}, {}], this model needs [{}, {}]", directory_.string(), slice.tensor, record.rows,
-                record.columns, slice.rows, slice.columns);
+    throw Error(kCode, "checkpoint '{}' has '{}' with shape [{}, {}], this model needs [{}, {}]", directory_.string(), slice.tensor,
+                record.rows, record.columns, slice.rows, slice.columns);
   return record;
 }
 
@@ -135,7 +140,8 @@ void CheckpointReader::load(const std::vector<Piece>& destinations) const {
       read.into.push_back(&destination);
     }
     if (found != destination.flat.size())
-      throw Error(kCode, "checkpoint '{}' has {} of the {} elements of {}", directory_.string(), found, destination.flat.size(), slice_name(destination));
+      throw Error(kCode, "checkpoint '{}' has {} of the {} elements of {}", directory_.string(), found, destination.flat.size(),
+                  slice_name(destination));
   }
   PieceFiles files(directory_, manifest_);
   for (const auto& [place, read] : reads) {

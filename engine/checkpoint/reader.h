@@ -18,7 +18,8 @@ class CheckpointReader : public WeightSource {
   const Manifest& manifest() const { return manifest_; }
   const Snapshot& snapshot() const { return manifest_.snapshot; }
 
-  /// Every file is there with the size and the header the manifest knows, and no rank file is there that it does not know. Reads headers only.
+  /// Every file is there with the size and the header the manifest knows, and no rank file is there that it does not know. Reads headers
+  /// only.
   void check_files() const;
 
   /// Reads each stored piece that a destination shares, once, and checks it before a byte of it is copied. Opens only those files.

@@ -79,7 +79,8 @@ namespace {
 
 float fp16_to_fp32(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, exponent = (half >> 10) & 0x1F, mantissa = half & 0x3FF;
-  if (exponent == 0) return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));  // subnormal or 0
+  if (exponent == 0)
+    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));  // subnormal or 0
   const uint32_t wide = exponent == 0x1F ? 0xFF : exponent + (127 - 15);
   return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
 }

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;  // sorted keys: a header may hold a hundred thousand of them
 
 constexpr std::pair<std::string_view, int64_t> kDtypes[] = {
-    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I64", 8}, {"I32", 4},
+    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I64", 8},  {"I32", 4},
     {"I16", 2}, {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2},     {"U8", 1},      {"BOOL", 1},
 };
 
@@ -68,7 +68,8 @@ StoredTensor parse_tensor(const std::string& name, const Json& json) {
   StoredTensor tensor;
   tensor.name = name;
   const Json& dtype = field(json, name, "dtype");
-  if (!dtype.is_string() || dtype_bytes(dtype.get<std::string>()) == 0) reject(fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
+  if (!dtype.is_string() || dtype_bytes(dtype.get<std::string>()) == 0)
+    reject(fmt::format("tensor '{}' has the unknown dtype {}", name, dtype.dump()));
   tensor.dtype = dtype.get<std::string>();
   tensor.shape = naturals(field(json, name, "shape"), name, "shape");
   const std::vector<int64_t> offsets = naturals(field(json, name, "data_offsets"), name, "data_offsets");
@@ -88,7 +89,8 @@ void require_tiling(const std::vector<StoredTensor>& tensors, int64_t data_bytes
     if (tensor.offset != end)
       reject(fmt::format("tensor '{}' begins at byte {} of the data, the one before it ends at {}", tensor.name, tensor.offset, end));
     if (tensor.bytes > data_bytes - end)
-      reject(fmt::format("tensor '{}' ends at byte {} of the data, the file has {}", tensor.name, tensor.offset + tensor.bytes, data_bytes));
+      reject(
+          fmt::format("tensor '{}' ends at byte {} of the data, the file has {}", tensor.name, tensor.offset + tensor.bytes, data_bytes));
     end += tensor.bytes;
   }
   if (end != data_bytes) reject(fmt::format("its tensors take {} bytes of data, the file has {}", end, data_bytes));
@@ -122,7 +124,8 @@ int64_t header_length(std::string_view first_eight_bytes, int64_t file_bytes) {
   if (first_eight_bytes.size() < 8) reject(fmt::format("it has {} bytes, not even a header's length", file_bytes));
   uint64_t length = 0;
   for (size_t i = 0; i < 8; ++i) length |= static_cast<uint64_t>(static_cast<uint8_t>(first_eight_bytes[i])) << (8 * i);
-  if (length > static_cast<uint64_t>(kMaxHeaderBytes)) reject(fmt::format("its header claims {} bytes, the limit is {}", length, kMaxHeaderBytes));
+  if (length > static_cast<uint64_t>(kMaxHeaderBytes))
+    reject(fmt::format("its header claims {} bytes, the limit is {}", length, kMaxHeaderBytes));
   if (static_cast<int64_t>(length) > file_bytes - 8) reject(fmt::format("its header claims {} bytes, the file has {}", length, file_bytes));
   return static_cast<int64_t>(length);
 }

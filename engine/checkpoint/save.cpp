@@ -32,9 +32,13 @@ class Save {
 
   SaveReport run(const std::vector<Piece>& pieces) {
     report_.directory = final_;
-    together([&] { if (group_.rank == 0) prepare(); });
+    together([&] {
+      if (group_.rank == 0) prepare();
+    });
     together([&] { write_part(pieces); });
-    together([&] { if (group_.rank == 0) publish(); });
+    together([&] {
+      if (group_.rank == 0) publish();
+    });
     if (group_.rank == 0) remove_old();
     return std::move(report_);
   }
@@ -111,7 +115,8 @@ class Save {
       if (from == final_) {
         remove_checkpoint(to);
       } else {
-        report_.notes.push_back(fmt::format("'{}' belongs to an earlier history of this run and is now '{}'", from.filename().string(), to.filename().string()));
+        report_.notes.push_back(fmt::format("'{}' belongs to an earlier history of this run and is now '{}'", from.filename().string(),
+                                            to.filename().string()));
       }
     }
     int64_t complete = 0;
@@ -173,8 +178,8 @@ class Save {
     std::error_code unknown;
     const fs::space_info space = fs::space(checkpoints_, unknown);
     if (!unknown && report_.bytes > 0)
-      error.because(fmt::format("the file of rank {} takes {}, the file system has {} left", group_.rank, human_bytes(static_cast<double>(report_.bytes)),
-                                human_bytes(static_cast<double>(space.available))));
+      error.because(fmt::format("the file of rank {} takes {}, the file system has {} left", group_.rank,
+                                human_bytes(static_cast<double>(report_.bytes)), human_bytes(static_cast<double>(space.available))));
     if (cause.code() == std::errc::no_such_file_or_directory && group_.rank != 0)
       error.because("rank 0 made this directory: every rank must see the same file system");
     return error.hint("df -h '{}'; {}", checkpoints_.string(), last_good());
@@ -182,7 +187,8 @@ class Save {
 
   std::string last_good() {
     for (const int64_t step : steps_in(checkpoints_))
-      if (is_complete(checkpoints_ / step_directory_name(step))) return fmt::format("the last good checkpoint is '{}'", step_directory_name(step));
+      if (is_complete(checkpoints_ / step_directory_name(step)))
+        return fmt::format("the last good checkpoint is '{}'", step_directory_name(step));
     return "there is no earlier checkpoint";
   }
 

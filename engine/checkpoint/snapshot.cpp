@@ -20,7 +20,11 @@ E word(const json& from, const char* key) {
 }  // namespace
 
 json layout_json(const Layout& layout) {
-  return {{"tensor", layout.tensor}, {"sequence_size", layout.sequence_size}, {"context", layout.context}, {"data", layout.data}, {"pipeline", layout.pipeline}};
+  return {{"tensor", layout.tensor},
+          {"sequence_size", layout.sequence_size},
+          {"context", layout.context},
+          {"data", layout.data},
+          {"pipeline", layout.pipeline}};
 }
 
 Layout layout_from_json(const json& from) {

@@ -12,7 +12,7 @@ struct Snapshot {
   int64_t step = 0;     // optimizer steps done
   int64_t samples = 0;  // consumed by those steps
   uint64_t seed = 0;
-  Layout layout;        // that wrote it; a reader needs no other
+  Layout layout;  // that wrote it; a reader needs no other
   ModelShape model;
   json config = json::object();  // resolved, as in plan.json: so that a resume can tell what changed
 };

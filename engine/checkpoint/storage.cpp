@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 class DiskFile : public OutputFile {
  public:
-  explicit DiskFile(const fs::path& path) : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666)) {
+  explicit DiskFile(const fs::path& path)
+      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666)) {
     if (fd_ < 0) fail("create", path);
   }
   ~DiskFile() override {

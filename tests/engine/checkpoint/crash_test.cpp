@@ -113,7 +113,8 @@ TEST_CASE("a rank that cannot write its part makes every rank fail, and says why
     RankMemory memory = rank_memory(model, {.tensor = 2}, group.rank);
     FaultyStorage broken(Fault::stop, 1);  // creates its file and cannot write it
     try {
-      save_checkpoint(directory.path(), {.step = 20, .layout = {.tensor = 2}, .model = model}, memory.owned, group, {}, group.rank == 1 ? broken : disk());
+      save_checkpoint(directory.path(), {.step = 20, .layout = {.tensor = 2}, .model = model}, memory.owned, group, {},
+                      group.rank == 1 ? broken : disk());
     } catch (const Error& error) {
       (group.rank == 1 ? own : other) = error.what() + std::string(" | ") + error.complaints().back().hint;
     }
@@ -135,7 +136,8 @@ TEST_CASE("removing an old checkpoint that cannot be removed is a note, and the 
     RankMemory memory = rank_memory(tiny_gpt(), {}, 0);
     fill(memory.owned);
     try {
-      const SaveReport report = save_checkpoint(directory.path(), {.step = 20, .model = tiny_gpt()}, memory.owned, {}, {.keep = 1}, storage);
+      const SaveReport report =
+          save_checkpoint(directory.path(), {.step = 20, .model = tiny_gpt()}, memory.owned, {}, {.keep = 1}, storage);
       noted = !report.notes.empty();
       if (noted) CHECK(report.notes[0].find("cannot remove the old checkpoint") == 0);
     } catch (const Error&) {
@@ -145,7 +147,8 @@ TEST_CASE("removing an old checkpoint that cannot be removed is a note, and the 
   CHECK(find_checkpoint(directory.path())->directory.filename() == "step-00000020");
 }
 
-/// A directory that holds no more than a few kilobytes more: a small tmpfs where this process may mount one, else the largest file is limited.
+/// A directory that holds no more than a few kilobytes more: a small tmpfs where this process may mount one, else the largest file is
+/// limited.
 class FullDisk {
  public:
   explicit FullDisk(const fs::path& directory) : directory_(directory) {

@@ -65,7 +65,9 @@ TEST_CASE("a bit flipped anywhere in a checkpoint is detected or harmless, 1000 
     bad[random[1] % bad.size()] ^= static_cast<char>(1 << (random[2] % 8));
     std::ofstream(path, std::ios::binary) << bad;
     detected += resumed_step(run.directory.path()) == 10;
-    CHECK_MESSAGE((path.filename() == "latest" || !find_checkpoint(run.directory.path())->notes.empty() || path.extension() == ".safetensors"), path.string());
+    CHECK_MESSAGE(
+        (path.filename() == "latest" || !find_checkpoint(run.directory.path())->notes.empty() || path.extension() == ".safetensors"),
+        path.string());
     if (path.extension() == ".safetensors") {
       const CheckpointReader reader(run.newest());
       CHECK_THROWS_AS(reader.verify([](int64_t, int64_t) {}), Error);  // every flip, also outside of what one rank loads
@@ -86,7 +88,8 @@ TEST_CASE("a file that is cut at any size class is named with both sizes, and th
     const auto found = find_checkpoint(run.directory.path());
     REQUIRE(found);
     CHECK(found->directory.filename() == "step-00000010");
-    CHECK(found->notes.at(0).find(fmt::format("rank-00001.safetensors' has {} bytes where manifest.json says {}", size, good.size())) != std::string::npos);
+    CHECK(found->notes.at(0).find(fmt::format("rank-00001.safetensors' has {} bytes where manifest.json says {}", size, good.size())) !=
+          std::string::npos);
     std::ofstream(path, std::ios::binary) << good;
   }
   std::ofstream(path, std::ios::binary | std::ios::app) << "x";

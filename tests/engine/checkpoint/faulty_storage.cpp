@@ -11,7 +11,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-[[noreturn]] void fail(const fs::path& path) { throw fs::filesystem_error("injected", path, std::make_error_code(std::errc::no_space_on_device)); }
+[[noreturn]] void fail(const fs::path& path) {
+  throw fs::filesystem_error("injected", path, std::make_error_code(std::errc::no_space_on_device));
+}
 
 }  // namespace
 

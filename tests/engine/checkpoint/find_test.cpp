@@ -47,7 +47,8 @@ TEST_CASE("a pointer that is damaged, stale or gone costs a note, not a step") {
     CHECK(find_checkpoint(run.path())->notes.size() == 1);
   }
   fs::remove(run.path() / "latest");
-  CHECK(find_checkpoint(run.path())->notes == std::vector<std::string>{"'latest' is missing; the newest complete checkpoint is 'step-00000020'"});
+  CHECK(find_checkpoint(run.path())->notes ==
+        std::vector<std::string>{"'latest' is missing; the newest complete checkpoint is 'step-00000020'"});
 }
 
 TEST_CASE("an unusable checkpoint is passed over with the reason, and when all are the error names each") {

@@ -26,9 +26,12 @@ struct Golden {
 };
 
 std::vector<Golden> goldens() {
-  return {{"gpt2-tiny", model_shape({.family = Family::gpt, .layers = 4, .hidden = 64, .heads = 4, .vocab = 256, .max_positions = 128}, 64)},
-          {"llama-tiny",
-           model_shape({.family = Family::llama, .layers = 4, .hidden = 64, .heads = 8, .kv_heads = 4, .ffn = 176, .vocab = 256, .max_positions = 128}, 64)}};
+  return {
+      {"gpt2-tiny", model_shape({.family = Family::gpt, .layers = 4, .hidden = 64, .heads = 4, .vocab = 256, .max_positions = 128}, 64)},
+      {"llama-tiny",
+       model_shape(
+           {.family = Family::llama, .layers = 4, .hidden = 64, .heads = 8, .kv_heads = 4, .ffn = 176, .vocab = 256, .max_positions = 128},
+           64)}};
 }
 
 void no_progress(int64_t, int64_t) {}
@@ -39,7 +42,8 @@ void save_from(const WeightSource& source, const fs::path& checkpoints, const Mo
     const RankMemory memory = rank_memory(model, division, group.rank);
     fill(memory.owned);
     std::vector<Piece> weights;
-    std::copy_if(memory.wanted.begin(), memory.wanted.end(), std::back_inserter(weights), [](const Piece& piece) { return piece.kind == Kind::weight; });
+    std::copy_if(memory.wanted.begin(), memory.wanted.end(), std::back_inserter(weights),
+                 [](const Piece& piece) { return piece.kind == Kind::weight; });
     source.load(weights);
     save_checkpoint(checkpoints, {.step = 1, .layout = division.layout(), .model = model}, memory.owned, group);
   });
@@ -52,7 +56,8 @@ std::string tensor_bytes(const SafetensorsFile& file, const StoredTensor& tensor
 }
 
 TEST_CASE("a golden model read by any layout and exported again is the original, tensor by tensor and byte by byte") {
-  const Division divisions[] = {{}, {.tensor = 4, .pipeline = 2}, {.tensor = 2, .data = 3, .zero = true}, {.pipeline = 3, .data = 2, .zero = true}};
+  const Division divisions[] = {
+      {}, {.tensor = 4, .pipeline = 2}, {.tensor = 2, .data = 3, .zero = true}, {.pipeline = 3, .data = 2, .zero = true}};
   for (const Golden& golden : goldens()) {
     const HuggingFaceSource source(kGolden / golden.name, golden.model);
     const SafetensorsFile original(kGolden / golden.name / "model.safetensors", Exit::failed);
@@ -92,7 +97,8 @@ TEST_CASE("the exported config.json says what the original's says") {
 TEST_CASE("bf16 export rounds every weight to the nearest") {
   TemporaryDirectory directory;
   save_simulated(directory.path(), small_gpt(), {}, 1);
-  export_huggingface(CheckpointReader(directory.path() / "step-00000001"), directory.path() / "out", {.dtype = ExportDtype::bf16}, no_progress);
+  export_huggingface(CheckpointReader(directory.path() / "step-00000001"), directory.path() / "out", {.dtype = ExportDtype::bf16},
+                     no_progress);
   const HuggingFaceSource source(directory.path() / "out", small_gpt());
   std::vector<float> row(16);
   source.load({{{"transformer.wte.weight", Kind::weight, 37, 16, {{36, 37}, {0, 16}}, {0, 16}}, row.data()}});
@@ -107,7 +113,8 @@ TEST_CASE("an export above the limit is split into files with an index, and read
   TemporaryDirectory directory;
   save_simulated(directory.path(), small_llama(), {.tensor = 2}, 1);
   const fs::path to = directory.path() / "out";
-  const ExportReport report = export_huggingface(CheckpointReader(directory.path() / "step-00000001"), to, {.file_bytes = 9000}, no_progress);
+  const ExportReport report =
+      export_huggingface(CheckpointReader(directory.path() / "step-00000001"), to, {.file_bytes = 9000}, no_progress);
   CHECK(report.files > 3);
   CHECK(fs::exists(to / fmt::format("model-00001-of-{:05}.safetensors", report.files)));
   CHECK_FALSE(fs::exists(to / "model.safetensors"));
@@ -173,7 +180,8 @@ class HandMade {
       tensor.bytes = tensor.elements() * dtype_bytes(tensor.dtype);
       offset += tensor.bytes;
     }
-    std::ofstream(directory.path() / "model.safetensors", std::ios::binary) << safetensors_header(tensors, {}) << std::string(static_cast<size_t>(offset), '\0');
+    std::ofstream(directory.path() / "model.safetensors", std::ios::binary)
+        << safetensors_header(tensors, {}) << std::string(static_cast<size_t>(offset), '\0');
     try {
       HuggingFaceSource(directory.path(), small_gpt());
     } catch (const Error& error) {
@@ -202,7 +210,8 @@ TEST_CASE("everything that does not fit the model is told at once") {
   made["transformer.ln_f.weight"].dtype = "F64";
   made["transformer.ln_f.bias"].name = "transformer.ln_g.bias";
   const std::string why = made.why();
-  CHECK(why.find("'transformer.wpe.weight' of '" + made.directory / "model.safetensors" + "' has shape [12, 17] where the model needs [12, 16]") != std::string::npos);
+  CHECK(why.find("'transformer.wpe.weight' of '" + made.directory / "model.safetensors" +
+                 "' has shape [12, 17] where the model needs [12, 16]") != std::string::npos);
   CHECK(why.find("has dtype F64; F32, F16 and BF16 can be loaded") != std::string::npos);
   CHECK(why.find("'transformer.ln_f.bias' is missing") != std::string::npos);
   CHECK(why.find("holds tensor 'transformer.ln_g.bias', which the model has no place for") != std::string::npos);

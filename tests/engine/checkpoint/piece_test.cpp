@@ -15,8 +15,9 @@ TEST_CASE("a slice and its name say the same") {
 }
 
 TEST_CASE("what is not a slice's name is not taken for one") {
-  for (const char* name : {"", "weight", "weight/x", "weight/x@", "weight/x@0:1", "weight/x@0:1,0:1", "weight/x@0:1,0:1+", "weight/x@0:1,0:1+0:", "momentum/x@0:1,0:1+0:1",
-                           "weight/x@0:1,0:1+0:1 ", "weight/x@0:1,0:1+0:99999999999999999999", "@weight/x", "weight/x@0;1,0:1+0:1"})
+  for (const char* name : {"", "weight", "weight/x", "weight/x@", "weight/x@0:1", "weight/x@0:1,0:1", "weight/x@0:1,0:1+",
+                           "weight/x@0:1,0:1+0:", "momentum/x@0:1,0:1+0:1", "weight/x@0:1,0:1+0:1 ",
+                           "weight/x@0:1,0:1+0:99999999999999999999", "@weight/x", "weight/x@0;1,0:1+0:1"})
     CHECK_MESSAGE(!parse_slice_name(name), name);
 }
 

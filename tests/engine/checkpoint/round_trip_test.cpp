@@ -48,7 +48,8 @@ TEST_CASE("what any division saves, any division loads, bit for bit: weights and
       TemporaryDirectory directory;
       save_simulated(directory.path(), model, writer, 20);
       for (const Division& reader : kDivisions)
-        CHECK_MESSAGE(wrong_after_loading(directory.path(), model, reader) == 0, spelling(model.family), ": ", shown(writer), " -> ", shown(reader));
+        CHECK_MESSAGE(wrong_after_loading(directory.path(), model, reader) == 0, spelling(model.family), ": ", shown(writer), " -> ",
+                      shown(reader));
     }
   }
 }

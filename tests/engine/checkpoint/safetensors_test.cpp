@@ -17,7 +17,9 @@ std::string little_endian(uint64_t number) {
   return bytes;
 }
 
-std::string file_of(const std::string& header, size_t data_bytes) { return little_endian(header.size()) + header + std::string(data_bytes, '\1'); }
+std::string file_of(const std::string& header, size_t data_bytes) {
+  return little_endian(header.size()) + header + std::string(data_bytes, '\1');
+}
 
 /// Why a file with these bytes is refused; "accepted" when it is not.
 std::string why(const std::string& bytes) {
@@ -66,20 +68,24 @@ TEST_CASE("a file that lies is refused with the reason, and no byte beyond it is
       {file_of(R"({"a":{"dtype":"F33","shape":[2],"data_offsets":[0,8]}})", 8), "tensor 'a' has the unknown dtype \"F33\""},
       {file_of(R"({"a":{"dtype":4,"shape":[2],"data_offsets":[0,8]}})", 8), "tensor 'a' has the unknown dtype 4"},
       {file_of(R"({"a":{"dtype":"F32","shape":2,"data_offsets":[0,8]}})", 8), "shape of tensor 'a' is not a list"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8), "shape of tensor 'a' holds -2, which is no natural number"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8), "shape of tensor 'a' holds 2.0, which is no natural number"},
+      {file_of(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8),
+       "shape of tensor 'a' holds -2, which is no natural number"},
+      {file_of(R"({"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8),
+       "shape of tensor 'a' holds 2.0, which is no natural number"},
       {file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0), "the shape of tensor 'a' overflows"},
       {file_of(R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,0]}})", 0),
        "shape of tensor 'a' holds 18446744073709551615, which is no natural number"},
       {file_of(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8), "tensor 'a' has 8 bytes where its shape needs 12"},
       {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8), "data_offsets of tensor 'a' are not [begin, end]"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}})", 8), "data_offsets of tensor 'a' holds -8, which is no natural number"},
+      {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}})", 8),
+       "data_offsets of tensor 'a' holds -8, which is no natural number"},
       {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,9]}})", 8), "data_offsets of tensor 'a' are not [begin, end]"},
       {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
        "tensor 'b' begins at byte 4 of the data, the one before it ends at 8"},
       {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16),
        "tensor 'b' begins at byte 12 of the data, the one before it ends at 8"},
-      {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12), "tensor 'a' begins at byte 4 of the data, the one before it ends at 0"},
+      {file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
+       "tensor 'a' begins at byte 4 of the data, the one before it ends at 0"},
       {file_of("{" + good + "}", 7), "tensor 'a' ends at byte 8 of the data, the file has 7"},
       {file_of("{" + good + "}", 9), "its tensors take 8 bytes of data, the file has 9"},
       {file_of(R"({"__metadata__":[]})", 0), "its metadata are not an object"},
@@ -90,7 +96,8 @@ TEST_CASE("a file that lies is refused with the reason, and no byte beyond it is
 
 TEST_CASE("an honest file is accepted: empty, empty tensors, scalars, blanks behind the header") {
   CHECK(why(file_of("{}", 0)) == "accepted");
-  CHECK(why(file_of(R"({"a":{"dtype":"F32","shape":[0,4],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}   )", 1)) == "accepted");
+  CHECK(why(file_of(R"({"a":{"dtype":"F32","shape":[0,4],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}   )",
+                    1)) == "accepted");
   CHECK(why(file_of(R"({"__metadata__":{"format":"pt"},"x":{"data_offsets":[0,2],"shape":[1],"dtype":"BF16"}})", 2)) == "accepted");
 }
 
@@ -114,7 +121,8 @@ TEST_CASE("what is written is read back: names, shapes, metadata, bytes") {
   const std::string header = safetensors_header(tensors, {{"key", "value \\ with \"marks\""}});
   CHECK(header.size() % 8 == 0);
   const std::string path = directory / "x.safetensors";
-  std::ofstream(path, std::ios::binary) << header << "abcdefgh" << "ijklmn";
+  std::ofstream(path, std::ios::binary) << header << "abcdefgh"
+                                        << "ijklmn";
   const SafetensorsFile file(path, Exit::failed);
   CHECK(file.header().metadata.at("key") == "value \\ with \"marks\"");
   REQUIRE(file.find("b \"quoted\"\n"));
@@ -137,7 +145,8 @@ TEST_CASE("fp16 and bf16 convert exactly, every one of the 65536 values") {
     if (exponent == 31) {
       CHECK((mantissa == 0 ? half == sign * std::numeric_limits<float>::infinity() : std::isnan(half)));
     } else {
-      const float expected = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24) : std::ldexp(1024.0F + static_cast<float>(mantissa), exponent - 25);
+      const float expected =
+          exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24) : std::ldexp(1024.0F + static_cast<float>(mantissa), exponent - 25);
       REQUIRE(half == sign * expected);
       REQUIRE(std::signbit(half) == ((bits & 0x8000) != 0));
     }
@@ -155,9 +164,9 @@ TEST_CASE("fp16 and bf16 convert exactly, every one of the 65536 values") {
 TEST_CASE("bf16 rounds to nearest, ties to even") {
   CHECK(to_bf16(1.0F) == 0x3F80);
   CHECK(to_bf16(1.0F + 0x1p-9F) == 0x3F80);
-  CHECK(to_bf16(1.0F + 0x1p-8F) == 0x3F80);           // a tie, to even
+  CHECK(to_bf16(1.0F + 0x1p-8F) == 0x3F80);  // a tie, to even
   CHECK(to_bf16(1.0F + 0x1p-8F + 0x1p-20F) == 0x3F81);
-  CHECK(to_bf16(1.0F + 3 * 0x1p-8F) == 0x3F82);       // a tie, to even
+  CHECK(to_bf16(1.0F + 3 * 0x1p-8F) == 0x3F82);  // a tie, to even
   CHECK(to_bf16(std::numeric_limits<float>::max()) == 0x7F80);
 }
 

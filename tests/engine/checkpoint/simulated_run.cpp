@@ -52,7 +52,8 @@ void fill(const std::vector<Piece>& pieces, float offset) {
 int64_t count_wrong(const std::vector<Piece>& pieces, float offset) {
   int64_t wrong = 0;
   for (const Piece& piece : pieces)
-    for_each_element(piece, [&](float element, float value) { wrong += std::bit_cast<uint32_t>(element) != std::bit_cast<uint32_t>(value + offset); });
+    for_each_element(
+        piece, [&](float element, float value) { wrong += std::bit_cast<uint32_t>(element) != std::bit_cast<uint32_t>(value + offset); });
   return wrong;
 }
 
@@ -60,7 +61,8 @@ RankMemory rank_memory(const ModelShape& model, const Division& division, int64_
   const Coordinates where = coordinates(division.layout(), rank);
   RankMemory memory;
   for (const UnitId& id : stage_units(model, division.pipeline, where.pipeline, division.layers_per_stage)) {
-    const UnitParameters unit = unit_parameters(model, id, {.tensor = division.tensor, .tensor_rank = where.tensor, .stages = division.pipeline});
+    const UnitParameters unit =
+        unit_parameters(model, id, {.tensor = division.tensor, .tensor_rank = where.tensor, .stages = division.pipeline});
     const int64_t share = shard_elements(unit.elements, division.data);
     const Interval whole{0, unit.elements};
     const Interval shard = division.zero ? Interval{share * where.data, share * (where.data + 1)} : whole;
@@ -104,7 +106,8 @@ ModelShape small_llama() {
 
 void save_simulated(const std::filesystem::path& checkpoints, const ModelShape& model, const Division& division, int64_t step, float offset,
                     const SaveOptions& options, Storage& storage) {
-  const Snapshot snapshot{.step = step, .samples = 8 * step, .seed = 5, .layout = division.layout(), .model = model, .config = {{"run", "simulated"}}};
+  const Snapshot snapshot{
+      .step = step, .samples = 8 * step, .seed = 5, .layout = division.layout(), .model = model, .config = {{"run", "simulated"}}};
   run_group(static_cast<int>(division.ranks()), [&](const SaveGroup& group) {
     const RankMemory memory = rank_memory(model, division, group.rank);
     fill(memory.owned, offset);

@@ -24,6 +24,9 @@ struct Division {
 
 /// The memory of one rank: a flat buffer a unit and kind, and what of it the rank owns and wants.
 struct RankMemory {
+  RankMemory() = default;
+  RankMemory(RankMemory&&) = default;  // the pieces point into the buffers, which stay where they are
+  RankMemory(const RankMemory&) = delete;
   std::deque<std::vector<float>> buffers;
   std::vector<Piece> owned;
   std::vector<Piece> wanted;
@@ -46,7 +49,7 @@ ModelShape small_gpt();    // tied, odd vocabulary
 ModelShape small_llama();  // grouped KV heads, not tied
 
 /// A save of the whole model by all ranks of a division, every value true plus `offset`.
-void save_simulated(const std::filesystem::path& checkpoints, const ModelShape& model, const Division& division, int64_t step, float offset = 0,
-                    const SaveOptions& options = {}, Storage& storage = disk());
+void save_simulated(const std::filesystem::path& checkpoints, const ModelShape& model, const Division& division, int64_t step,
+                    float offset = 0, const SaveOptions& options = {}, Storage& storage = disk());
 
 }  // namespace llmrun
