@@ -40,8 +40,10 @@ void Console::take(const StepMetrics& step) {
     return;
   }
   erase();
-  if (step.valid_loss) style_.write(text + "\n");  // an evaluation stays on the screen
   live_ = text;
+  if (!step.valid_loss) return;
+  style_.write(text + "\n");  // an evaluation stays on the screen
+  live_.clear();
 }
 
 void Console::tick() {

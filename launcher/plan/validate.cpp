@@ -67,7 +67,7 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
   if (shape.heads % tensor != 0)
     critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
                {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
-  if (shape.kv_heads % tensor != 0 && tensor % shape.kv_heads != 0)
+  if (shape.kv_heads != shape.heads && shape.kv_heads % tensor != 0 && tensor % shape.kv_heads != 0)
     critic.say(fmt::format("cannot split or copy KV heads: of parallel.tensor {} and model.kv_heads {}, neither divides the other", tensor, shape.kv_heads),
                "model.kv_heads", {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.kv_heads, tensor));
   if (shape.vocab < tensor)

@@ -1,0 +1,75 @@
+#include "launcher/launch/launcher.h"
+#include "launcher/render/shell.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+LaunchRequest request() {
+  LaunchRequest request;
+  request.ranks = 8;
+  request.ranks_per_node = 4;
+  request.cores_per_node = 32;
+  request.hostfile = "/run/hostfile";
+  request.forwarded = {"OMP_NUM_THREADS"};
+  request.cpu_bind = "depth";
+  request.depth = 8;
+  request.command = {"llmrun-rank", "--plan", "/run/plan.json"};
+  return request;
+}
+
+/// "rank 1 on n1: signal 9" for the death that these lines tell of; empty where they tell of none.
+std::string death_told(Launcher& launcher, std::initializer_list<const char*> lines) {
+  for (const char* line : lines)
+    if (const auto death = launcher.death(line))
+      return fmt::format("rank {} on '{}': signal {}, code {}", death->rank.value_or(-1), death->host, death->signal, death->code);
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("PALS gets the line that Polaris documents") {
+  CHECK(shell_line(make_pals()->argv(request())) ==
+        "mpiexec --envall --line-buffer --np=8 --ppn=4 --hostfile=/run/hostfile --cpu-bind=depth --depth=8 llmrun-rank --plan /run/plan.json");
+  CHECK(make_pals()->hostfile_text({{"n1", 4}, {"n2", 4}}) == "n1\nn2\n");
+}
+
+TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
+  LaunchRequest ask = request();
+  const auto launcher = make_openmpi();
+  CHECK(shell_line(launcher->argv(ask)) ==
+        "mpirun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
+  ask.even = false;
+  CHECK(shell_line(launcher->argv(ask)).find("--map-by slot ") != std::string::npos);
+  ask.cores_per_node = 2;
+  CHECK(shell_line(launcher->argv(ask)).find("--map-by slot:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1") != std::string::npos);
+  ask.hostfile.clear();
+  CHECK(shell_line(launcher->argv(ask)).find("mpirun -n 8 --oversubscribe --bind-to none") == 0);
+  CHECK(launcher->hostfile_text({{"n1", 4}, {"n2", 2}}) == "n1 slots=4\nn2 slots=2\n");
+}
+
+TEST_CASE("what is not built is refused by name") {
+  CHECK_THROWS_WITH_AS(make_launcher("srun"), "machine.launcher 'srun' is not built yet", Error);
+  CHECK_THROWS_WITH_AS(make_launcher("ssh"), "machine.launcher 'ssh' is no launcher", Error);
+}
+
+TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
+  const auto told = [](std::initializer_list<const char*> lines) { return death_told(*make_openmpi(), lines); };
+  CHECK(told({"mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed)."}) == "rank 1 on 'n1': signal 9, code 0");
+  CHECK(told({"prterun noticed that process rank 3 with PID 4711 on node n2 exited on", "signal 11 (Segmentation fault)."}) ==
+        "rank 3 on 'n2': signal 11, code 0");
+  CHECK(told({"  Process name: [[23716,1],5]", "  Exit code:    3"}) == "rank 5 on '': signal 0, code 3");
+  CHECK(told({"   Process name: [prterun-n1-4711@1,2]", "   Exit code:    97"}) == "rank 2 on '': signal 0, code 97");
+  CHECK(told({"MPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD", "with errorcode 5."}) == "rank 4 on '': signal 0, code 5");
+  CHECK(told({"step 3 loss 2.1 signal 9", "Exit code: 4"}) == "");  // a rank may print anything
+}
+
+TEST_CASE("deaths are read from what PALS prints") {
+  const auto told = [](std::initializer_list<const char*> lines) { return death_told(*make_pals(), lines); };
+  CHECK(told({"x3006c0s13b0n0.hsn.cm: rank 5 died from signal 9"}) == "rank 5 on 'x3006c0s13b0n0.hsn.cm': signal 9, code 0");
+  CHECK(told({"n1: rank 0 died from signal 11 and dumped core"}) == "rank 0 on 'n1': signal 11, code 0");
+  CHECK(told({"n1: rank 2 exited with code 97"}) == "rank 2 on 'n1': signal 0, code 97");
+  CHECK(told({"n1: rank 2 is fine", "n1: shepherd died from signal 9"}) == "");
+}
+
+}  // namespace llmrun

@@ -1,0 +1,217 @@
+#include "launcher/plan/make_plan.h"
+
+#include <fmt/ranges.h>
+
+#include "engine/core/spec/decode.h"
+#include "launcher/plan/forecast.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+/// A GPT of 8 layers, 20 heads, on one host without GPUs; "key=value" over it, as --set would.
+PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {}, std::optional<int64_t> ranks = {}) {
+  PlanInput input;
+  std::vector<std::pair<const char*, const char*>> all{{"model.layers", "8"},  {"model.hidden", "320"},   {"model.heads", "20"},
+                                                       {"model.vocab", "256"}, {"train.seq_len", "128"}, {"run.steps", "10"}};
+  all.insert(all.end(), sets.begin(), sets.end());
+  std::vector<Complaint> complaints;
+  for (const auto& [key, value] : all) {
+    Value scalar = Value::scalar(value);
+    if (std::string_view(value).starts_with('[')) {  // [a, b]
+      scalar = Value{.kind = Value::Kind::list};
+      for (const char c : std::string_view(value))
+        if (std::isdigit(static_cast<unsigned char>(c)) != 0) scalar.items.push_back(Value::scalar(std::string(1, c)));
+    }
+    apply(Value::nested(key, scalar), input.resolved.config, complaints);
+    Setting setting;
+    setting.layer = "--set (command line)";
+    setting.value = value;
+    input.resolved.settings[key].push_back(setting);
+  }
+  REQUIRE(complaints.empty());
+  input.allocation = {{{"here"}}, "this machine"};
+  input.node.cores = 8;
+  input.ranks = ranks;
+  input.directory = "/work";
+  return input;
+}
+
+std::string refusal(const PlanInput& input, Exit code = Exit::config) {
+  try {
+    make_plan(input);
+  } catch (const Error& error) {
+    CHECK(error.code() == code);
+    std::string text;
+    for (const Complaint& complaint : error.complaints()) text += fmt::format("{} -> {}\n", complaint.what, complaint.hint);
+    return text;
+  }
+  return "it was planned\n";
+}
+
+}  // namespace
+
+TEST_CASE("a plan of one rank needs nothing else") {
+  const Plan plan = make_plan(input());
+  CHECK(plan.ranks() == 1);
+  CHECK(plan.threads == 8);
+  CHECK(plan.device == Device::cpu);
+  CHECK(plan.global_batch == 1);
+  CHECK(plan.dir == "/work/outputs/gpt_custom_z0_seqlen128_mp1_pp1_sp1_nl8_hs320_gb1_mb1");
+}
+
+TEST_CASE("data ranks are what the other axes leave, and the batch follows them") {
+  const Plan plan = make_plan(input({{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}, {"train.micro_batch", "3"}, {"train.accumulate", "4"}}, 12));
+  CHECK(plan.layout == Layout{.tensor = 2, .data = 3, .pipeline = 2});
+  CHECK(plan.global_batch == 36);
+  CHECK(plan.accumulate == 4);
+  CHECK(plan.threads == 1);
+  CHECK(plan.ranks_per_node == 12);
+  const Plan other = make_plan(input({{"parallel.tensor", "2"}, {"train.micro_batch", "3"}, {"train.global_batch", "36"}}, 6));
+  CHECK(other.accumulate == 4);
+}
+
+TEST_CASE("without --ranks the axes say how many ranks there are") {
+  CHECK(make_plan(input({{"parallel.tensor", "2"}, {"parallel.pipeline", "4"}})).ranks() == 8);
+  CHECK(make_plan(input({{"parallel.tensor", "2"}, {"parallel.data", "3"}})).ranks() == 6);
+}
+
+TEST_CASE("steps come from tokens, the last one rounded up") {
+  PlanInput some = input({{"run.tokens", "1000"}, {"train.micro_batch", "2"}});
+  some.resolved.config.run.steps.reset();
+  CHECK(make_plan(some).steps == 4);  // 256 tokens a step
+}
+
+TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to type") {
+  struct Row {
+    std::vector<std::pair<const char*, const char*>> sets;
+    std::optional<int64_t> ranks;
+    const char* says;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {{{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}}, 6, "6 ranks are not the product of the axes: tensor 2 x pipeline 2 = 4, and 4 does not divide 6 -> --ranks 4 or --ranks 8\n"},
+           {{{"parallel.tensor", "2"}, {"parallel.data", "2"}}, 8, "8 ranks are not the product of the axes: tensor 2 x data 2 = 4 -> --ranks 4\n"},
+           {{{"parallel.tensor", "8"}}, 8, "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set parallel.tensor=5\n"},
+           {{{"model.kv_heads", "4"}, {"parallel.tensor", "10"}}, 10,
+            "cannot split or copy KV heads: of parallel.tensor 10 and model.kv_heads 4, neither divides the other -> 1, 2 and 4 divide 4: --set parallel.tensor=4\n"},
+           {{{"model.kv_heads", "3"}}, {}, "cannot group queries: model.kv_heads 3 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set model.kv_heads=2\n"},
+           {{{"model.hidden", "330"}}, {}, "cannot size a head: model.heads 20 does not divide model.hidden 330 -> give heads that divide it, or set model.head_dim\n"},
+           {{{"parallel.pipeline", "9"}}, 9, "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set parallel.pipeline=8\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.layers_per_stage", "[5, 2]"}}, 2,
+            "parallel.layers_per_stage: 5 + 2 = 7, but model.layers is 8 -> make the entries sum to 8, or leave them out\n"},
+           {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 4]"}}, 3,
+            "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out\n"},
+           {{{"model.max_positions", "100"}}, {}, "train.seq_len 128 is longer than the 100 learned positions of the model -> --set train.seq_len=100\n"},
+           {{{"model.positions", "rotary"}, {"model.head_dim", "15"}}, {}, "rotary positions turn pairs of channels, but a head has 15 -> --set model.head_dim=16\n"},
+           {{{"train.global_batch", "10"}, {"train.micro_batch", "2"}}, 4,
+            "cannot share out the batch: data ranks 4 x train.micro_batch 2 = 8 does not divide train.global_batch 10 -> --set train.global_batch=8 or --set train.global_batch=16\n"},
+           {{{"train.global_batch", "8"}, {"train.accumulate", "3"}}, 2,
+            "train.accumulate 3 x data ranks 2 x train.micro_batch 1 = 6, but train.global_batch is 8 -> leave one of them out, or --set train.accumulate=4\n"},
+           {{{"parallel.sequence", "megatron"}, {"parallel.tensor", "4"}, {"train.seq_len", "126"}}, 4,
+            "cannot split the sequence: train.micro_batch 1 x train.seq_len 126 = 126 tokens over parallel.tensor 4 -> --set train.seq_len=128\n"},
+           {{{"model.vocab", "3"}, {"parallel.tensor", "4"}}, 4, "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> --set parallel.tensor=3\n"},
+           {{{"run.tokens", "1000"}}, {}, "run.steps and run.tokens both say when the run is done -> leave one of them out\n"},
+           {{{"parallel.communicator", "nccl"}}, {}, "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
+           {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
+           {{{"run.name", "a/b"}}, {}, "run.name 'a/b' cannot name a directory -> letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir\n"},
+       }) {
+    CHECK(refusal(input(row.sets, row.ranks)) == row.says);
+  }
+}
+
+TEST_CASE("L2: everything that is wrong is told at once") {
+  PlanInput bad = input({{"parallel.tensor", "8"}, {"parallel.pipeline", "9"}, {"model.max_positions", "100"}}, 71);
+  bad.resolved.config.run.steps.reset();
+  CHECK(std::string(refusal(bad)).find("71 ranks are not the product") != std::string::npos);
+  try {
+    make_plan(bad);
+  } catch (const Error& error) {
+    CHECK(error.complaints().size() == 5);
+  }
+  PlanInput nothing = input();
+  nothing.resolved.config.model = {};
+  CHECK(refusal(nothing).starts_with("the model has no size: model.layers, model.hidden, model.heads, model.vocab is not set"));
+}
+
+TEST_CASE("a complaint says where the value stands and who set the one it clashes with") {
+  PlanInput bad = input({{"parallel.tensor", "8"}}, 8);
+  bad.resolved.settings["model.heads"] = {{"my-run.yaml", {"my-run.yaml", 9, 10}, "20"}};
+  try {
+    make_plan(bad);
+    FAIL("it was planned");
+  } catch (const Error& error) {
+    CHECK(error.complaints()[0].at == Place{"my-run.yaml", 9, 10});
+    CHECK(error.complaints()[0].because == std::vector<std::string>{"parallel.tensor 8 was set by --set (command line)"});
+  }
+}
+
+TEST_CASE("on GPUs a rank has one, and more ranks than GPUs are refused") {
+  PlanInput gpus = input();
+  gpus.node.gpus = 4;
+  gpus.allocation = {{{"n1"}, {"n2"}}, "PBS_NODEFILE"};
+  const Plan plan = make_plan(gpus);
+  CHECK(plan.device == Device::cuda);
+  CHECK(plan.ranks() == 8);
+  CHECK(plan.hosts == std::vector<PlanHost>{{"n1", 4}, {"n2", 4}});
+  gpus.ranks = 6;
+  CHECK(make_plan(gpus).hosts == std::vector<PlanHost>{{"n1", 4}, {"n2", 2}});
+  gpus.ranks = 3;
+  CHECK(make_plan(gpus).hosts == std::vector<PlanHost>{{"n1", 3}});
+  gpus.ranks = 12;
+  CHECK(refusal(gpus, Exit::preflight) == "12 ranks do not fit: 2 hosts of PBS_NODEFILE x 4 GPUs = 8 -> --ranks 8, or on CPUs: --set machine.node.gpus=0\n");
+  gpus.ranks.reset();
+  gpus.resolved.config.job.ranks_per_node = 8;
+  CHECK(refusal(gpus, Exit::preflight).starts_with("8 ranks a node, but a node has 4 GPUs"));
+  gpus.resolved.config.job.ranks_per_node.reset();
+  gpus.resolved.config.train.attention = AttentionKind::flash;
+  gpus.resolved.config.train.precision = Precision::fp32;
+  CHECK(refusal(gpus).starts_with("train.attention flash has no fp32 kernel on a GPU"));
+  gpus.resolved.config.train.attention = AttentionKind::automatic;
+  gpus.resolved.config.parallel.communicator = CommunicatorKind::tcp;
+  CHECK(make_plan(gpus).device == Device::cpu);
+}
+
+TEST_CASE("ranks as threads may share a GPU, but not a network") {
+  PlanInput threads = input({{"parallel.communicator", "thread"}, {"parallel.tensor", "2"}});
+  threads.node.gpus = 1;
+  CHECK(make_plan(threads).ranks() == 2);
+  CHECK(make_plan(threads).device == Device::cuda);
+  threads.allocation = {{{"n1"}, {"n2"}}, "--hostfile"};
+  CHECK(refusal(threads).starts_with("parallel.communicator thread keeps all ranks in one process, but there are 2 hosts"));
+}
+
+TEST_CASE("slots of a hostfile say where ranks go") {
+  PlanInput slots = input();
+  slots.allocation = {{{"n1", 2}, {"n2", 0}, {"n3", 3}}, "--hostfile"};
+  CHECK(make_plan(slots).hosts == std::vector<PlanHost>{{"n1", 2}, {"n2", 1}, {"n3", 3}});
+  CHECK(make_plan(slots).ranks_per_node == 3);
+  slots.ranks = 7;
+  CHECK(refusal(slots, Exit::preflight) == "7 ranks do not fit: 3 hosts of --hostfile have room for 6 -> --ranks 6, or more hosts\n");
+  slots.allocation = {{{"n1"}, {"n2"}}, "--hostfile"};
+  slots.ranks = 3;
+  CHECK(make_plan(slots).hosts == std::vector<PlanHost>{{"n1", 2}, {"n2", 1}});
+}
+
+TEST_CASE("a login node plans for the nodes that it will ask for") {
+  Config config;
+  config.job.nodes = 3;
+  config.machine.scheduler = "pbs";
+  const Allocation here{{{"login"}}, "this machine"}, real{{{"n1"}}, "PBS_NODEFILE"};
+  CHECK(allocation_to_plan_with(here, config).hosts.size() == 3);
+  CHECK(allocation_to_plan_with(real, config).hosts == real.hosts);
+  config.machine.scheduler = "local";
+  CHECK(allocation_to_plan_with(here, config).hosts == here.hosts);
+}
+
+TEST_CASE("a forecast's stages hold the model") {
+  const Plan plan = make_plan(input({{"parallel.pipeline", "3"}}, 3));
+  const Forecast costs = forecast(plan);
+  REQUIRE(costs.stages.size() == 3);
+  CHECK(costs.stages[0].layers == Interval{0, 3});
+  CHECK(costs.stages[2].layers == Interval{6, 8});
+  int64_t sum = 0;
+  for (const StageForecast& stage : costs.stages) sum += stage.parameters;
+  CHECK(sum == costs.parameters + plan.model.vocab * plan.model.hidden);  // the last stage keeps a copy of the tied embedding
+}
+
+}  // namespace llmrun

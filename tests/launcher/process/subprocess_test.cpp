@@ -1,0 +1,57 @@
+#include "launcher/process/subprocess.h"
+
+#include <poll.h>
+
+#include "engine/core/error.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+Command shell(const std::string& script) { return {{"sh", "-c", script}, Variables::of_this_process()}; }
+
+ExitStatus run(const std::string& script, std::string& output) {
+  Subprocess child(shell(script));
+  while (child.output() >= 0) {
+    pollfd wait{child.output(), POLLIN, 0};
+    ::poll(&wait, 1, -1);
+    child.read_output(output);
+  }
+  pollfd ended{child.exited(), POLLIN, 0};
+  ::poll(&ended, 1, -1);
+  REQUIRE(child.reap());
+  return *child.status();
+}
+
+}  // namespace
+
+TEST_CASE("a child's output arrives whole, and its end is known") {
+  std::string output;
+  CHECK(run("echo out; echo err >&2; exit 7", output).code == 7);
+  CHECK(output == "out\nerr\n");
+  output.clear();
+  CHECK(run("yes x | head -c 1000000", output).clean());
+  CHECK(output.size() == 1'000'000);
+  CHECK(run("kill -9 $$", output).signal == 9);
+  CHECK(run("kill -9 $$", output).exit_code() == 137);
+}
+
+TEST_CASE("a child reads nothing and sits in a session of its own") {
+  std::string output;
+  CHECK(run("cat; test \"$(ps -o sid= -p $$ | tr -d ' ')\" = $$", output).clean());
+}
+
+TEST_CASE("a program that is not there is an error here, not an exit code there") {
+  CHECK_THROWS_AS(Subprocess({{"/no/such/program"}, Variables()}), Error);
+  CHECK_THROWS_AS(Subprocess({{"no-such-program"}, Variables::of_this_process()}), Error);
+  CHECK_THROWS_AS(Subprocess({{LLMRUN_SOURCE_DIR "/CMakeLists.txt"}, Variables()}), Error);
+}
+
+TEST_CASE("capture gives the output of what succeeds in time, and nothing else") {
+  CHECK(capture(shell("echo hello"), std::chrono::seconds(60)) == "hello\n");
+  CHECK(!capture(shell("echo hello; exit 1"), std::chrono::seconds(60)));
+  CHECK(!capture(shell("sleep 1000"), std::chrono::milliseconds(50)));
+  CHECK(!capture({{"no-such-program"}, Variables::of_this_process()}, std::chrono::seconds(1)));
+}
+
+}  // namespace llmrun

@@ -1,0 +1,169 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "engine/core/file.h"
+#include "launcher/rundir/alcf_name.h"
+#include "launcher/rundir/find_run.h"
+#include "launcher/rundir/log_name.h"
+#include "launcher/rundir/run_dir.h"
+#include "launcher/rundir/saved_environment.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The configuration of the run that the talk shows.
+Config talk() {
+  Config config;
+  config.model.layers = 40;
+  config.model.hidden = 5120;
+  config.parallel.sequence = SequenceParallel::megatron;
+  config.parallel.recompute = Recompute::full;
+  config.parallel.zero = 1;
+  config.train.seq_len = 1024;
+  return config;
+}
+
+void make_run(const fs::path& root) { RunDir(root).describe(root.filename().string(), "0", Variables()), write_record(RunPaths(root).record(), {}); }
+
+}  // namespace
+
+TEST_CASE("a run's name is the one the ALCF scripts gave it") {
+  const Layout layout{.tensor = 8};
+  CHECK(alcf_name(talk(), layout, 1, "GPT13B", "") == "gpt_SP_actCkpt_GPT13B_z1_seqlen1024_mp8_pp1_sp1_nl40_hs5120_gb1_mb1");
+  CHECK(alcf_name(talk(), layout, 1, "GPT13B", "v2") == "gpt_SP_actCkpt_flashAttn_v2_GPT13B_z1_seqlen1024_mp8_pp1_sp1_nl40_hs5120_gb1_mb1");
+  Config config = talk();
+  config.parallel.sequence = SequenceParallel::none;
+  config.parallel.recompute = Recompute::none;
+  config.model.family = Family::llama;
+  CHECK(alcf_name(config, {.tensor = 2, .data = 3}, 12, "", "") == "llama_custom_z1_seqlen1024_mp2_pp1_sp1_nl40_hs5120_gb12_mb1");
+  config.model.profile = "llama-3.1-8b";
+  CHECK(alcf_name(config, {.context = 4}, 12, "", "") == "llama_llama-3.1-8b_z1_seqlen1024_mp1_pp1_sp1_nl40_hs5120_gb12_mb1_cp4");
+}
+
+TEST_CASE("a log's name says who, where, how many and when") {
+  const std::time_t when = 1697034546;
+  CHECK(log_name("u", "x3210c0s1b0n0", 2, 8, when) == "u-x3210c0s1b0n0-nhosts2-ngpu8-" + compact_time(when) + ".log");
+  CHECK(utc_time(when) == "2023-10-11T14:29:06Z");
+  CHECK(compact_time(when).size() == std::string("2023-10-11-092906").size());
+}
+
+TEST_CASE("an attempt leaves its log's path two levels above the run, and its end in run.json") {
+  TemporaryDirectory directory;
+  const fs::path root = directory / "outputs/x";
+  std::string warning;
+  {
+    RunDir run(root);
+    CHECK(!run.used());
+    const Attempt first = run.begin_attempt("a.log", 4, 1697034546, warning);
+    CHECK(first.number == 1);
+    CHECK(fs::is_directory(run.paths().attempt(1)));
+    run.end_attempt(137, 10, 1697034547);
+    CHECK(!run.record().finished(10));
+    CHECK(run.begin_attempt("b.log", 4, 1697034548, warning).number == 2);
+    run.end_attempt(0, 10, 1697034549);
+  }
+  CHECK(warning.empty());
+  CHECK(read_file(directory / "logfiles") == (root / "logs/a.log").string() + "\n" + (root / "logs/b.log").string() + "\n");
+  const RunRecord record = read_record(RunPaths(root).record());
+  REQUIRE(record.attempts.size() == 2);
+  CHECK(record.attempts[0].exit == 137);
+  CHECK(record.attempts[0].start == "2023-10-11T14:29:06Z");
+  CHECK(record.attempts[0].id != record.attempts[1].id);
+  CHECK(record.finished(10));
+  CHECK(!record.finished(11));  // somebody wants more steps
+}
+
+TEST_CASE("a logfiles that cannot be written is one warning, not an end") {
+  TemporaryDirectory directory;
+  fs::create_directories(fs::path(directory / "logfiles"));
+  RunDir run(directory / "outputs/x");
+  std::string warning;
+  run.begin_attempt("a.log", 1, 0, warning);
+  CHECK(warning.find("logfiles") != std::string::npos);
+}
+
+TEST_CASE("E3: a second run is kept out, and a killed run leaves no lock") {
+  TemporaryDirectory directory;
+  const fs::path root = directory / "outputs/x";
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const RunDir run(root);
+    [[maybe_unused]] const ssize_t written = ::write(ready[1], "x", 1);
+    ::pause();
+  }
+  char byte = 0;
+  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  CHECK(is_locked(RunPaths(root).lock()));
+  try {
+    const RunDir second(root);
+    FAIL("a second run was let in");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::preflight);
+    CHECK(std::string(error.what()).find(fmt::format("is in use by process {} on ", child)) != std::string::npos);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(!is_locked(RunPaths(root).lock()));
+  CHECK_NOTHROW(RunDir(fs::path(root)));
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_CASE("a damaged run.json is told, and a directory that cannot be made too") {
+  TemporaryDirectory directory;
+  fs::create_directories(fs::path(directory / "x"));
+  write_file_atomically(directory / "x/run.json", "{\"name\": 3}");
+  CHECK_THROWS_AS(RunDir(directory / "x"), Error);
+  write_file_atomically(directory / "file", "");
+  CHECK_THROWS_AS(RunDir(directory / "file/x"), Error);
+}
+
+TEST_CASE("I3: env.json keeps what matters and no secret") {
+  Variables environment({{"PATH", "/bin"},
+                         {"NCCL_DEBUG", "warn"},
+                         {"MODEL_SIZE_KEY", "GPT13B"},
+                         {"WANDB_API_KEY", "canary"},
+                         {"LLMRUN_TOKEN", "canary"},
+                         {"PBS_PASSWORD", "canary"},
+                         {"PMI_SHARED_SECRET", "canary"},
+                         {"PALS_SECRET", "canary"},
+                         {"SOMETHING_ELSE", "canary"},
+                         {"LLMRUN_BYTES", "\xff"}});
+  const json saved = saved_environment(environment);
+  CHECK(saved.dump().find("canary") == std::string::npos);
+  CHECK(saved["PATH"] == "/bin");
+  CHECK(saved["NCCL_DEBUG"] == "warn");
+  CHECK(saved["MODEL_SIZE_KEY"] == "GPT13B");
+  CHECK(saved.size() == 4);
+}
+
+TEST_CASE("a RUN is a directory, a name, a unique prefix or the last one") {
+  TemporaryDirectory directory;
+  CHECK_THROWS_AS(find_run("last", directory.path()), Error);
+  make_run(directory / "outputs/gpt-a");
+  make_run(directory / "outputs/gpt-b");
+  make_run(directory / "elsewhere/llama");
+  write_file_atomically(directory / "logfiles", directory / "elsewhere/llama/logs/x.log\n");
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& [name, age] : {std::pair{"outputs/gpt-a", 3}, {"outputs/gpt-b", 2}, {"elsewhere/llama", 1}})
+    fs::last_write_time(RunPaths(directory / name).record(), now - std::chrono::hours(age));
+  const auto found = [&](const std::string& run) { return fs::relative(find_run(run, directory.path()), fs::canonical(directory.path())).string(); };
+  CHECK(found("outputs/gpt-a") == "outputs/gpt-a");
+  CHECK(found("gpt-b") == "outputs/gpt-b");
+  CHECK(found("llama") == "elsewhere/llama");
+  CHECK(found("l") == "elsewhere/llama");
+  CHECK(found("last") == "elsewhere/llama");
+  CHECK_THROWS_WITH_AS(find_run("gpt", directory.path()), "'gpt' fits 2 runs", Error);
+  CHECK_THROWS_WITH_AS(find_run("bert", directory.path()), "no run 'bert'", Error);
+}
+
+}  // namespace llmrun

@@ -1,0 +1,60 @@
+#include "launcher/site/allocation.h"
+
+#include <fmt/ranges.h>
+
+#include "engine/core/file.h"
+#include "launcher/site/nodelist.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/test.h"
+
+namespace llmrun {
+namespace {
+
+std::string expanded(std::string_view text) { return fmt::format("{}", fmt::join(expand_nodelist(text), " ")); }
+
+std::string names(const Allocation& allocation) {
+  std::string text;
+  for (const Host& host : allocation.hosts) text += (text.empty() ? "" : " ") + host.name;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Slurm's node lists expand") {
+  CHECK(expanded("nid000012") == "nid000012");
+  CHECK(expanded("nid[001-003,7]") == "nid001 nid002 nid003 nid7");
+  CHECK(expanded("nid[008-011],gpu1") == "nid008 nid009 nid010 nid011 gpu1");
+  CHECK(expanded("r[1-2]n[01-02]") == "r1n01 r1n02 r2n01 r2n02");
+  CHECK(expanded("a[1]-ib,b") == "a1-ib b");
+}
+
+TEST_CASE("what is no node list is refused") {
+  for (const char* text : {"", "nid[1-", "nid[3-1]", "nid[a-b]", "nid[]", "nid[1-99999999999]", "-x", "n1,,n2", "n[1-2000][1-2000]"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(expand_nodelist(text), Error);
+  }
+}
+
+TEST_CASE("hosts come from --hostfile, then PBS, then Slurm, then this machine") {
+  TemporaryDirectory directory;
+  write_file_atomically(directory / "mine", "h1\nh2\n");
+  write_file_atomically(directory / "pbs", "p1\np2\n");
+  Variables environment;
+  CHECK(names(find_allocation({}, environment, "here")) == "here");
+  CHECK(find_allocation({}, environment, "here").this_machine_only());
+  environment.set("SLURM_JOB_NODELIST", "s[1-2]");
+  environment.set("SLURM_NTASKS_PER_NODE", "4");
+  environment.set("SLURM_JOB_ID", "77");
+  CHECK(names(find_allocation({}, environment, "here")) == "s1 s2");
+  CHECK(find_allocation({}, environment, "here").hosts[1].slots == 4);
+  CHECK(find_allocation({}, environment, "here").job_id == "77");
+  environment.set("PBS_NODEFILE", directory / "pbs");
+  CHECK(names(find_allocation({}, environment, "here")) == "p1 p2");
+  CHECK(find_allocation({}, environment, "here").hostfile == directory / "pbs");
+  CHECK(names(find_allocation(directory / "mine", environment, "here")) == "h1 h2");
+  CHECK(find_allocation(directory / "mine", environment, "here").source == "--hostfile");
+  environment.set("PBS_NODEFILE", directory / "gone");
+  CHECK_THROWS_AS(find_allocation({}, environment, "here"), Error);
+}
+
+}  // namespace llmrun
