@@ -1,6 +1,5 @@
 #include "engine/core/memory.h"
 
-#include <algorithm>
 #include <cassert>
 
 #include "engine/core/parameters.h"
@@ -18,8 +17,8 @@ StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const Para
   for (const UnitId& unit : stage_units(shape, layout.pipeline, where.pipeline, parallel.layers_per_stage)) {
     const int64_t elements = unit_parameters(shape, unit, cut).elements;
     const int64_t shard = shard_elements(elements, sharers);
-    bytes.parameters += elements * (narrow ? 2 : 4);
-    bytes.gradients += std::max(elements, shard * sharers) * 4;
+    bytes.parameters += shard * sharers * (narrow ? 2 : 4);
+    bytes.gradients += shard * sharers * 4;
     bytes.optimizer += shard * (narrow ? 12 : 8);
   }
   return bytes;

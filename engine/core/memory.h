@@ -17,8 +17,8 @@ struct StateBytes {
 
 /// The sum over the units of `rank`'s stage (parameters.h), padding and the copy of a tied embedding included.
 /// A parameter costs 4 + 4 + 8 bytes in fp32, 2 + 4 + 12 in bf16; with ZeRO-1 (Rajbhandari et al. 2020) the ranks that share gradients
-/// (data x context x sequence) divide the optimizer's part, in shards of shard_elements() a unit, and a gradient buffer is as long as
-/// those shards together. REQUIRES what unit_parameters() does, and parallel.zero of 0 or 1.
+/// (data x context x sequence) divide the optimizer's part, in shards of shard_elements() a unit, and the buffers of parameters and
+/// gradients are as long as those shards together. REQUIRES what unit_parameters() does, and parallel.zero of 0 or 1.
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
 
 }  // namespace llmrun

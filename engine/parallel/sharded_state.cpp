@@ -1,7 +1,7 @@
 #include "engine/parallel/sharded_state.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
   master_ = separate_master_ ? at::zeros({each}, options) : buffers_->parameters().narrow(0, begin, each);
   exp_avg_ = at::zeros({each}, options);
   exp_avg_sq_ = at::zeros({each}, options);
-  reduced_ = sharded_ ? at::zeros({each}, options) : buffers_->gradients();
+  reduced_ = buffers_->gradients().narrow(0, begin, each);
 }
 
 template <typename Visit>
@@ -51,7 +51,9 @@ void ShardedState::reduce() {
   reduce_partial(Partial::tensor, mesh_.tensor());
   reduce_partial(Partial::kv_copies, mesh_.kv_copies());
   if (sharded_) {
-    mesh_.gradient().reduce_scatter(reduced_, buffers_->gradients()).wait();
+    const at::Tensor mine = at::empty_like(reduced_);  // no backend writes its result over its input
+    mesh_.gradient().reduce_scatter(mine, buffers_->gradients()).wait();
+    reduced_.copy_(mine);
   } else {
     mesh_.gradient().all_reduce(buffers_->gradients()).wait();
   }
@@ -90,7 +92,7 @@ void ShardedState::gather() {
 void ShardedState::zero_gradients() { buffers_->gradients().zero_(); }
 
 int64_t ShardedState::gradient_bytes() const {
-  return static_cast<int64_t>(buffers_->gradients().nbytes() + (sharded_ ? reduced_.nbytes() : 0));
+  return static_cast<int64_t>(buffers_->gradients().nbytes());
 }
 
 int64_t ShardedState::optimizer_bytes() const {

@@ -55,7 +55,7 @@ class ShardedState {
   Interval shard_;
   bool owns_shard_;
   bool separate_master_;
-  at::Tensor reduced_;  // fp32 [shard]: the gradients after reduce()
+  at::Tensor reduced_;  // fp32 [shard]: this rank's part of the gradient buffer, the sum over all after reduce()
   at::Tensor master_, exp_avg_, exp_avg_sq_;
 };
 

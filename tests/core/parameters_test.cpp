@@ -1,0 +1,86 @@
+#include "engine/core/parameters.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+ModelShape shape_of(Family family, int64_t heads, int64_t kv_heads, int64_t vocab, int64_t ffn) {
+  ModelConfig model;
+  model.family = family;
+  model.layers = 3;
+  model.hidden = 48;
+  model.heads = heads;
+  model.kv_heads = kv_heads;
+  model.vocab = vocab;
+  model.ffn = ffn;
+  return model_shape(model, 16);
+}
+
+/// How many ranks of the tensor axis own each element of each tensor of a unit.
+std::map<std::string, std::vector<int>> owners(const ModelShape& shape, const UnitId& unit, int64_t tensor) {
+  std::map<std::string, std::vector<int>> owned;
+  for (const TensorInfo& info : unit_tensors(shape, unit)) owned[info.name].resize(static_cast<size_t>(info.elements()));
+  for (int64_t rank = 0; rank < tensor; ++rank) {
+    const UnitParameters table = unit_parameters(shape, unit, {tensor, rank, false, 1});
+    for (const Segment& segment : table.segments) {
+      const TensorInfo& info = table.tensors[static_cast<size_t>(segment.tensor)];
+      for (int64_t row = segment.box.rows.begin; segment.owned && row < segment.box.rows.end; ++row)
+        for (int64_t column = segment.box.columns.begin; column < segment.box.columns.end; ++column)
+          ++owned[info.name][static_cast<size_t>(row * info.columns + column)];
+    }
+  }
+  return owned;
+}
+
+}  // namespace
+
+TEST_CASE("every element of the model is owned by one tensor rank, whatever divides and whatever does not") {
+  for (int64_t tensor : {1, 2, 3, 4, 6, 12})
+    for (const ModelShape& shape : {shape_of(Family::gpt, 12, 12, 257, 192), shape_of(Family::llama, 12, 12, 101, 131),
+                                    shape_of(Family::llama, 12, tensor % 3 == 0 ? 3 : 2, 7, 64)}) {
+      if (tensor % shape.kv_heads != 0 && shape.kv_heads % tensor != 0) continue;
+      for (const UnitId& unit : stage_units(shape, 1, 0, {}))
+        for (const auto& [name, counts] : owners(shape, unit, tensor)) {
+          CAPTURE(name);
+          CAPTURE(tensor);
+          CHECK(std::all_of(counts.begin(), counts.end(), [](int count) { return count == 1; }));
+        }
+    }
+}
+
+TEST_CASE("parameters begin on 128 bytes and segments do not overlap") {
+  const ModelShape shape = shape_of(Family::llama, 12, 3, 101, 131);
+  for (const UnitId& unit : stage_units(shape, 1, 0, {})) {
+    const UnitParameters table = unit_parameters(shape, unit, {6, 5, true, 1});
+    for (const LocalParameter& parameter : table.parameters) CHECK(parameter.offset % kAlignment == 0);
+    int64_t end = 0;
+    for (const Segment& segment : table.segments) {
+      CHECK(segment.offset >= end);
+      end = segment.offset + segment.elements();
+    }
+    CHECK(end <= table.elements);
+  }
+}
+
+TEST_CASE("a tied model's last stage keeps a copy of the embedding that it does not own") {
+  const ModelShape shape = shape_of(Family::gpt, 12, 12, 257, 192);
+  const UnitParameters alone = unit_parameters(shape, {UnitKind::head, 0}, {1, 0, false, 1});
+  const UnitParameters apart = unit_parameters(shape, {UnitKind::head, 0}, {1, 0, false, 2});
+  CHECK(alone.find(Role::output_projection) == nullptr);
+  REQUIRE(apart.find(Role::output_projection) != nullptr);
+  CHECK(apart.find(Role::output_projection)->rows == 257);
+  CHECK_FALSE(apart.segments.back().owned);
+}
+
+TEST_CASE("parameter counts are those of the published models") {
+  ModelConfig gpt2{.layers = 12, .hidden = 768, .heads = 12, .vocab = 50257, .max_positions = 1024};
+  CHECK(parameter_count(model_shape(gpt2, 1024)) == 124439808);  // Hugging Face gpt2
+  ModelConfig llama{.family = Family::llama, .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .ffn = 14336, .vocab = 128256};
+  CHECK(parameter_count(model_shape(llama, 8192)) == 8030261248);  // Llama 3.1 8B
+}

@@ -1,0 +1,123 @@
+#include "tests/support/tensor_test.h"
+// torch first
+
+#include <ATen/core/grad_mode.h>
+
+#include "engine/core/memory.h"
+#include "engine/core/step_traffic.h"
+#include "engine/model/initial_weights.h"
+#include "engine/train/train_step.h"
+#include "engine/train/trainer.h"
+#include "tests/parity/golden.h"
+#include "tests/support/ranks.h"
+
+using namespace llmrun;
+
+namespace {
+
+struct Counted {
+  Plan plan;
+  const Mesh* mesh;
+  Traffic traffic;  // of one step
+  StageCounts counts;
+  Model* model;
+};
+
+/// One training step of a golden shape on every rank of a case; `check` sees what each rank counted.
+void count_step(const Plan& plan, const std::function<void(Counted)>& check) {
+  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+    const at::NoGradGuard no_grad;
+    Model model(model_options(plan, at::kCPU), mesh);
+    for (ShardedState& state : model.states()) initialise(state, 1);
+    model.publish();
+    const TrainingData data = TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab});
+    const Traffic before = mesh.traffic();
+    const StepResult result = train_step(model, mesh, data, plan, 1, false);
+    Traffic difference;
+    for (int i = 0; i < kPurposes; ++i) {
+      difference.cells[i].calls = mesh.traffic().cells[i].calls - before.cells[i].calls;
+      difference.cells[i].bytes = mesh.traffic().cells[i].bytes - before.cells[i].bytes;
+    }
+    check({plan, &mesh, difference, result.counts, &model});
+  });
+}
+
+}  // namespace
+
+TEST_CASE("calls and bytes of a step are the formula's, on every rank and axis") {
+  for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
+    const Golden golden = read_golden(name);
+    for (const ParityCase& parity_case : pairwise_cases(golden.global_batch()))
+      for (Precision precision : {Precision::fp32, Precision::bf16}) {
+        Plan plan = golden_plan(golden, parity_case, "/nowhere");
+        plan.config.train.precision = precision;
+        count_step(plan, [&](const Counted& counted) {
+          const Traffic wanted = step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
+          for (int i = 0; i < kPurposes; ++i) {
+            CHECK_MESSAGE(counted.traffic.cells[i].calls == wanted.cells[i].calls, parity_case.name(), ": calls on ", std::string(kPurposeNames[i]));
+            CHECK_MESSAGE(counted.traffic.cells[i].bytes == wanted.cells[i].bytes, parity_case.name(), ": bytes on ", std::string(kPurposeNames[i]));
+          }
+        });
+      }
+  }
+}
+
+TEST_CASE("KV heads that two tensor ranks share cost what the formula says") {
+  Golden golden = read_golden("llama-tiny");  // 4 KV heads
+  Plan plan = golden_plan(golden, ParityCase{{.tensor = 8}}, "/nowhere");
+  count_step(plan, [&](const Counted& counted) {
+    const Traffic wanted = step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
+    CHECK(counted.traffic[Purpose::tensor].calls == wanted[Purpose::tensor].calls);
+    CHECK(counted.traffic[Purpose::tensor].bytes == wanted[Purpose::tensor].bytes);
+  });
+}
+
+TEST_CASE("parameter, gradient and optimizer bytes are the formula's, and ZeRO-1 divides the optimizer's") {
+  const Golden golden = read_golden("gpt2-tiny");
+  for (int64_t zero : {0, 1})
+    for (Precision precision : {Precision::fp32, Precision::bf16}) {
+      ParityCase parity_case{{.tensor = 2, .data = 2, .pipeline = 2}};
+      parity_case.zero = zero;
+      Plan plan = golden_plan(golden, parity_case, "/nowhere");
+      plan.config.train.precision = precision;
+      count_step(plan, [&](const Counted& counted) {
+        const StateBytes wanted = state_bytes(plan.model, plan.layout, plan.config.parallel, precision, counted.mesh->rank());
+        StateBytes got;
+        for (ShardedState& state : counted.model->states()) {
+          got.parameters += static_cast<int64_t>(state.buffers().parameters().nbytes());
+          got.gradients += state.gradient_bytes();
+          got.optimizer += state.optimizer_bytes();
+        }
+        CHECK(got == wanted);
+      });
+    }
+}
+
+TEST_CASE("1F1B holds at most stages - stage micro-batches while it runs") {
+  const Golden golden = read_golden("gpt2-tiny");
+  for (int64_t stages : {1, 2, 4}) {
+    ParityCase parity_case{{.pipeline = stages}};
+    parity_case.micro_batch = 1;
+    count_step(golden_plan(golden, parity_case, "/nowhere"), [&](const Counted& counted) {
+      CHECK(counted.counts.peak_micro_batches == stages - counted.mesh->where().pipeline);
+    });
+  }
+}
+
+TEST_CASE("full recompute keeps the inputs of the blocks, and nothing else of them") {
+  const Golden golden = read_golden("llama-tiny");
+  for (int64_t stages : {1, 2, 4}) {
+    ParityCase parity_case{{.pipeline = stages}};
+    parity_case.micro_batch = 2;
+    parity_case.recompute = Recompute::full;
+    const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+    count_step(plan, [&](const Counted& counted) {
+      const int64_t tokens = plan.config.train.micro_batch * plan.config.train.seq_len, stage = counted.mesh->where().pipeline;
+      const int64_t activation = tokens * plan.model.hidden * 4;
+      const int64_t blocks = plan.model.layers / stages;
+      // The head is not run again: its input, the gradient it made of it, and a statistic a token. One micro-batch at a time has it.
+      const int64_t head = counted.mesh->last_stage() ? 2 * activation + 4 * tokens : 0;
+      CHECK(counted.counts.peak_saved_bytes == (stages - stage) * blocks * activation + head);
+    });
+  }
+}
