@@ -53,10 +53,10 @@ std::optional<HwlocFacts> look_with_hwloc() {
   hwloc_topology_t topology = nullptr;
   if (library == nullptr || !hwloc.find(library) || hwloc.init(&topology) != 0) return {};
   const std::unique_ptr<hwloc_topology, decltype(hwloc.destroy)> owner(topology, hwloc.destroy);
-  hwloc.set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
-  if (hwloc.load(topology) != 0) return {};
   HwlocFacts facts;
   facts.foreign = std::getenv("HWLOC_XMLFILE") != nullptr;
+  if (facts.foreign) hwloc.set_io_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);  // walking a real PCI bus takes long
+  if (hwloc.load(topology) != 0) return {};
   const int depth = hwloc.type_depth(topology, HWLOC_OBJ_CORE);
   facts.cores = depth < 0 ? 0 : hwloc.objects_at(topology, depth);
   if (!facts.foreign) facts.cores = std::min(facts.cores, usable_cpus());

@@ -20,11 +20,11 @@ NodeShape node_shape(const NodeConfig& profile, const Variables& environment) {
     shape.gpus = gpus->count;
     shape.gpu_memory_bytes = gpus->memory_bytes;
     shape.gpus_from = "NVML";
-  } else if (facts && facts->foreign && facts->nvidia_devices > 0) {
+  } else if (facts && facts->nvidia_devices > 0) {
     shape.gpus = facts->nvidia_devices;
     shape.gpus_from = "PCI scan";
   } else {
-    shape.gpus_from = facts && facts->nvidia_devices > 0 ? "NVIDIA devices without a driver that answers" : "no GPU found";
+    shape.gpus_from = "no driver answered";
   }
   if (profile.gpu_memory_bytes) shape.gpu_memory_bytes = profile.gpu_memory_bytes;
   return shape;

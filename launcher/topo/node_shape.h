@@ -13,7 +13,7 @@ struct NodeShape {
   int64_t cores = 1;  // physical, that this process may use
   int64_t gpus = 0;
   std::optional<int64_t> gpu_memory_bytes;  // empty: nobody could say
-  std::string gpus_from;                    // "machine profile", "NVML", "PCI scan", "no GPU found"
+  std::string gpus_from;                    // "machine profile", "NVML", "PCI scan", "no driver answered"
 };
 
 /// The profile's numbers where it has them; only what is missing is looked up on this machine. So a login node can plan for its compute
