@@ -37,7 +37,8 @@ void become(const std::string& action, const CheckpointOptions& options, Context
 
 /// Actions of the contract whose work is not done yet: refused by name, not unknown.
 void refuse(CLI::App& command, const std::string& action) {
-  auto* refused = command.add_subcommand(action)->group("")->allow_extras();
+  auto* refused = command.add_subcommand(action)->group("");
+  refused->prefix_command()->fallthrough(false);
   refused->callback(
       [action] { throw Error(Exit::usage, "checkpoint {} is not built yet", action).hint("llmrun checkpoint --help shows what is"); });
 }
