@@ -1,0 +1,71 @@
+#include "tests/support/tensor_test.h"
+// torch first
+
+#include "engine/core/run_paths.h"
+#include "tests/e2e/golden_run.h"
+
+using namespace llmrun;
+
+namespace {
+
+struct ProcessCase {
+  const char* golden;
+  const char* communicator;
+  Layout layout;
+  const char* more;
+};
+
+// A dozen layouts as processes of mpirun, half of them over MPI and half over sockets; odd sizes among them.
+const ProcessCase kCases[] = {
+    {"gpt2-tiny", "mpi", {.tensor = 2, .pipeline = 2}, ""},
+    {"gpt2-tiny", "tcp", {.tensor = 2, .pipeline = 2}, "--set parallel.sequence=megatron"},
+    {"gpt2-tiny", "mpi", {.data = 4}, "--set parallel.zero=1"},
+    {"gpt2-tiny", "tcp", {.data = 2, .pipeline = 3}, "--set parallel.recompute=full"},
+    {"gpt2-tiny", "mpi", {.tensor = 2, .data = 2, .pipeline = 2}, "--set parallel.zero=1 --set parallel.sequence=megatron"},
+    {"gpt2-tiny", "tcp", {.pipeline = 4}, "--set parallel.layers_per_stage=[0,1,1,2]"},
+    {"llama-tiny", "tcp", {.tensor = 2, .pipeline = 2}, ""},
+    {"llama-tiny", "mpi", {.tensor = 8}, ""},  // four KV heads on eight ranks
+    {"llama-tiny", "tcp", {.tensor = 2, .data = 2}, "--set parallel.zero=1 --set train.attention=plain"},
+    {"llama-tiny", "mpi", {.data = 2, .pipeline = 2}, "--set train.micro_batch=1"},
+    {"llama-tiny", "tcp", {.data = 8}, "--set train.micro_batch=1 --set parallel.zero=1"},
+    {"llama-tiny", "mpi", {.tensor = 4, .pipeline = 2}, "--set parallel.sequence=megatron --set parallel.recompute=full"},
+};
+
+}  // namespace
+
+TEST_CASE("a dozen layouts as MPI and TCP processes come out as plain PyTorch made them") {
+  for (const ProcessCase& process_case : kCases) {
+    const Golden golden = read_golden(process_case.golden);
+    const CommandLine shell;
+    write_golden_yaml(shell, golden);
+    const Layout& layout = process_case.layout;
+    const std::string words =
+        fmt::format("llmrun train golden.yaml --ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} "
+                    "--set parallel.communicator={} {}",
+                    layout.ranks(), layout.tensor, layout.pipeline, layout.data, process_case.communicator, process_case.more);
+    const Outcome outcome = shell(words);
+    CHECK_MESSAGE(outcome.exit == 0, words, "\n", outcome.err);
+    if (outcome.exit != 0) continue;
+    const Plan plan = read_plan(RunPaths(shell.path("run")).plan());
+    CHECK(plan.layout == layout);
+    const Agreement agreement = compare(golden, plan);
+    CHECK_MESSAGE(agreement.holds(), words, ": ", agreement.text());
+  }
+}
+
+TEST_CASE("greedy text of the final weights is Hugging Face's") {
+  for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
+    const Golden golden = read_golden(name);
+    const json wanted = read_json_file(golden.dir / "generate.json");
+    const CommandLine shell;
+    write_golden_yaml(shell, golden);
+    CHECK(shell("llmrun train golden.yaml --ranks 1").exit == 0);
+    CHECK(shell("llmrun checkpoint export run --to hf --dtype fp32").exit == 0);
+    const std::string prompt = wanted.at("prompt").dump(), ids = prompt.substr(1, prompt.size() - 2);
+    for (const char* from : {"run", "hf"}) {
+      const Outcome outcome = shell(fmt::format("llmrun generate {} --prompt-ids {} --max-new-tokens 24 --json", from, ids));
+      REQUIRE(outcome.exit == 0);
+      CHECK(json::parse(outcome.out).at("ids") == wanted.at("final"));
+    }
+  }
+}
