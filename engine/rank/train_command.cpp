@@ -24,7 +24,7 @@ void stop_on_signals() {
   struct sigaction action {};
   action.sa_handler = [](int signal) { asked_to_stop = signal; };
   action.sa_flags = SA_RESTART;
-  for (int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaction(signal, &action, nullptr);
 }
 
 int attempt_from_environment() {
