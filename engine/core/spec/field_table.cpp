@@ -71,7 +71,7 @@ std::vector<Field> table() {
       KEY(parallel.tensor, "ranks that share each layer's matrices").range(1, kManyRanks).env({"MPSIZE"}),
       KEY(parallel.pipeline, "pipeline stages").range(1, kManyRanks).env({"PPSIZE"}),
       KEY(parallel.virtual_pipeline, "chunks of layers a stage").range(1, 1e5).only({}, "an interleaved pipeline"),
-      KEY(parallel.layers_per_stage, "layers of each stage; empty: even, the first stages get one more").range(1, 1e5),
+      KEY(parallel.layers_per_stage, "layers of each stage; empty: even, the first stages get one more").range(0, 1e5),
       KEY(parallel.context, "ranks that share a sequence by ring attention").range(1, kManyRanks).only({}, "context parallelism"),
       KEY(parallel.sequence, "how the norm and dropout regions are split along the sequence").only({"megatron"}, "{} sequence parallelism"),
       KEY(parallel.sequence_size, "ranks of the Ulysses exchange")
