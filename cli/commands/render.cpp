@@ -23,7 +23,8 @@ bool is_thing_to_render(const std::string& word) { return word == "script" || wo
 RenderOptions in_order(RenderOptions options) {
   if (options.what.empty() || is_thing_to_render(options.what)) return options;
   if (!options.plan.run.file.empty())
-    throw Error(Exit::usage, "'{}' is nothing to render", options.what).hint("llmrun render script {}, or llmrun render launch {}", options.plan.run.file, options.plan.run.file);
+    throw Error(Exit::usage, "'{}' is nothing to render", options.what)
+        .hint("llmrun render script {}, or llmrun render launch {}", options.plan.run.file, options.plan.run.file);
   options.plan.run.file = std::exchange(options.what, "");
   return options;
 }
@@ -37,8 +38,10 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
     return pbs_job_script(plan, std::filesystem::read_symlink("/proc/self/exe").string());
   }
   if (what == "script" && queued)
-    throw Error(Exit::config, "job scripts for machine.scheduler '{}' are not built yet", plan.config.machine.scheduler).hint("llmrun render launch");
-  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(), input.node.cores, environment);
+    throw Error(Exit::config, "job scripts for machine.scheduler '{}' are not built yet", plan.config.machine.scheduler)
+        .hint("llmrun render launch");
+  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(),
+                                    input.node.cores, environment);
   return what == "script" ? prepared.script : shell_line(prepared.processes[0].argv) + "\n";
 }
 
@@ -57,9 +60,12 @@ void render(const RenderOptions& as_typed, Context& context) {
 void add_render(CLI::App& app, Context& context) {
   auto options = std::make_shared<RenderOptions>();
   auto* command = app.add_subcommand("render", "Print the job script or the launch line of a run; write and start nothing");
-  command->add_option("what", options->what, "script or launch; default: script where the machine has a scheduler")->type_name("[script|launch]");
+  command->add_option("what", options->what, "script or launch; default: script where the machine has a scheduler")
+      ->type_name("[script|launch]");
   add_plan_options(*command, options->plan);
-  command->footer("Examples:\n  llmrun render launch my-run.yaml --ranks 4\n  llmrun render script --set machine=polaris --set model=gpt-13b --set job.nodes=10 --set run.steps=1000");
+  command->footer(
+      "Examples:\n  llmrun render launch my-run.yaml --ranks 4\n  llmrun render script --set machine=polaris --set model=gpt-13b --set "
+      "job.nodes=10 --set run.steps=1000");
   command->callback([=, &context] { render(*options, context); });
 }
 

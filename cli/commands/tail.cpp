@@ -75,7 +75,9 @@ std::optional<int> ended(const RunPaths& paths, int attempt) {
 void tail(const TailOptions& options, Context& context) {
   const RunPaths paths(find_run(options.run, std::filesystem::current_path()));
   const RunRecord record = read_record(paths.record());
-  if (record.attempts.empty()) throw Error(Exit::usage, "run '{}' was never started", paths.root().filename().string()).hint("llmrun train {}", paths.config().string());
+  if (record.attempts.empty())
+    throw Error(Exit::usage, "run '{}' was never started", paths.root().filename().string())
+        .hint("llmrun train {}", paths.config().string());
   const Attempt attempt = record.attempts.back();
   std::vector<Followed> files = files_of(options, paths, attempt);
   Printer printer(options, context);
@@ -89,6 +91,7 @@ void tail(const TailOptions& options, Context& context) {
     if (exit) {
       for (Followed& followed : files)
         if (const std::string rest = followed.file.take_rest(); !rest.empty()) printer.print(followed.label, rest);
+      context.out().failed();  // flushes: the lines come before the word about the end
       context.talk().print("llmrun: attempt {} of {} ended with exit code {}\n", attempt.number, printable(record.name), *exit);
       return context.set_exit(*exit);
     }
@@ -99,9 +102,13 @@ void tail(const TailOptions& options, Context& context) {
 
 /// Options of the contract whose work is not done yet: refused by name, not unknown.
 void refuse(CLI::App& command, const std::string& option) {
-  command.add_option_function<std::string>(option, [option](const std::string&) {
-    throw Error(Exit::usage, "tail {} is not built yet", option).hint("llmrun tail --help shows what is");
-  })->group("");
+  command
+      .add_option_function<std::string>(
+          option,
+          [option](const std::string&) {
+            throw Error(Exit::usage, "tail {} is not built yet", option).hint("llmrun tail --help shows what is");
+          })
+      ->group("");
 }
 
 }  // namespace

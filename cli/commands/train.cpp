@@ -76,7 +76,8 @@ void train(const TrainOptions& options, Context& context) {
   const PlanInput input = plan_input(options.plan, environment, /*starting=*/true, context);
   const Plan plan = make_plan(input);
   if (!options.dry_run) return start(input, plan, environment, context);
-  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling("llmrun-rank").string(), input.node.cores, environment);
+  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(),
+                                    input.node.cores, environment);
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"plan", to_json(plan)}, {"script", prepared.script}}.dump(2));
   else

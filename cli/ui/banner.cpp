@@ -64,8 +64,10 @@ std::string farewell(const Plan& plan, int exit_code) {
   const std::string run = printable(shell_quoted(plan.name));
   if (exit_code == static_cast<int>(Exit::resubmit)) return fmt::format("Stopped cleanly before the end: the same command goes on.\n");
   if (exit_code != 0) return fmt::format("Stopped. The same command goes on from the last checkpoint.\n");
-  return fmt::format("Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun tail {} -n 50\n",
-                     plan.steps, run, run, run);
+  return fmt::format(
+      "Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun "
+      "tail {} -n 50\n",
+      plan.steps, run, run, run);
 }
 
 }  // namespace llmrun::cli

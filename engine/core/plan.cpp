@@ -6,7 +6,11 @@ namespace llmrun {
 namespace {
 
 json layout_json(const Layout& layout) {
-  return {{"tensor", layout.tensor}, {"sequence_size", layout.sequence_size}, {"context", layout.context}, {"data", layout.data}, {"pipeline", layout.pipeline}};
+  return {{"tensor", layout.tensor},
+          {"sequence_size", layout.sequence_size},
+          {"context", layout.context},
+          {"data", layout.data},
+          {"pipeline", layout.pipeline}};
 }
 
 Layout layout_from(const json& document) {

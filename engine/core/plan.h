@@ -30,8 +30,8 @@ struct Plan {
   int64_t ranks_per_node = 1;  // of a full host; the last one may run fewer
   Device device = Device::cpu;
   CommunicatorKind communicator = CommunicatorKind::automatic;
-  int64_t threads = 1;     // CPU threads a rank
-  int64_t steps = 0;       // the run is done after this many
+  int64_t threads = 1;       // CPU threads a rank
+  int64_t steps = 0;         // the run is done after this many
   int64_t global_batch = 1;  // sequences of a step
   int64_t accumulate = 1;    // micro batches of a step on each data rank
   ModelShape model;

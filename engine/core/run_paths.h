@@ -11,7 +11,7 @@ class RunPaths {
   explicit RunPaths(std::filesystem::path root) : root_(std::move(root)) {}
   const std::filesystem::path& root() const { return root_; }
 
-  std::filesystem::path config() const { return root_ / "config.yaml"; }     // resolved
+  std::filesystem::path config() const { return root_ / "config.yaml"; }  // resolved
   std::filesystem::path plan() const { return root_ / "plan.json"; }
   std::filesystem::path launch_script() const { return root_ / "launch.sh"; }
   std::filesystem::path job_script() const { return root_ / "job.sh"; }

@@ -10,8 +10,9 @@ namespace llmrun {
 
 std::string progress_line(const StepMetrics& step, int64_t steps, double seconds_a_step) {
   const auto left = static_cast<int64_t>(std::llround(static_cast<double>(std::max<int64_t>(0, steps - step.step)) * seconds_a_step));
-  std::string text = fmt::format("step {}/{}  loss {:.4f}  {} tokens/s  MFU {}  ETA {}", step.step, steps, step.loss, human_count(step.tokens_per_s),
-                                 step.mfu ? fmt::format("{:.1f}%", 100 * *step.mfu) : "-", format_duration(left));
+  std::string text =
+      fmt::format("step {}/{}  loss {:.4f}  {} tokens/s  MFU {}  ETA {}", step.step, steps, step.loss, human_count(step.tokens_per_s),
+                  step.mfu ? fmt::format("{:.1f}%", 100 * *step.mfu) : "-", format_duration(left));
   if (step.valid_loss) text += fmt::format("  valid_loss {:.4f}", *step.valid_loss);
   return text;
 }

@@ -8,10 +8,10 @@ namespace llmrun {
 
 /// Where a run shows itself while it goes.
 struct ConsoleStyle {
-  bool terminal = false;                                       // one line that is drawn again, below what the ranks print
-  std::function<void(std::string_view)> write;                 // to the screen
-  std::function<void(std::string_view)> log;                   // every line, whole: to the combined log
-  std::function<std::string(std::string_view)> harmless;       // text of others, without control characters
+  bool terminal = false;                                  // one line that is drawn again, below what the ranks print
+  std::function<void(std::string_view)> write;            // to the screen
+  std::function<void(std::string_view)> log;              // every line, whole: to the combined log
+  std::function<std::string(std::string_view)> harmless;  // text of others, without control characters
 };
 
 /// The output of a run: lines of the ranks as they come, and its progress, read from metrics.jsonl.

@@ -62,7 +62,8 @@ std::vector<std::string> FileTail::next() {
   offset_ += static_cast<int64_t>(fresh.size());
   pending_ += fresh;
   size_t begin = 0;
-  for (size_t end; (end = pending_.find('\n', begin)) != std::string::npos; begin = end + 1) lines.push_back(pending_.substr(begin, end - begin));
+  for (size_t end; (end = pending_.find('\n', begin)) != std::string::npos; begin = end + 1)
+    lines.push_back(pending_.substr(begin, end - begin));
   pending_.erase(0, begin);
   return lines;
 }

@@ -21,7 +21,7 @@ struct LaunchRequest {
   std::vector<std::string> forwarded;  // names of variables that must reach the ranks
   std::string cpu_bind;                // as the profile says; empty: the dialect's default
   int64_t depth = 0;
-  std::vector<std::string> command;    // of one rank
+  std::vector<std::string> command;  // of one rank
 };
 
 /// What a launcher's own output says of a rank that ended badly.

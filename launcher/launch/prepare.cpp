@@ -30,17 +30,13 @@ std::vector<std::string> forwarded(const Plan& plan, const Variables& environmen
   return names;
 }
 
-json script_values(const Plan& plan, const Launcher& launcher, const Assignments& set, const std::vector<std::string>& argv, int64_t processes) {
+json script_values(const Plan& plan, const Launcher& launcher, const Assignments& set, const std::vector<std::string>& argv,
+                   int64_t processes) {
   json variables = json::array();
   for (const auto& [name, value] : set) variables.push_back({{"name", name}, {"value", value}});
   const bool each_rank = launcher.spawns_itself() && processes > 1;
-  return {{"directory", plan.dir},
-          {"stale", stale_identity_names()},
-          {"environment", variables},
-          {"argv", argv},
-          {"one_process", !each_rank},
-          {"each_rank", each_rank},
-          {"last", processes - 1}};
+  return {{"directory", plan.dir},     {"stale", stale_identity_names()}, {"environment", variables}, {"argv", argv},
+          {"one_process", !each_rank}, {"each_rank", each_rank},          {"last", processes - 1}};
 }
 
 }  // namespace
@@ -91,7 +87,8 @@ Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std
     for (auto& variable : local_world(processes)) exported.push_back(std::move(variable));
   if (prepared.launcher->spawns_itself() && processes == 1)
     for (const char* name : {"RANK", "LOCAL_RANK"}) exported.emplace_back(name, "0");
-  prepared.script = render_template(built_in_template("local/launch.sh"), script_values(plan, *prepared.launcher, exported, argv, processes), "local/launch.sh");
+  prepared.script = render_template(built_in_template("local/launch.sh"),
+                                    script_values(plan, *prepared.launcher, exported, argv, processes), "local/launch.sh");
   return prepared;
 }
 

@@ -16,7 +16,7 @@ struct AttemptName {
 /// A plan made concrete: what will be executed, and the script that does the same by hand. Bytes depend on the arguments alone.
 struct Prepared {
   std::shared_ptr<Launcher> launcher;
-  std::vector<Command> processes;                       // one launcher, or one process a rank
+  std::vector<Command> processes;                        // one launcher, or one process a rank
   std::vector<std::pair<std::string, std::string>> set;  // the variables that are set for them, in order
   std::string hostfile;                                  // its text; empty: none is needed
   std::string script;                                    // launch.sh

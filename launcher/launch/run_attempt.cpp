@@ -30,7 +30,8 @@ class CombinedLog {
 
 AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan) {
   if (ending.stopped_by == SIGINT || ending.stopped_by == SIGHUP) return {128 + ending.stopped_by, {}};
-  if (ending.exit_code == static_cast<int>(Exit::resubmit)) return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
+  if (ending.exit_code == static_cast<int>(Exit::resubmit))
+    return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
   if (ending.clean()) return {0, {}};
   Failure failure = find_failure(paths, attempt, plan, ending);
@@ -48,7 +49,8 @@ void write_run_files(const RunDir& run, const Plan& plan, const Prepared& prepar
   RunDir::write(paths.launch_script(), prepared.script, /*executable=*/true);
 }
 
-AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen, const Patience& patience) {
+AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen,
+                           const Patience& patience) {
   CombinedLog log(attempt.log);
   screen.log = [&](std::string_view line) { log.line(line); };
   Console console(std::move(screen), run.paths().metrics(), plan.steps, plan.config.observe.every_steps);

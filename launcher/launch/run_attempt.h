@@ -18,6 +18,7 @@ void write_run_files(const RunDir& run, const Plan& plan, const Prepared& prepar
 
 /// Starts the ranks of one attempt and stays with them to the end: combined log, console, first failure, run.json.
 /// `screen.log` is set here.
-AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen, const Patience& patience = {});
+AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen,
+                           const Patience& patience = {});
 
 }  // namespace llmrun

@@ -20,7 +20,7 @@ struct Patience {
 /// What to supervise and whom to tell. `processes` is one launcher, or (local) every rank, in rank order.
 struct Supervision {
   std::vector<Command> processes;
-  Launcher* launcher = nullptr;                       // reads the output for deaths
+  Launcher* launcher = nullptr;                                                  // reads the output for deaths
   std::function<void(std::string_view line)> on_line = [](std::string_view) {};  // of the combined output, without the newline
   std::function<void()> on_tick = [] {};
   std::function<bool()> rank_reported_failure = [] { return false; };  // an error file has appeared
@@ -29,15 +29,15 @@ struct Supervision {
 
 /// How a launch ended.
 struct Ending {
-  int exit_code = 0;                // of the launcher, or of the first rank that failed
-  std::optional<RankDeath> death;   // the first one that the launcher told of, or that we reaped
-  int stopped_by = 0;               // the signal that we were sent
+  int exit_code = 0;               // of the launcher, or of the first rank that failed
+  std::optional<RankDeath> death;  // the first one that the launcher told of, or that we reaped
+  int stopped_by = 0;              // the signal that we were sent
   bool clean() const { return exit_code == 0 && !death && stopped_by == 0; }
 };
 
-/// Runs to the end: hands every output line on, on SIGINT, SIGTERM or SIGHUP asks the ranks to stop (a second one kills them), ends what is left
-/// after the first failure, and leaves no orphan behind, whichever of launcher and ranks died how: this process adopts what its children
-/// lose (PR_SET_CHILD_SUBREAPER) and kills it before it returns. One call at a time in a process; signals are blocked meanwhile.
+/// Runs to the end: hands every output line on, on SIGINT, SIGTERM or SIGHUP asks the ranks to stop (a second one kills them), ends what is
+/// left after the first failure, and leaves no orphan behind, whichever of launcher and ranks died how: this process adopts what its
+/// children lose (PR_SET_CHILD_SUBREAPER) and kills it before it returns. One call at a time in a process; signals are blocked meanwhile.
 Ending supervise(Supervision& supervision);
 
 }  // namespace llmrun

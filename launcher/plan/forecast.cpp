@@ -23,8 +23,8 @@ Forecast forecast(const Plan& plan) {
   for (int64_t stage = 0; stage < plan.layout.pipeline; ++stage) {
     const Coordinates where{.pipeline = stage};
     const int64_t rank = rank_of(plan.layout, where);
-    result.stages.push_back({stage_layers(plan.model.layers, plan.layout.pipeline, stage, parallel.layers_per_stage), parameters_on(plan, where),
-                             state_bytes(plan.model, plan.layout, parallel, train.precision, rank),
+    result.stages.push_back({stage_layers(plan.model.layers, plan.layout.pipeline, stage, parallel.layers_per_stage),
+                             parameters_on(plan, where), state_bytes(plan.model, plan.layout, parallel, train.precision, rank),
                              step_traffic(plan.model, plan.layout, parallel, train, plan.accumulate, rank)});
   }
   return result;

@@ -44,7 +44,9 @@ std::string run_directory(const PlanInput& input, const std::string& name) {
 
 void check_name(const std::string& name, const Resolved& resolved, std::vector<Complaint>& complaints) {
   if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with('-') && name.size() <= 255) return;
-  complaints.push_back({fmt::format("run.name '{}' cannot name a directory", name), {}, {resolved.set_by("run.name")},
+  complaints.push_back({fmt::format("run.name '{}' cannot name a directory", name),
+                        {},
+                        {resolved.set_by("run.name")},
                         "letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir"});
 }
 
@@ -89,19 +91,25 @@ Plan make_plan(const PlanInput& input) {
   plan.device = device_of(input);
   const bool shares_gpus = config.parallel.communicator == CommunicatorKind::thread;
   if (plan.device == Device::cuda && placement.ranks_per_node > input.node.gpus && !shares_gpus)
-    throw Error(Exit::preflight, "{} ranks a node, but a node has {} GPUs ({})", placement.ranks_per_node, input.node.gpus, input.node.gpus_from)
+    throw Error(Exit::preflight, "{} ranks a node, but a node has {} GPUs ({})", placement.ranks_per_node, input.node.gpus,
+                input.node.gpus_from)
         .hint("--set job.ranks_per_node={}", input.node.gpus);
   const bool shaped = check_model(resolved, complaints);
   const std::optional<Layout> layout = derive_layout(resolved, placement.ranks(), complaints);
-  plan.layout = layout.value_or(Layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, 1, config.parallel.pipeline});
+  plan.layout =
+      layout.value_or(Layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, 1, config.parallel.pipeline});
   if (shaped) check_layout(resolved, plan.layout, plan.device, complaints);
   if (config.parallel.communicator == CommunicatorKind::thread && placement.hosts.size() > 1)
-    complaints.push_back({"parallel.communicator thread keeps all ranks in one process, but there are " + std::to_string(placement.hosts.size()) + " hosts",
-                          {}, {resolved.set_by("parallel.communicator")}, "--set parallel.communicator=auto"});
+    complaints.push_back(
+        {"parallel.communicator thread keeps all ranks in one process, but there are " + std::to_string(placement.hosts.size()) + " hosts",
+         {},
+         {resolved.set_by("parallel.communicator")},
+         "--set parallel.communicator=auto"});
   Batch batch;
   if (layout) batch = derive_batch(resolved, plan.layout.data, complaints);
   plan.steps = derive_steps(resolved, batch.global * config.train.seq_len, complaints);
-  plan.name = !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);
+  plan.name =
+      !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);
   check_name(plan.name, resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 

@@ -50,17 +50,17 @@ void check_heads(const ModelConfig& model, Critic& critic) {
     critic.say(fmt::format("cannot size a head: model.heads {} does not divide model.hidden {}", model.heads, model.hidden), "model.heads",
                {"model.heads", "model.hidden"}, "give heads that divide it, or set model.head_dim");
   if (model.kv_heads && model.heads % *model.kv_heads != 0)
-    critic.say(fmt::format("cannot group queries: model.kv_heads {} does not divide model.heads {}", *model.kv_heads, model.heads), "model.kv_heads",
-               {"model.kv_heads", "model.heads"}, divisors_hint("model.kv_heads", model.heads, *model.kv_heads));
+    critic.say(fmt::format("cannot group queries: model.kv_heads {} does not divide model.heads {}", *model.kv_heads, model.heads),
+               "model.kv_heads", {"model.kv_heads", "model.heads"}, divisors_hint("model.kv_heads", model.heads, *model.kv_heads));
 }
 
 void check_positions(const ModelShape& shape, const TrainConfig& train, Critic& critic) {
   if (shape.positions == Positions::learned && train.seq_len > shape.max_positions)
-    critic.say(fmt::format("train.seq_len {} is longer than the {} learned positions of the model", train.seq_len, shape.max_positions), "train.seq_len",
-               {"train.seq_len", "model.max_positions"}, fmt::format("--set train.seq_len={}", shape.max_positions));
+    critic.say(fmt::format("train.seq_len {} is longer than the {} learned positions of the model", train.seq_len, shape.max_positions),
+               "train.seq_len", {"train.seq_len", "model.max_positions"}, fmt::format("--set train.seq_len={}", shape.max_positions));
   if (shape.positions == Positions::rotary && shape.head_dim % 2 != 0)
-    critic.say(fmt::format("rotary positions turn pairs of channels, but a head has {}", shape.head_dim), "model.head_dim", {"model.hidden", "model.heads"},
-               fmt::format("--set model.head_dim={}", shape.head_dim + 1));
+    critic.say(fmt::format("rotary positions turn pairs of channels, but a head has {}", shape.head_dim), "model.head_dim",
+               {"model.hidden", "model.heads"}, fmt::format("--set model.head_dim={}", shape.head_dim + 1));
 }
 
 void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t tensor, Critic& critic) {
@@ -68,28 +68,30 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
     critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
                {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
   if (shape.kv_heads != shape.heads && shape.kv_heads % tensor != 0 && tensor % shape.kv_heads != 0)
-    critic.say(fmt::format("cannot split or copy KV heads: of parallel.tensor {} and model.kv_heads {}, neither divides the other", tensor, shape.kv_heads),
+    critic.say(fmt::format("cannot split or copy KV heads: of parallel.tensor {} and model.kv_heads {}, neither divides the other", tensor,
+                           shape.kv_heads),
                "model.kv_heads", {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.kv_heads, tensor));
   if (shape.vocab < tensor)
-    critic.say(fmt::format("cannot split the vocabulary: {} entries over parallel.tensor {}", shape.vocab, tensor), "model.vocab", {"parallel.tensor"},
-               fmt::format("--set parallel.tensor={}", shape.vocab));
+    critic.say(fmt::format("cannot split the vocabulary: {} entries over parallel.tensor {}", shape.vocab, tensor), "model.vocab",
+               {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.vocab));
   if (shape.ffn < tensor)
-    critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn", {"parallel.tensor"},
-               fmt::format("--set parallel.tensor={}", shape.ffn));
+    critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn",
+               {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.ffn));
   const TrainConfig& train = resolved.config.train;
   if (resolved.config.parallel.sequence != SequenceParallel::megatron || train.micro_batch * train.seq_len % tensor == 0) return;
   const int64_t step = tensor / std::gcd(tensor, train.micro_batch);
-  critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {} = {} tokens over parallel.tensor {}", train.micro_batch,
-                         train.seq_len, train.micro_batch * train.seq_len, tensor),
-             "train.seq_len", {"parallel.sequence", "parallel.tensor"}, fmt::format("--set train.seq_len={}", (train.seq_len / step + 1) * step));
+  critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {} = {} tokens over parallel.tensor {}",
+                         train.micro_batch, train.seq_len, train.micro_batch * train.seq_len, tensor),
+             "train.seq_len", {"parallel.sequence", "parallel.tensor"},
+             fmt::format("--set train.seq_len={}", (train.seq_len / step + 1) * step));
 }
 
 void check_stages(const Resolved& resolved, const ModelShape& shape, Critic& critic) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const std::vector<int64_t>& split = parallel.layers_per_stage;
   if (shape.layers < parallel.pipeline)
-    critic.say(fmt::format("cannot fill the pipeline: model.layers {} over parallel.pipeline {} leaves a stage without a layer", shape.layers,
-                           parallel.pipeline),
+    critic.say(fmt::format("cannot fill the pipeline: model.layers {} over parallel.pipeline {} leaves a stage without a layer",
+                           shape.layers, parallel.pipeline),
                "parallel.pipeline", {"parallel.pipeline", "model.layers"}, fmt::format("--set parallel.pipeline={}", shape.layers));
   if (split.empty()) return;
   const int64_t sum = std::accumulate(split.begin(), split.end(), int64_t{0});
@@ -106,9 +108,11 @@ void check_device(const Config& config, Device device, Critic& critic) {
   const bool named = attention == AttentionKind::flash || attention == AttentionKind::cudnn;
   if (device == Device::cuda && named && config.train.precision == Precision::fp32)
     critic.say(fmt::format("train.attention {} has no fp32 kernel on a GPU", spelling(attention)), "train.attention",
-               {"train.attention", "train.precision"}, "--set train.attention=auto (it takes the memory-efficient kernel), or --set train.precision=bf16");
+               {"train.attention", "train.precision"},
+               "--set train.attention=auto (it takes the memory-efficient kernel), or --set train.precision=bf16");
   if (device == Device::cpu && attention == AttentionKind::cudnn)
-    critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"}, "--set train.attention=auto");
+    critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"},
+               "--set train.attention=auto");
   if (device == Device::cpu && config.parallel.communicator == CommunicatorKind::nccl)
     critic.say("parallel.communicator nccl needs GPUs, and this run has none", "parallel.communicator", {"parallel.communicator"},
                "--set parallel.communicator=auto");
@@ -120,7 +124,8 @@ bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelConfig& model = resolved.config.model;
   std::vector<std::string> missing;
-  for (const auto& [key, size] : {std::pair{"layers", model.layers}, {"hidden", model.hidden}, {"heads", model.heads}, {"vocab", model.vocab}})
+  for (const auto& [key, size] :
+       {std::pair{"layers", model.layers}, {"hidden", model.hidden}, {"heads", model.heads}, {"vocab", model.vocab}})
     if (size == 0) missing.emplace_back(key);
   if (!missing.empty()) {
     critic.say(fmt::format("the model has no size: model.{} is not set", fmt::join(missing, ", model.")), "model." + missing[0], {},
@@ -148,17 +153,18 @@ Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint
   const int64_t global = *train.global_batch;
   if (global % once != 0) {
     const int64_t below = global / once * once;
-    critic.say(fmt::format("cannot share out the batch: data ranks {} x train.micro_batch {} = {} does not divide train.global_batch {}", data,
-                           train.micro_batch, once, global),
+    critic.say(fmt::format("cannot share out the batch: data ranks {} x train.micro_batch {} = {} does not divide train.global_batch {}",
+                           data, train.micro_batch, once, global),
                "train.global_batch", {"train.micro_batch", "parallel.data"},
                below > 0 ? fmt::format("--set train.global_batch={} or --set train.global_batch={}", below, below + once)
                          : fmt::format("--set train.global_batch={}", once));
     return {global, 1};
   }
   if (train.accumulate && *train.accumulate * once != global)
-    critic.say(fmt::format("train.accumulate {} x data ranks {} x train.micro_batch {} = {}, but train.global_batch is {}", *train.accumulate, data,
-                           train.micro_batch, *train.accumulate * once, global),
-               "train.accumulate", {"train.accumulate", "train.global_batch"}, fmt::format("leave one of them out, or --set train.accumulate={}", global / once));
+    critic.say(fmt::format("train.accumulate {} x data ranks {} x train.micro_batch {} = {}, but train.global_batch is {}",
+                           *train.accumulate, data, train.micro_batch, *train.accumulate * once, global),
+               "train.accumulate", {"train.accumulate", "train.global_batch"},
+               fmt::format("leave one of them out, or --set train.accumulate={}", global / once));
   return {global, global / once};
 }
 
@@ -167,7 +173,8 @@ int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vec
   const RunConfig& run = resolved.config.run;
   if (run.steps && run.tokens)
     critic.say("run.steps and run.tokens both say when the run is done", "run.steps", {"run.steps", "run.tokens"}, "leave one of them out");
-  if (!run.steps && !run.tokens) critic.say("nothing says when the run is done", "run.steps", {}, "--set run.steps=100, or --set run.tokens=1B");
+  if (!run.steps && !run.tokens)
+    critic.say("nothing says when the run is done", "run.steps", {}, "--set run.steps=100, or --set run.tokens=1B");
   if (run.steps) return *run.steps;
   return run.tokens ? (*run.tokens + tokens_per_step - 1) / tokens_per_step : 0;
 }

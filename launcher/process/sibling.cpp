@@ -14,7 +14,8 @@ std::filesystem::path sibling_path(const std::string& name) { return std::filesy
 std::filesystem::path sibling(const std::string& name) {
   const std::filesystem::path path = sibling_path(name);
   if (::access(path.c_str(), X_OK) == 0) return path;
-  throw Error(Exit::failed, "'{}' is not there", path.string()).hint("./bootstrap build makes it (the launcher side alone was built with LLMRUN_ENGINE=OFF)");
+  throw Error(Exit::failed, "'{}' is not there", path.string())
+      .hint("./bootstrap build makes it (the launcher side alone was built with LLMRUN_ENGINE=OFF)");
 }
 
 void become_sibling(const std::string& name, const std::vector<std::string>& arguments) {

@@ -32,7 +32,8 @@ std::array<int, 2> make_pipe() {
 }
 
 /// In the child, between fork and exec: only async-signal-safe calls. Never returns; the errno of a failed exec goes into `failure`.
-[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent, int signal_when_we_die) {
+[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent,
+                         int signal_when_we_die) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, signal_when_we_die);
   if (::getppid() != parent) ::_exit(128 + signal_when_we_die);  // the parent died before prctl

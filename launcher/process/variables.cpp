@@ -26,8 +26,9 @@ std::vector<std::string> Variables::lines() const {
 }
 
 const std::vector<std::string>& stale_identity_names() {
-  static const std::vector<std::string> names{"RANK",        "WORLD_SIZE",  "LOCAL_RANK",          "LOCAL_WORLD_SIZE", "GROUP_RANK",     "NODE_RANK",
-                                              "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "LLMRUN_LAUNCHER",  "LLMRUN_ATTEMPT", "LLMRUN_ATTEMPT_ID"};
+  static const std::vector<std::string> names{"RANK",           "WORLD_SIZE",       "LOCAL_RANK",  "LOCAL_WORLD_SIZE",    "GROUP_RANK",
+                                              "NODE_RANK",      "MASTER_ADDR",      "MASTER_PORT", "TORCHELASTIC_RUN_ID", "LLMRUN_LAUNCHER",
+                                              "LLMRUN_ATTEMPT", "LLMRUN_ATTEMPT_ID"};
   return names;
 }
 

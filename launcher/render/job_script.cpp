@@ -14,8 +14,9 @@ namespace {
 /// qsub reads directives by rules of its own, and quoting does not hold there: a value is of these characters or it is refused.
 bool fits_a_directive(std::string_view value) {
   constexpr std::string_view kExtra = "_.+-:@";
-  return value.size() <= 236 && value.front() != '-' &&
-         std::all_of(value.begin(), value.end(), [&](unsigned char c) { return std::isalnum(c) != 0 || kExtra.find(static_cast<char>(c)) != std::string_view::npos; });
+  return value.size() <= 236 && value.front() != '-' && std::all_of(value.begin(), value.end(), [&](unsigned char c) {
+           return std::isalnum(c) != 0 || kExtra.find(static_cast<char>(c)) != std::string_view::npos;
+         });
 }
 
 /// The fields of the job; what is not set is false, so that its line is left out.
@@ -27,7 +28,8 @@ class JobFields {
     } else if (fits_a_directive(value)) {
       values_[field] = value;
     } else {
-      complaints_.push_back({fmt::format("job.{} '{}' cannot stand in a #PBS line", field, value), {}, {}, "letters, digits and _ . + - : @"});
+      complaints_.push_back(
+          {fmt::format("job.{} '{}' cannot stand in a #PBS line", field, value), {}, {}, "letters, digits and _ . + - : @"});
     }
   }
   json take() {

@@ -6,7 +6,8 @@ namespace llmrun {
 namespace {
 
 bool harmless(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_@%+=:,./-").find(static_cast<char>(c)) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_@%+=:,./-").find(static_cast<char>(c)) != std::string_view::npos;
 }
 
 }  // namespace

@@ -24,10 +24,14 @@ data to_mustache(const json& value) {
       for (const json& item : value) list.push_back(to_mustache(item));
       return list;
     }
-    case json::value_t::boolean: return data(value.get<bool>() ? data::type::bool_true : data::type::bool_false);
-    case json::value_t::null: return data(data::type::bool_false);
-    case json::value_t::string: return data(value.get<std::string>());
-    default: return data(value.dump());
+    case json::value_t::boolean:
+      return data(value.get<bool>() ? data::type::bool_true : data::type::bool_false);
+    case json::value_t::null:
+      return data(data::type::bool_false);
+    case json::value_t::string:
+      return data(value.get<std::string>());
+    default:
+      return data(value.dump());
   }
 }
 

@@ -54,7 +54,8 @@ void tell_death(const RankDeath& death, Failure& failure) {
   failure.host = death.host;
   failure.what = death.signal != 0 ? "was killed by " + signal_shown(death.signal) : fmt::format("exited with code {}", death.code);
   failure.exit_code = death.signal != 0 ? 128 + death.signal : death.code;
-  if (death.signal == SIGKILL) failure.hint = "out of memory is the usual cause ('dmesg | tail' on the host says so); else somebody killed it";
+  if (death.signal == SIGKILL)
+    failure.hint = "out of memory is the usual cause ('dmesg | tail' on the host says so); else somebody killed it";
 }
 
 void tell_error(const json& error, Failure& failure) {
@@ -92,7 +93,8 @@ Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const
     tell_error(*error, failure);
   } else {
     failure.exit_code = ending.exit_code;
-    failure.what = ending.exit_code > 128 ? "was killed by " + signal_shown(ending.exit_code - 128) : fmt::format("exited with code {}", ending.exit_code);
+    failure.what = ending.exit_code > 128 ? "was killed by " + signal_shown(ending.exit_code - 128)
+                                          : fmt::format("exited with code {}", ending.exit_code);
   }
   if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
   if (plan.communicator == CommunicatorKind::thread && !failure.told_by_rank) failure.rank.reset();  // one process held them all
@@ -107,7 +109,8 @@ Error failure_error(const Failure& failure, const RunPaths& paths) {
   Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
   std::error_code none;
   const bool saved = fs::exists(paths.checkpoints() / "latest", none);
-  const std::string again = saved ? "the same command goes on from the last checkpoint" : "the same command starts again from the beginning: no checkpoint was written";
+  const std::string again = saved ? "the same command goes on from the last checkpoint"
+                                  : "the same command starts again from the beginning: no checkpoint was written";
   error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", again);
   return error;
 }

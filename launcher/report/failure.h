@@ -12,8 +12,8 @@ namespace llmrun {
 /// Why a run ended badly: the first rank that failed, what it said last, and the exit code of the whole.
 struct Failure {
   int exit_code = 1;
-  std::optional<int64_t> rank;          // empty: not known
-  std::string who = "the launcher";     // ended badly where no rank is known
+  std::optional<int64_t> rank;       // empty: not known
+  std::string who = "the launcher";  // ended badly where no rank is known
   std::string host;
   std::string what;
   bool told_by_rank = false;            // `what` is the rank's own sentence

@@ -33,7 +33,8 @@ RunLock::RunLock(const std::filesystem::path& file) : descriptor_(::open(file.c_
     if (cause != EWOULDBLOCK) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(cause));
     std::string owner = read_file(file);
     while (owner.ends_with('\n')) owner.pop_back();
-    throw Error(Exit::preflight, "run directory '{}' is in use by {}", file.parent_path().string(), owner.empty() ? "another llmrun" : owner)
+    throw Error(Exit::preflight, "run directory '{}' is in use by {}", file.parent_path().string(),
+                owner.empty() ? "another llmrun" : owner)
         .hint("wait for it, or give this run a directory of its own: --set run.dir=outputs/another");
   }
   const std::string owner = fmt::format("process {} on {}\n", ::getpid(), short_host_name());

@@ -6,12 +6,18 @@ namespace llmrun {
 namespace {
 
 json attempt_json(const Attempt& attempt) {
-  return {{"number", attempt.number}, {"id", attempt.id},       {"start", attempt.start}, {"end", attempt.end},
-          {"log", attempt.log},       {"ranks", attempt.ranks}, {"exit", attempt.exit ? json(*attempt.exit) : json()}};
+  return {{"number", attempt.number},
+          {"id", attempt.id},
+          {"start", attempt.start},
+          {"end", attempt.end},
+          {"log", attempt.log},
+          {"ranks", attempt.ranks},
+          {"exit", attempt.exit ? json(*attempt.exit) : json()}};
 }
 
 Attempt attempt_from(const json& document) {
-  Attempt attempt{document.at("number"), document.at("id"), document.at("start"), document.at("end"), document.at("log"), document.at("ranks"), {}};
+  Attempt attempt{
+      document.at("number"), document.at("id"), document.at("start"), document.at("end"), document.at("log"), document.at("ranks"), {}};
   if (!document.at("exit").is_null()) attempt.exit = document.at("exit").get<int>();
   return attempt;
 }
@@ -41,11 +47,14 @@ RunRecord read_record(const std::filesystem::path& path) {
     document.at("finished_steps").get_to(record.finished_steps);
     for (const json& attempt : document.at("attempts")) record.attempts.push_back(attempt_from(attempt));
   } catch (const json::exception& failure) {
-    throw Error(Exit::preflight, "'{}' is damaged: {}", path.string(), failure.what()).hint("move it away; checkpoints and metrics do not need it");
+    throw Error(Exit::preflight, "'{}' is damaged: {}", path.string(), failure.what())
+        .hint("move it away; checkpoints and metrics do not need it");
   }
   return record;
 }
 
-void write_record(const std::filesystem::path& path, const RunRecord& record) { write_file_atomically(path, to_json(record).dump(2) + "\n"); }
+void write_record(const std::filesystem::path& path, const RunRecord& record) {
+  write_file_atomically(path, to_json(record).dump(2) + "\n");
+}
 
 }  // namespace llmrun

@@ -10,8 +10,8 @@ namespace llmrun {
 
 /// One launch of a run.
 struct Attempt {
-  int number = 1;   // from 1; names logs/attempt-01
-  std::string id;   // unique: an old rank that wakes up cannot be taken for one of this attempt
+  int number = 1;          // from 1; names logs/attempt-01
+  std::string id;          // unique: an old rank that wakes up cannot be taken for one of this attempt
   std::string start, end;  // UTC, "2023-10-11T09:29:06Z"; no end: it runs, or the machine went down
   std::string log;         // path of the combined log
   int64_t ranks = 0;

@@ -6,11 +6,32 @@
 namespace llmrun {
 namespace {
 
-constexpr std::array kNames{"PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "HOME", "USER", "HOSTNAME", "TMPDIR", "LANG", "LC_ALL", "SHELL",
-                            "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_MAX_CONNECTIONS", "IBV_FORK_SAFE", "MODEL_SIZE_KEY", "MODEL_ARCH", "SEQ_LEN",
-                            "MICRO_BATCH", "GAS", "SP_TYPE", "ZERO_STAGE", "MPSIZE", "PPSIZE", "SPSIZE", "LOADEDMODULES"};
-constexpr std::array kPrefixes{"LLMRUN_", "PBS_", "SLURM_", "NCCL_", "OMP_", "MKL_", "OMPI_", "PRTE_", "PMIX_", "PALS_", "MPICH_",
-                               "FI_",     "CCL_", "ZE_",    "USE_FLASH_ATTN", "HWLOC_", "TORCH_"};
+constexpr std::array kNames{"PATH",
+                            "LD_LIBRARY_PATH",
+                            "LD_PRELOAD",
+                            "HOME",
+                            "USER",
+                            "HOSTNAME",
+                            "TMPDIR",
+                            "LANG",
+                            "LC_ALL",
+                            "SHELL",
+                            "CUDA_VISIBLE_DEVICES",
+                            "CUDA_DEVICE_MAX_CONNECTIONS",
+                            "IBV_FORK_SAFE",
+                            "MODEL_SIZE_KEY",
+                            "MODEL_ARCH",
+                            "SEQ_LEN",
+                            "MICRO_BATCH",
+                            "GAS",
+                            "SP_TYPE",
+                            "ZERO_STAGE",
+                            "MPSIZE",
+                            "PPSIZE",
+                            "SPSIZE",
+                            "LOADEDMODULES"};
+constexpr std::array kPrefixes{"LLMRUN_", "PBS_",   "SLURM_", "NCCL_", "OMP_", "MKL_",           "OMPI_",  "PRTE_", "PMIX_",
+                               "PALS_",   "MPICH_", "FI_",    "CCL_",  "ZE_",  "USE_FLASH_ATTN", "HWLOC_", "TORCH_"};
 constexpr std::array kSecrets{"KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "COOKIE", "AUTH"};
 
 bool is_secret(std::string name) {

@@ -15,7 +15,8 @@ constexpr int64_t kMostSlots = 65536;
 
 bool is_label(std::string_view label) {
   const auto inner = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; };
-  return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' && std::all_of(label.begin(), label.end(), inner);
+  return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(), inner);
 }
 
 bool is_utf8(std::string_view text) {
@@ -125,7 +126,9 @@ HostList parse_hostfile(std::string_view text, const std::string& file) {
   }
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   list.hosts = hosts.take();
-  if (list.hosts.empty()) throw Error(Exit::preflight, "hostfile '{}' names no host", file).hint("give one host a line, or leave out --hostfile to use this machine");
+  if (list.hosts.empty())
+    throw Error(Exit::preflight, "hostfile '{}' names no host", file)
+        .hint("give one host a line, or leave out --hostfile to use this machine");
   if (carriage_returns) list.notes.push_back(fmt::format("'{}' has CRLF line ends: accepted", file));
   return list;
 }

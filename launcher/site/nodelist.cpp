@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kMostHosts = 1'000'000;
 
-[[noreturn]] void refuse(std::string_view text, std::string_view why) { throw Error(Exit::preflight, "SLURM_JOB_NODELIST '{}': {}", text, why); }
+[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+  throw Error(Exit::preflight, "SLURM_JOB_NODELIST '{}': {}", text, why);
+}
 
 int64_t number(std::string_view digits, std::string_view whole) {
   int64_t value = 0;

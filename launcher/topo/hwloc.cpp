@@ -29,9 +29,9 @@ struct Hwloc {
       function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
       return function != nullptr;
     };
-    return one(init, "hwloc_topology_init") && one(set_io_types_filter, "hwloc_topology_set_io_types_filter") && one(load, "hwloc_topology_load") &&
-           one(destroy, "hwloc_topology_destroy") && one(type_depth, "hwloc_get_type_depth") && one(objects_at, "hwloc_get_nbobjs_by_depth") &&
-           one(object, "hwloc_get_obj_by_depth");
+    return one(init, "hwloc_topology_init") && one(set_io_types_filter, "hwloc_topology_set_io_types_filter") &&
+           one(load, "hwloc_topology_load") && one(destroy, "hwloc_topology_destroy") && one(type_depth, "hwloc_get_type_depth") &&
+           one(objects_at, "hwloc_get_nbobjs_by_depth") && one(object, "hwloc_get_obj_by_depth");
   }
 };
 

@@ -38,8 +38,9 @@ std::optional<NvmlFacts> look_with_nvml(const Variables& environment) {
   int (*get_count)(unsigned*) = nullptr;
   int (*get_device)(unsigned, Device*) = nullptr;
   int (*get_memory)(Device, Memory*) = nullptr;
-  if (!find(library, "nvmlInit_v2", init) || !find(library, "nvmlShutdown", shutdown) || !find(library, "nvmlDeviceGetCount_v2", get_count) ||
-      !find(library, "nvmlDeviceGetHandleByIndex_v2", get_device) || !find(library, "nvmlDeviceGetMemoryInfo", get_memory) || init() != kSuccess)
+  if (!find(library, "nvmlInit_v2", init) || !find(library, "nvmlShutdown", shutdown) ||
+      !find(library, "nvmlDeviceGetCount_v2", get_count) || !find(library, "nvmlDeviceGetHandleByIndex_v2", get_device) ||
+      !find(library, "nvmlDeviceGetMemoryInfo", get_memory) || init() != kSuccess)
     return {};
   unsigned count = 0;
   std::optional<NvmlFacts> facts;

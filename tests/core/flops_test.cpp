@@ -39,11 +39,11 @@ double value_of(const std::string& check, const std::string& quantity) {
 TEST_CASE("model and hardware FLOPs are the published equations of GPT") {
   for (const test::CsvRow& row : test::read_csv("megatron_sc21_table1.csv")) {
     CAPTURE(row.at("params_B"));
-    const double h = std::stod(row.at("hidden")), l = std::stod(row.at("layers")), s = std::stod(row.at("seq_len")), v = std::stod(row.at("vocab"));
-    const TokenFlops flops =
-        flops_per_token(gpt(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")), std::stoll(row.at("vocab")),
-                            std::stoll(row.at("seq_len"))),
-                        std::stoll(row.at("seq_len")), /*full_recompute=*/true);
+    const double h = std::stod(row.at("hidden")), l = std::stod(row.at("layers")), s = std::stod(row.at("seq_len")),
+                 v = std::stod(row.at("vocab"));
+    const TokenFlops flops = flops_per_token(gpt(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
+                                                 std::stoll(row.at("vocab")), std::stoll(row.at("seq_len"))),
+                                             std::stoll(row.at("seq_len")), /*full_recompute=*/true);
     CHECK(near(flops.model, 72 * l * h * h * (1 + s / (6 * h) + v / (12 * h * l)), 1e-12));     // Korthikanti 2022, eq. 7
     CHECK(near(flops.hardware, 96 * l * h * h * (1 + s / (6 * h) + v / (16 * l * h)), 1e-12));  // Narayanan 2021, eq. 3
     CHECK(near(flops.model - flops.model_causal, 6 * l * h * s, 1e-12));
@@ -59,12 +59,14 @@ TEST_CASE("published step times give the published FLOP rates") {
     CAPTURE(row.at("check"));
     const std::string& config = row.at("config");
     const int64_t seq_len = setting(config, "s");
-    const TokenFlops flops =
-        flops_per_token(gpt(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len, time);
+    const TokenFlops flops = flops_per_token(
+        gpt(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len, time);
     const double tokens = static_cast<double>(setting(config, "B") * seq_len), gpus = static_cast<double>(setting(config, "n"));
     // The published half of the pair: a FLOP rate for the time, a time for the MFU.
-    const double published = value_of(row.at("check"), time ? "achieved hardware TFLOP/s per GPU" : "iteration time, SP + selective recompute");
-    const double computed = time ? flops.hardware * tokens / gpus / (published * 1e12) : 100 * flops.model * tokens / gpus / published / 312e12;
+    const double published =
+        value_of(row.at("check"), time ? "achieved hardware TFLOP/s per GPU" : "iteration time, SP + selective recompute");
+    const double computed =
+        time ? flops.hardware * tokens / gpus / (published * 1e12) : 100 * flops.model * tokens / gpus / published / 312e12;
     CHECK(near(computed, std::stod(row.at("value")), 5e-3));
     ++checked;
   }

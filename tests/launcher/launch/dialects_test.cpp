@@ -30,7 +30,8 @@ std::string death_told(Launcher& launcher, std::initializer_list<const char*> li
 
 TEST_CASE("PALS gets the line that Polaris documents") {
   CHECK(shell_line(make_pals()->argv(request())) ==
-        "mpiexec --envall --line-buffer --np=8 --ppn=4 --hostfile=/run/hostfile --cpu-bind=depth --depth=8 llmrun-rank --plan /run/plan.json");
+        "mpiexec --envall --line-buffer --np=8 --ppn=4 --hostfile=/run/hostfile --cpu-bind=depth --depth=8 llmrun-rank --plan "
+        "/run/plan.json");
   CHECK(make_pals()->hostfile_text({{"n1", 4}, {"n2", 4}}) == "n1\nn2\n");
 }
 
@@ -42,7 +43,8 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
   ask.even = false;
   CHECK(shell_line(launcher->argv(ask)).find("--map-by slot ") != std::string::npos);
   ask.cores_per_node = 2;
-  CHECK(shell_line(launcher->argv(ask)).find("--map-by slot:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1") != std::string::npos);
+  CHECK(shell_line(launcher->argv(ask)).find("--map-by slot:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1") !=
+        std::string::npos);
   ask.hostfile.clear();
   CHECK(shell_line(launcher->argv(ask)).find("mpirun -n 8 --oversubscribe --bind-to none") == 0);
   CHECK(launcher->hostfile_text({{"n1", 4}, {"n2", 2}}) == "n1 slots=4\nn2 slots=2\n");
@@ -55,7 +57,8 @@ TEST_CASE("what is not built is refused by name") {
 
 TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
   const auto told = [](std::initializer_list<const char*> lines) { return death_told(*make_openmpi(), lines); };
-  CHECK(told({"mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed)."}) == "rank 1 on 'n1': signal 9, code 0");
+  CHECK(told({"mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed)."}) ==
+        "rank 1 on 'n1': signal 9, code 0");
   CHECK(told({"prterun noticed that process rank 3 with PID 4711 on node n2 exited on", "signal 11 (Segmentation fault)."}) ==
         "rank 3 on 'n2': signal 11, code 0");
   CHECK(told({"  Process name: [[23716,1],5]", "  Exit code:    3"}) == "rank 5 on '': signal 0, code 3");

@@ -48,7 +48,8 @@ struct Trial {
     RunDir run(plan.dir);
     std::string warning;
     const Attempt attempt = run.begin_attempt("all.log", ranks, 0, warning);
-    Prepared prepared = prepare(plan, std::move(launcher), LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(behaviour), {attempt.number, attempt.id});
+    Prepared prepared = prepare(plan, std::move(launcher), LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(behaviour),
+                                {attempt.number, attempt.id});
     write_run_files(run, plan, prepared, environment(behaviour));
     ConsoleStyle screen;
     screen.write = [this](std::string_view text) { shown += text; };
@@ -119,7 +120,8 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   fs::create_directories(paths.attempt(1));
   const Plan plan = plan_of(directory.path(), 4);
   const auto report = [&](int rank, double time) {
-    write_file_atomically(paths.rank_error(1, rank), json{{"rank", rank}, {"host", "h"}, {"code", 1}, {"what", "lost a peer"}, {"time", time}}.dump());
+    write_file_atomically(paths.rank_error(1, rank),
+                          json{{"rank", rank}, {"host", "h"}, {"code", 1}, {"what", "lost a peer"}, {"time", time}}.dump());
   };
   report(3, 100.5);
   report(2, 100.25);
@@ -139,7 +141,8 @@ TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended"
     bool saved;
   };
   for (const auto& launcher : both_launchers())
-    for (const Row& row : std::initializer_list<Row>{{"wait", 1, false}, {"saves=0.2", 1, true}, {"saves=60", 2, false}, {"stubborn", 1, false}}) {
+    for (const Row& row :
+         std::initializer_list<Row>{{"wait", 1, false}, {"saves=0.2", 1, true}, {"saves=60", 2, false}, {"stubborn", 1, false}}) {
       CAPTURE(launcher->name());
       CAPTURE(row.behaviour);
       TemporaryDirectory directory;
@@ -159,7 +162,8 @@ TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended"
       RunDir run(plan.dir);
       std::string warning;
       const Attempt attempt = run.begin_attempt("all.log", 2, 0, warning);
-      Prepared prepared = prepare(plan, launcher, LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(row.behaviour), {attempt.number, attempt.id});
+      Prepared prepared = prepare(plan, launcher, LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(row.behaviour),
+                                  {attempt.number, attempt.id});
       write_run_files(run, plan, prepared, environment(row.behaviour));
       ConsoleStyle screen;
       screen.write = [](std::string_view) {};
@@ -178,8 +182,10 @@ TEST_CASE("K3: a launcher that is killed leaves no rank behind") {
   const std::string pids = directory / "pids";
   // A launcher that starts a rank in a session of its own and is killed, as a killed mpirun leaves its ranks.
   Supervision supervision;
-  supervision.processes = {{{"sh", "-c", "setsid sh -c 'echo $$ > " + pids + "; exec sleep 1000' & while [ ! -s " + pids + " ]; do sleep 0.01; done; kill -9 $$"},
-                            Variables::of_this_process()}};
+  supervision.processes = {
+      {{"sh", "-c",
+        "setsid sh -c 'echo $$ > " + pids + "; exec sleep 1000' & while [ ! -s " + pids + " ]; do sleep 0.01; done; kill -9 $$"},
+       Variables::of_this_process()}};
   const auto launcher = make_openmpi();
   supervision.launcher = launcher.get();
   CHECK(supervise(supervision).exit_code == 137);

@@ -12,7 +12,7 @@ namespace {
 /// A GPT of 8 layers, 20 heads, on one host without GPUs; "key=value" over it, as --set would.
 PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {}, std::optional<int64_t> ranks = {}) {
   PlanInput input;
-  std::vector<std::pair<const char*, const char*>> all{{"model.layers", "8"},  {"model.hidden", "320"},   {"model.heads", "20"},
+  std::vector<std::pair<const char*, const char*>> all{{"model.layers", "8"},  {"model.hidden", "320"},  {"model.heads", "20"},
                                                        {"model.vocab", "256"}, {"train.seq_len", "128"}, {"run.steps", "10"}};
   all.insert(all.end(), sets.begin(), sets.end());
   std::vector<Complaint> complaints;
@@ -61,7 +61,8 @@ TEST_CASE("a plan of one rank needs nothing else") {
 }
 
 TEST_CASE("data ranks are what the other axes leave, and the batch follows them") {
-  const Plan plan = make_plan(input({{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}, {"train.micro_batch", "3"}, {"train.accumulate", "4"}}, 12));
+  const Plan plan =
+      make_plan(input({{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}, {"train.micro_batch", "3"}, {"train.accumulate", "4"}}, 12));
   CHECK(plan.layout == Layout{.tensor = 2, .data = 3, .pipeline = 2});
   CHECK(plan.global_batch == 36);
   CHECK(plan.accumulate == 4);
@@ -89,31 +90,66 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
     const char* says;
   };
   for (const Row& row : std::initializer_list<Row>{
-           {{{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}}, 6, "6 ranks are not the product of the axes: tensor 2 x pipeline 2 = 4, and 4 does not divide 6 -> --ranks 4 or --ranks 8\n"},
-           {{{"parallel.tensor", "2"}, {"parallel.data", "2"}}, 8, "8 ranks are not the product of the axes: tensor 2 x data 2 = 4 -> --ranks 4\n"},
-           {{{"parallel.tensor", "8"}}, 8, "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set parallel.tensor=5\n"},
-           {{{"model.kv_heads", "4"}, {"parallel.tensor", "10"}}, 10,
-            "cannot split or copy KV heads: of parallel.tensor 10 and model.kv_heads 4, neither divides the other -> 1, 2 and 4 divide 4: --set parallel.tensor=4\n"},
-           {{{"model.kv_heads", "3"}}, {}, "cannot group queries: model.kv_heads 3 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set model.kv_heads=2\n"},
-           {{{"model.hidden", "330"}}, {}, "cannot size a head: model.heads 20 does not divide model.hidden 330 -> give heads that divide it, or set model.head_dim\n"},
-           {{{"parallel.pipeline", "9"}}, 9, "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set parallel.pipeline=8\n"},
-           {{{"parallel.pipeline", "2"}, {"parallel.layers_per_stage", "[5, 2]"}}, 2,
+           {{{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}},
+            6,
+            "6 ranks are not the product of the axes: tensor 2 x pipeline 2 = 4, and 4 does not divide 6 -> --ranks 4 or --ranks 8\n"},
+           {{{"parallel.tensor", "2"}, {"parallel.data", "2"}},
+            8,
+            "8 ranks are not the product of the axes: tensor 2 x data 2 = 4 -> --ranks 4\n"},
+           {{{"parallel.tensor", "8"}},
+            8,
+            "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
+            "parallel.tensor=5\n"},
+           {{{"model.kv_heads", "4"}, {"parallel.tensor", "10"}},
+            10,
+            "cannot split or copy KV heads: of parallel.tensor 10 and model.kv_heads 4, neither divides the other -> 1, 2 and 4 divide 4: "
+            "--set parallel.tensor=4\n"},
+           {{{"model.kv_heads", "3"}},
+            {},
+            "cannot group queries: model.kv_heads 3 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
+            "model.kv_heads=2\n"},
+           {{{"model.hidden", "330"}},
+            {},
+            "cannot size a head: model.heads 20 does not divide model.hidden 330 -> give heads that divide it, or set model.head_dim\n"},
+           {{{"parallel.pipeline", "9"}},
+            9,
+            "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set "
+            "parallel.pipeline=8\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.layers_per_stage", "[5, 2]"}},
+            2,
             "parallel.layers_per_stage: 5 + 2 = 7, but model.layers is 8 -> make the entries sum to 8, or leave them out\n"},
-           {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 4]"}}, 3,
+           {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 4]"}},
+            3,
             "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out\n"},
-           {{{"model.max_positions", "100"}}, {}, "train.seq_len 128 is longer than the 100 learned positions of the model -> --set train.seq_len=100\n"},
-           {{{"model.positions", "rotary"}, {"model.head_dim", "15"}}, {}, "rotary positions turn pairs of channels, but a head has 15 -> --set model.head_dim=16\n"},
-           {{{"train.global_batch", "10"}, {"train.micro_batch", "2"}}, 4,
-            "cannot share out the batch: data ranks 4 x train.micro_batch 2 = 8 does not divide train.global_batch 10 -> --set train.global_batch=8 or --set train.global_batch=16\n"},
-           {{{"train.global_batch", "8"}, {"train.accumulate", "3"}}, 2,
-            "train.accumulate 3 x data ranks 2 x train.micro_batch 1 = 6, but train.global_batch is 8 -> leave one of them out, or --set train.accumulate=4\n"},
-           {{{"parallel.sequence", "megatron"}, {"parallel.tensor", "4"}, {"train.seq_len", "126"}}, 4,
-            "cannot split the sequence: train.micro_batch 1 x train.seq_len 126 = 126 tokens over parallel.tensor 4 -> --set train.seq_len=128\n"},
-           {{{"model.vocab", "3"}, {"parallel.tensor", "4"}}, 4, "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> --set parallel.tensor=3\n"},
+           {{{"model.max_positions", "100"}},
+            {},
+            "train.seq_len 128 is longer than the 100 learned positions of the model -> --set train.seq_len=100\n"},
+           {{{"model.positions", "rotary"}, {"model.head_dim", "15"}},
+            {},
+            "rotary positions turn pairs of channels, but a head has 15 -> --set model.head_dim=16\n"},
+           {{{"train.global_batch", "10"}, {"train.micro_batch", "2"}},
+            4,
+            "cannot share out the batch: data ranks 4 x train.micro_batch 2 = 8 does not divide train.global_batch 10 -> --set "
+            "train.global_batch=8 or --set train.global_batch=16\n"},
+           {{{"train.global_batch", "8"}, {"train.accumulate", "3"}},
+            2,
+            "train.accumulate 3 x data ranks 2 x train.micro_batch 1 = 6, but train.global_batch is 8 -> leave one of them out, or --set "
+            "train.accumulate=4\n"},
+           {{{"parallel.sequence", "megatron"}, {"parallel.tensor", "4"}, {"train.seq_len", "126"}},
+            4,
+            "cannot split the sequence: train.micro_batch 1 x train.seq_len 126 = 126 tokens over parallel.tensor 4 -> --set "
+            "train.seq_len=128\n"},
+           {{{"model.vocab", "3"}, {"parallel.tensor", "4"}},
+            4,
+            "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> --set parallel.tensor=3\n"},
            {{{"run.tokens", "1000"}}, {}, "run.steps and run.tokens both say when the run is done -> leave one of them out\n"},
-           {{{"parallel.communicator", "nccl"}}, {}, "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
+           {{{"parallel.communicator", "nccl"}},
+            {},
+            "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
            {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
-           {{{"run.name", "a/b"}}, {}, "run.name 'a/b' cannot name a directory -> letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir\n"},
+           {{{"run.name", "a/b"}},
+            {},
+            "run.name 'a/b' cannot name a directory -> letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir\n"},
        }) {
     CHECK(refusal(input(row.sets, row.ranks)) == row.says);
   }
@@ -158,7 +194,8 @@ TEST_CASE("on GPUs a rank has one, and more ranks than GPUs are refused") {
   gpus.ranks = 3;
   CHECK(make_plan(gpus).hosts == std::vector<PlanHost>{{"n1", 3}});
   gpus.ranks = 12;
-  CHECK(refusal(gpus, Exit::preflight) == "12 ranks do not fit: 2 hosts of PBS_NODEFILE x 4 GPUs = 8 -> --ranks 8, or on CPUs: --set machine.node.gpus=0\n");
+  CHECK(refusal(gpus, Exit::preflight) ==
+        "12 ranks do not fit: 2 hosts of PBS_NODEFILE x 4 GPUs = 8 -> --ranks 8, or on CPUs: --set machine.node.gpus=0\n");
   gpus.ranks.reset();
   gpus.resolved.config.job.ranks_per_node = 8;
   CHECK(refusal(gpus, Exit::preflight).starts_with("8 ranks a node, but a node has 4 GPUs"));

@@ -10,10 +10,25 @@ namespace llmrun {
 namespace {
 
 // I1: strings that some shell, some day, did something with.
-const std::vector<std::string> kHostile{
-    "plain",    "",           " ",          "two words",   "'",         "''",        "\"",       "$(touch /tmp/x)", "`id`",  "$HOME", "${IFS}",     "a;b",     "a&b",   "a|b",
-    "a>b",      "a<b",        "*",          "?",           "[a]",       "~",         "#not",     "!!",              "\\",    "\\n",   "line\nfeed", "tab\tin", "-rf",   "--help",
-    "a\rb",     "caf\xC3\xA9", "\x1b[31mred", "{a,b}",      "(sub)",     "%s%n",      "a=b",      "'; rm -rf /; '",  "\xff\xfe"};
+const std::vector<std::string> kHostile{"plain",       "",
+                                        " ",           "two words",
+                                        "'",           "''",
+                                        "\"",          "$(touch /tmp/x)",
+                                        "`id`",        "$HOME",
+                                        "${IFS}",      "a;b",
+                                        "a&b",         "a|b",
+                                        "a>b",         "a<b",
+                                        "*",           "?",
+                                        "[a]",         "~",
+                                        "#not",        "!!",
+                                        "\\",          "\\n",
+                                        "line\nfeed",  "tab\tin",
+                                        "-rf",         "--help",
+                                        "a\rb",        "caf\xC3\xA9",
+                                        "\x1b[31mred", "{a,b}",
+                                        "(sub)",       "%s%n",
+                                        "a=b",         "'; rm -rf /; '",
+                                        "\xff\xfe"};
 
 /// What `sh` makes of a line that ends in printf: each argument, with a NUL behind it.
 std::string said_by_shell(const std::string& words) {

@@ -30,7 +30,9 @@ Config talk() {
   return config;
 }
 
-void make_run(const fs::path& root) { RunDir(root).describe(root.filename().string(), "0", Variables()), write_record(RunPaths(root).record(), {}); }
+void make_run(const fs::path& root) {
+  RunDir(root).describe(root.filename().string(), "0", Variables()), write_record(RunPaths(root).record(), {});
+}
 
 }  // namespace
 
@@ -156,7 +158,9 @@ TEST_CASE("a RUN is a directory, a name, a unique prefix or the last one") {
   const auto now = fs::file_time_type::clock::now();
   for (const auto& [name, age] : {std::pair{"outputs/gpt-a", 3}, {"outputs/gpt-b", 2}, {"elsewhere/llama", 1}})
     fs::last_write_time(RunPaths(directory / name).record(), now - std::chrono::hours(age));
-  const auto found = [&](const std::string& run) { return fs::relative(find_run(run, directory.path()), fs::canonical(directory.path())).string(); };
+  const auto found = [&](const std::string& run) {
+    return fs::relative(find_run(run, directory.path()), fs::canonical(directory.path())).string();
+  };
   CHECK(found("outputs/gpt-a") == "outputs/gpt-a");
   CHECK(found("gpt-b") == "outputs/gpt-b");
   CHECK(found("llama") == "elsewhere/llama");

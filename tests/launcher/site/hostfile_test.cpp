@@ -10,7 +10,8 @@ namespace {
 /// "n1:4 n2:0": what a file means, in one line; 0 where no slots are said.
 std::string hosts(std::string_view text) {
   std::string shown;
-  for (const Host& host : parse_hostfile(text, "hosts").hosts) shown += (shown.empty() ? "" : " ") + fmt::format("{}:{}", host.name, host.slots);
+  for (const Host& host : parse_hostfile(text, "hosts").hosts)
+    shown += (shown.empty() ? "" : " ") + fmt::format("{}:{}", host.name, host.slots);
   return shown;
 }
 
@@ -21,7 +22,8 @@ std::vector<std::string> refusals(std::string_view text) {
   } catch (const Error& error) {
     CHECK(error.code() == Exit::preflight);
     std::vector<std::string> list;
-    for (const Complaint& complaint : error.complaints()) list.push_back(fmt::format("{} {}", complaint.at ? complaint.at->line : 0, complaint.what));
+    for (const Complaint& complaint : error.complaints())
+      list.push_back(fmt::format("{} {}", complaint.at ? complaint.at->line : 0, complaint.what));
     return list;
   }
   return {};
@@ -93,7 +95,8 @@ TEST_CASE("L1: what is no host is refused with its line") {
 }
 
 TEST_CASE("L1: a file without a host is refused") {
-  for (const char* text : {"", "\n\n", "# nobody\n", "\xEF\xBB\xBF"}) CHECK(refusals(text) == std::vector<std::string>{"0 hostfile 'hosts' names no host"});
+  for (const char* text : {"", "\n\n", "# nobody\n", "\xEF\xBB\xBF"})
+    CHECK(refusals(text) == std::vector<std::string>{"0 hostfile 'hosts' names no host"});
 }
 
 TEST_CASE("L1: a hundred thousand lines are read in a moment") {

@@ -11,7 +11,9 @@ namespace {
 /// hwloc describes the machine of this file for as long as this lives.
 class OtherMachine {
  public:
-  explicit OtherMachine(const char* file) { ::setenv("HWLOC_XMLFILE", (std::string(LLMRUN_SOURCE_DIR "/tests/data/topology/") + file).c_str(), 1); }
+  explicit OtherMachine(const char* file) {
+    ::setenv("HWLOC_XMLFILE", (std::string(LLMRUN_SOURCE_DIR "/tests/data/topology/") + file).c_str(), 1);
+  }
   ~OtherMachine() { ::unsetenv("HWLOC_XMLFILE"); }
 };
 
