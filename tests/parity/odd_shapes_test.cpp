@@ -1,0 +1,75 @@
+#include "tests/support/tensor_test.h"
+// torch first
+
+#include "tests/parity/golden.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// Shapes that nothing divides: the vocabulary, the MLP, the layers; heads of another width than hidden / heads; dropout.
+std::vector<ModelConfig> odd_models() {
+  ModelConfig llama{.family = Family::llama, .layers = 5, .hidden = 96, .heads = 6, .vocab = 101};
+  llama.kv_heads = 3;
+  llama.ffn = 131;
+  llama.head_dim = 8;
+  llama.tie_embeddings = true;
+  ModelConfig gpt{.family = Family::gpt, .layers = 5, .hidden = 96, .heads = 6, .vocab = 257};
+  gpt.ffn = 100;
+  gpt.dropout = 0.1;
+  return {llama, gpt};
+}
+
+std::vector<ParityCase> odd_cases() {
+  std::vector<ParityCase> cases(6);
+  cases[0].layout = {.tensor = 3};
+  cases[1].layout = {.tensor = 3, .pipeline = 2};
+  cases[1].sequence = SequenceParallel::megatron;
+  cases[2].layout = {.tensor = 6};  // two copies of each KV head
+  cases[2].recompute = Recompute::full;
+  cases[3].layout = {.data = 3, .pipeline = 2};
+  cases[3].zero = 1;
+  cases[4].layout = {.pipeline = 5};
+  cases[5].layout = {.tensor = 3, .data = 2};
+  cases[5].zero = 1;
+  cases[5].sequence = SequenceParallel::megatron;
+  return cases;
+}
+
+std::vector<json> metrics_of(const ModelConfig& model, const ParityCase& parity_case) {
+  const TemporaryDirectory dir;
+  Plan plan;
+  plan.dir = (dir.path() / "run").string();
+  plan.layout = parity_case.layout;
+  plan.steps = 5;
+  plan.global_batch = 12;
+  plan.accumulate = plan.global_batch / (plan.layout.data * 2);
+  plan.config.parallel.sequence = parity_case.sequence;
+  plan.config.parallel.zero = parity_case.zero;
+  plan.config.parallel.recompute = parity_case.recompute;
+  plan.config.train.seq_len = 60;
+  plan.config.train.micro_batch = 2;
+  plan.config.train.precision = Precision::fp32;
+  plan.config.optimizer.lr = 1e-3;
+  plan.model = model_shape(model, 60);
+  run_plan(plan);
+  return read_metrics(plan.dir);
+}
+
+}  // namespace
+
+TEST_CASE("three-way and other odd layouts of odd shapes are one rank's run, with dropout too") {
+  for (const ModelConfig& model : odd_models()) {
+    const std::vector<json> alone = metrics_of(model, {});
+    for (const ParityCase& parity_case : odd_cases()) {
+      const std::vector<json> together = metrics_of(model, parity_case);
+      REQUIRE(together.size() == alone.size());
+      for (size_t i = 0; i < alone.size(); ++i) {
+        CAPTURE(parity_case.name());
+        CHECK(together[i].at("loss").get<double>() == doctest::Approx(alone[i].at("loss").get<double>()).epsilon(1e-6));
+        CHECK(together[i].at("grad_norm").get<double>() == doctest::Approx(alone[i].at("grad_norm").get<double>()).epsilon(2e-5));
+      }
+    }
+  }
+}
