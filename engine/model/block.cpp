@@ -37,6 +37,8 @@ at::Tensor Block::attention(const at::Tensor& normed, const MicroBatch& batch, S
   saved[Slot::qkv] = std::move(qkv);
   saved[Slot::attention_out] = result.out;
   saved[Slot::attention_lse] = std::move(result.lse);
+  saved[Slot::attention_seed] = std::move(result.seed);
+  saved[Slot::attention_offset] = std::move(result.offset);
   return row_linear(result.out, Role::attention_out_weight, Role::attention_out_bias);
 }
 
@@ -94,7 +96,8 @@ at::Tensor Block::backward_input(const at::Tensor& dy, const MicroBatch& batch, 
   saved[Slot::attention_out_dy] = region.enter(d_attention);
   const at::Tensor d_out = linear_backward_input(saved[Slot::attention_out_dy], weight(Role::attention_out_weight));
   const AttentionShape shape = attention_shape(batch);
-  const AttentionResult forward{saved[Slot::attention_out], saved.take(Slot::attention_lse), {}, {}};
+  const AttentionResult forward{saved[Slot::attention_out], saved.take(Slot::attention_lse), saved.take(Slot::attention_seed),
+                                saved.take(Slot::attention_offset)};
   at::Tensor d_qkv = attention_backward(d_out, saved.take(Slot::qkv), forward, shape, context_.attention);
   if (context_.rotary.cos.defined()) rotary_(d_qkv, shape.heads, shape.kv_heads, shape.head_dim, batch.positions, context_.rotary, true);
   d_normed = region.leave(linear_backward_input(d_qkv, weight(Role::qkv_weight)));

@@ -11,7 +11,7 @@ namespace llmrun {
 enum class Slot {
   input,  // all that full recompute keeps
   // after forward
-  attention_norm_mean, attention_norm_rstd, attention_norm_out, qkv, attention_out, attention_lse,
+  attention_norm_mean, attention_norm_rstd, attention_norm_out, qkv, attention_out, attention_lse, attention_seed, attention_offset,
   middle, mlp_norm_mean, mlp_norm_rstd, mlp_norm_out, mlp_in,
   head_dx,
   // between backward_input and backward_weight

@@ -3,7 +3,9 @@
 #include <signal.h>
 
 #include <atomic>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "engine/comm/thread.h"
@@ -28,8 +30,11 @@ void stop_on_signals() {
 }
 
 int attempt_from_environment() {
-  const char* attempt = std::getenv("LLMRUN_ATTEMPT");
-  return attempt != nullptr ? std::max(1, std::atoi(attempt)) : 1;
+  const char* text = std::getenv("LLMRUN_ATTEMPT");
+  int attempt = 1;
+  if (text != nullptr && std::from_chars(text, text + std::strlen(text), attempt).ec != std::errc{})
+    throw Error(Exit::usage, "LLMRUN_ATTEMPT '{}' is not a number", text).hint("unset LLMRUN_ATTEMPT");
+  return attempt;
 }
 
 at::Device device_of(const Plan& plan, int local_rank) {
@@ -37,12 +42,13 @@ at::Device device_of(const Plan& plan, int local_rank) {
 }
 
 /// One rank from its world to its exit code. An error becomes a report, and frees every other rank from what it may be waiting for.
-Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device device, int attempt) {
+Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device device, int attempt, const std::string& how) {
   const RunPaths paths(plan.dir);
   const int rank = world->rank();
   const auto log = make_rank_log(paths.rank_log(attempt, rank), rank);
   const std::optional<Fault> fault = fault_from_environment();
   std::string section = "start";
+  if (rank == 0) log->info("{}", how);
   try {
     const at::NoGradGuard no_grad;
     at::set_num_threads(static_cast<int>(plan.threads));
@@ -65,8 +71,9 @@ int run_threads(const Plan& plan, int attempt) {
   const auto worlds = make_thread_world(static_cast<int>(plan.ranks()));
   std::vector<Exit> exits(worlds.size(), Exit::failed);
   std::vector<std::thread> threads;
+  const std::string how = fmt::format("{} ranks as threads of one process", plan.ranks());
   for (size_t rank = 0; rank < worlds.size(); ++rank)
-    threads.emplace_back([&, rank] { exits[rank] = run_rank(plan, worlds[rank], device_of(plan, static_cast<int>(rank)), attempt); });
+    threads.emplace_back([&, rank] { exits[rank] = run_rank(plan, worlds[rank], device_of(plan, static_cast<int>(rank)), attempt, how); });
   for (std::thread& thread : threads) thread.join();
   for (Exit exit : exits)
     if (exit != Exit::done) return static_cast<int>(exit);
@@ -76,7 +83,7 @@ int run_threads(const Plan& plan, int attempt) {
 int run_process(const Plan& plan, int attempt) {
   const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), plan.device == Device::cuda,
                                  RunPaths(plan.dir).meeting(attempt).string());
-  const Exit exit = run_rank(plan, world.comm, device_of(plan, world.identity.local_rank), attempt);
+  const Exit exit = run_rank(plan, world.comm, device_of(plan, world.identity.local_rank), attempt, world.why);
   // After a failure the other ranks may be gone: nothing that could wait for them runs any more.
   if (exit != Exit::done) std::_Exit(static_cast<int>(exit));
   return 0;
