@@ -89,11 +89,15 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
 void check_stages(const Resolved& resolved, const ModelShape& shape, Critic& critic) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const std::vector<int64_t>& split = parallel.layers_per_stage;
-  if (shape.layers < parallel.pipeline)
+  if (split.empty() && shape.layers < parallel.pipeline)
     critic.say(fmt::format("cannot fill the pipeline: model.layers {} over parallel.pipeline {} leaves a stage without a layer",
                            shape.layers, parallel.pipeline),
                "parallel.pipeline", {"parallel.pipeline", "model.layers"}, fmt::format("--set parallel.pipeline={}", shape.layers));
   if (split.empty()) return;
+  for (size_t stage = 1; stage + 1 < split.size(); ++stage)
+    if (split[stage] == 0)
+      critic.say(fmt::format("parallel.layers_per_stage leaves stage {} empty", stage), "parallel.layers_per_stage", {},
+                 "only the first stage (embedding) and the last one (head) have something else to do");
   const int64_t sum = std::accumulate(split.begin(), split.end(), int64_t{0});
   if (static_cast<int64_t>(split.size()) != parallel.pipeline)
     critic.say(fmt::format("parallel.layers_per_stage has {} entries for parallel.pipeline {}", split.size(), parallel.pipeline),

@@ -72,6 +72,12 @@ TEST_CASE("data ranks are what the other axes leave, and the batch follows them"
   CHECK(other.accumulate == 4);
 }
 
+TEST_CASE("the first stage and the last may hold no layer") {
+  const Plan plan = make_plan(input({{"parallel.pipeline", "4"}, {"parallel.layers_per_stage", "[0, 4, 4, 0]"}}));
+  CHECK(forecast(plan).stages[0].layers.size() == 0);
+  CHECK(forecast(plan).stages[0].parameters > 0);
+}
+
 TEST_CASE("without --ranks the axes say how many ranks there are") {
   CHECK(make_plan(input({{"parallel.tensor", "2"}, {"parallel.pipeline", "4"}})).ranks() == 8);
   CHECK(make_plan(input({{"parallel.tensor", "2"}, {"parallel.data", "3"}})).ranks() == 6);
@@ -121,6 +127,10 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
            {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 4]"}},
             3,
             "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out\n"},
+           {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 0, 4]"}},
+            3,
+            "parallel.layers_per_stage leaves stage 1 empty -> only the first stage (embedding) and the last one (head) have something "
+            "else to do\n"},
            {{{"model.max_positions", "100"}},
             {},
             "train.seq_len 128 is longer than the 100 learned positions of the model -> --set train.seq_len=100\n"},
