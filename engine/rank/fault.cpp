@@ -2,14 +2,19 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 #include "engine/core/error.h"
 
 namespace llmrun {
 namespace {
+
+/// What the trainer enters (TrainerOptions::entering).
+constexpr std::string_view kSections[] = {"restore", "step", "evaluation", "checkpoint"};
 
 [[noreturn]] void refuse(std::string_view text) {
   throw Error(Exit::usage, "cannot read LLMRUN_FAULT '{}'", text).hint("LLMRUN_FAULT=kill9@rank=2,step=7,section=checkpoint");
@@ -42,7 +47,7 @@ std::optional<Fault> fault_from_environment() {
       fault.rank = static_cast<int>(number(value, text));
     } else if (key == "step") {
       fault.step = number(value, text);
-    } else if (key == "section") {
+    } else if (key == "section" && std::find(std::begin(kSections), std::end(kSections), value) != std::end(kSections)) {
       fault.section = value;
     } else {
       refuse(text);
