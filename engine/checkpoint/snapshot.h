@@ -1,9 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "engine/core/json.h"
-#include "engine/core/layout.h"
-#include "engine/core/model_shape.h"
+#include "engine/core/shape_json.h"
 
 namespace llmrun {
 
@@ -16,11 +14,5 @@ struct Snapshot {
   ModelShape model;
   json config = json::object();  // resolved, as in plan.json: so that a resume can tell what changed
 };
-
-json layout_json(const Layout& layout);
-json model_json(const ModelShape& model);
-/// Throw json::exception where a key is missing or has another type, std::invalid_argument where a word is unknown.
-Layout layout_from_json(const json& from);
-ModelShape model_from_json(const json& from);
 
 }  // namespace llmrun

@@ -33,7 +33,7 @@ PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {
   input.allocation = {{{"here"}}, "this machine"};
   input.node.cores = 8;
   input.ranks = ranks;
-  input.directory = "/work";
+  input.directory = "/home/ada";
   return input;
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("a plan of one rank needs nothing else") {
   CHECK(plan.threads == 8);
   CHECK(plan.device == Device::cpu);
   CHECK(plan.global_batch == 1);
-  CHECK(plan.dir == "/work/outputs/gpt_custom_z0_seqlen128_mp1_pp1_sp1_nl8_hs320_gb1_mb1");
+  CHECK(plan.dir == "/home/ada/outputs/gpt_custom_z0_seqlen128_mp1_pp1_sp1_nl8_hs320_gb1_mb1");
 }
 
 TEST_CASE("data ranks are what the other axes leave, and the batch follows them") {
