@@ -62,7 +62,7 @@ TEST_CASE("a manifest that contradicts itself is refused with the reason") {
   CHECK(why("\"layers\":3", "\"layers\":2").find("the model has no 'transformer.h.2") != std::string::npos);
   CHECK(why("\"box\": [0, 19, 0, 16]", "\"box\": [1, 20, 0, 16]").find("are missing") != std::string::npos);
   CHECK(why("\"samples\"", "\"sample\"").find("malformed") != std::string::npos);
-  CHECK(why("\"family\":\"gpt\"", "\"family\":\"bert\"") == "it is malformed: family is 'bert'");
+  CHECK(why("\"family\":\"gpt\"", "\"family\":\"bert\"") == "it is malformed: 'bert' is no value of 'family'");
 }
 
 }  // namespace
