@@ -123,7 +123,7 @@ int64_t IndexedDataset::document_tokens(int64_t document) const {
 void IndexedDataset::read(int64_t begin, std::span<int64_t> out) const {
   const auto count = static_cast<int64_t>(out.size());
   if (begin < 0 || count > tokens_ || begin > tokens_ - count) {
-    throw std::out_of_range(fmt::format("tokens [{}, {}) of '{}', which has {}", begin, begin + count, prefix_, tokens_));
+    throw std::out_of_range(fmt::format("{} tokens from {} on of '{}', which has {}", count, begin, prefix_, tokens_));
   }
   const std::byte* from = data_.bytes().data() + begin * token_bytes(type_);
   switch (type_) {
