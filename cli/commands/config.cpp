@@ -17,8 +17,9 @@ struct ConfigOptions {
   std::string key;  // of schema --text: this key or section alone
 };
 
-/// "set by run file 'my.yaml' line 3, over 4 from machine profile 'polaris'"; empty for a default.
+/// "run file 'my.yaml' line 3, over 4 from machine profile 'polaris'", "auto: ..."; empty for a default.
 std::string origin_of(const Resolved& resolved, std::string_view path) {
+  if (const auto rule = resolved.derived.find(path); rule != resolved.derived.end()) return rule->second;
   const auto found = resolved.settings.find(path);
   if (found == resolved.settings.end()) return "";
   const Setting& holds = found->second.back();
@@ -43,6 +44,8 @@ json origins(const Resolved& resolved) {
           item.update({{"file", setting.place.file}, {"line", setting.place.line}, {"column", setting.place.column}});
         settings.push_back(std::move(item));
       }
+    if (const auto rule = resolved.derived.find(field.path); rule != resolved.derived.end())
+      settings.push_back({{"layer", rule->second}, {"value", field.shown_in(resolved.config)}});
     list[std::string(field.path)] = std::move(settings);
   }
   return list;

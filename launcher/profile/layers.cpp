@@ -124,6 +124,17 @@ std::string last_word(const std::vector<Layer>& layers, std::string_view section
   return text;
 }
 
+/// `auto`, or nobody's word: train.seq_len is the usual one, or all that the model's positions can take.
+void derive_seq_len(Resolved& resolved) {
+  const auto said = resolved.settings.find("train.seq_len");
+  if (said != resolved.settings.end() && said->second.back().value != "auto") return;
+  const int64_t usual = TrainConfig{}.seq_len;
+  const std::optional<int64_t> longest = resolved.config.model.max_positions;
+  resolved.config.train.seq_len = std::min(usual, longest.value_or(usual));
+  resolved.derived["train.seq_len"] =
+      longest ? fmt::format("auto: min({}, model.max_positions {})", usual, *longest) : fmt::format("auto: {}", usual);
+}
+
 /// A shape that `from` gives is not open to change: its weights would not fit.
 void complain_of_contradictions(const Layer& from, const Config& shape, const Resolved& resolved, std::vector<Complaint>& complaints) {
   for (const Value::Key& key : from.tree.find("model")->keys) {
@@ -193,6 +204,7 @@ Resolved read_config(const Sources& sources) {
   }
   const Config shape = resolved.config;
   for (const Layer& layer : said) lay(layer, resolved, complaints);
+  derive_seq_len(resolved);
   if (from) complain_of_contradictions(*from, shape, resolved, complaints);
   if (complaints.empty()) complaints = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); });
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));

@@ -11,6 +11,8 @@ Place Resolved::where(std::string_view path) const {
 
 std::string Resolved::set_by(std::string_view path) const {
   const auto found = settings.find(path);
+  if (const auto rule = derived.find(path); rule != derived.end())
+    return fmt::format("{} {} is {}", path, find_field(path)->shown_in(config), rule->second);
   if (found == settings.end()) return fmt::format("{} {} is the built-in default", path, find_field(path)->shown_in(config));
   const std::vector<Setting>& said = found->second;
   std::string text = fmt::format("{} {} was set by {}", path, said.back().value, said.back().layer);

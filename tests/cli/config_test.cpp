@@ -95,6 +95,15 @@ TEST_CASE("config show prints every key and where it comes from, as reviewed") {
   CHECK(outcome.out == golden("config-show-origin.yaml", outcome.out));
 }
 
+TEST_CASE("config show says by which rule an automatic value came") {
+  const CommandLine shell;
+  const std::string shown = shell("llmrun config show --origin --set model=gpt-tiny").out;
+  CHECK(shown.find("  seq_len: 256  # auto: min(1024, model.max_positions 256)\n") != std::string::npos);
+  const json document = json::parse(shell("llmrun --json config show --origin --set model=gpt-tiny").out);
+  CHECK(document["origin"]["train.seq_len"] ==
+        json::array({{{"layer", "auto: min(1024, model.max_positions 256)"}, {"value", "256"}}}));
+}
+
 TEST_CASE("config show read again is the same") {
   const CommandLine shell;
   shell.write("again.yaml", shell("llmrun config show --set model=llama-3.1-8b --set machine=sophia --set run.name=1e5").out);

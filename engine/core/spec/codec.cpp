@@ -117,8 +117,12 @@ void decode(const Value& value, const Rules& rules, double& out) {
   out = *number;
 }
 
-void decode(const Value& value, const Rules&, std::string& out) {
+void decode(const Value& value, const Rules& rules, std::string& out) {
   const std::string& text = scalar(value, "text");
+  if (!rules.words.empty()) {
+    const bool may_be_empty = rules.words.front().empty();
+    if (!text.empty() || !may_be_empty) decode_word(value, std::span(rules.words).subspan(may_be_empty ? 1 : 0));
+  }
   if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
     refuse(value, "holds a control character");
   out = text;
@@ -221,7 +225,9 @@ json schema(const double*, const Rules& rules) {
   return number;
 }
 
-json schema(const std::string*, const Rules&) { return {{"type", "string"}}; }
+json schema(const std::string*, const Rules& rules) {
+  return rules.words.empty() ? json{{"type", "string"}} : json{{"enum", rules.words}};
+}
 
 json schema(const DataSource*, const Rules&) {
   const json map = {{"type", "object"},

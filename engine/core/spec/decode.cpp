@@ -21,6 +21,26 @@ std::string hint_for_unknown(std::string_view section, const std::string& name) 
                          : fmt::format("'{}' has {}", section, fmt::join(beside, ", "));
 }
 
+Value value_of(const json& document) {
+  Value value;
+  if (document.is_object()) {
+    value.kind = Value::Kind::map;
+    for (const auto& [key, item] : document.items()) {
+      value.keys.push_back({key, {}});
+      value.items.push_back(value_of(item));
+    }
+  } else if (document.is_array()) {
+    value.kind = Value::Kind::list;
+    for (const json& item : document) value.items.push_back(value_of(item));
+  } else if (document.is_string()) {
+    value.text = document.get<std::string>();
+    value.quoted = true;
+  } else {
+    value.text = document.dump();
+  }
+  return value;
+}
+
 class Walk {
  public:
   Walk(Config& config, std::vector<Complaint>& complaints, const std::function<void(const Field&, const Value&)>& taken)
@@ -57,7 +77,8 @@ class Walk {
 
   void take(const Field& field, const Value& value) {
     try {
-      field.decode(value, field.rules, config_);
+      const bool derived = field.is_automatic && value.kind == Value::Kind::scalar && value.text == "auto";
+      field.decode(derived ? value_of(field.value_in(Config{})) : value, field.rules, config_);
       taken_(field, value);
     } catch (BadValue& bad) {
       if (bad.hint.empty()) bad.hint = fmt::format("llmrun config schema --text {}", field.path);
@@ -69,26 +90,6 @@ class Walk {
   std::vector<Complaint>& complaints_;
   const std::function<void(const Field&, const Value&)>& taken_;
 };
-
-Value value_of(const json& document) {
-  Value value;
-  if (document.is_object()) {
-    value.kind = Value::Kind::map;
-    for (const auto& [key, item] : document.items()) {
-      value.keys.push_back({key, {}});
-      value.items.push_back(value_of(item));
-    }
-  } else if (document.is_array()) {
-    value.kind = Value::Kind::list;
-    for (const json& item : document) value.items.push_back(value_of(item));
-  } else if (document.is_string()) {
-    value.text = document.get<std::string>();
-    value.quoted = true;
-  } else {
-    value.text = document.dump();
-  }
-  return value;
-}
 
 /// The object in which the last part of `path` stands, made where it is missing; `path` becomes that part.
 json& descend(json& root, std::string_view& path, std::string_view inside = "") {
@@ -159,9 +160,9 @@ json config_schema() {
   for (const Field& field : fields()) {
     std::string_view name = field.path;
     json& section = descend(root["properties"], name, "properties");
-    json form = field.schema(field.rules);
+    json form = field.form();
     form["description"] = field.help;
-    form["default"] = field.value_in(Config{});
+    form["default"] = field.is_automatic ? json("auto") : field.value_in(Config{});
     section[std::string(name)] = std::move(form);
   }
   for (const char* name : {"model", "machine"}) {  // a profile by its name alone, or extended

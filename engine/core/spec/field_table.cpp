@@ -93,7 +93,10 @@ std::vector<Field> table() {
       KEY(parallel.communicator, "what carries the collectives; auto: nccl on GPUs, mpi or tcp on CPUs; thread: all ranks in one process"),
       KEY(parallel.threads, "CPU threads a rank; auto: the node's cores shared out").range(1, 4096),
 
-      KEY(train.seq_len, "tokens of a sequence").range(1, kManyTokens).env({"SEQ_LEN"}),
+      KEY(train.seq_len, "tokens of a sequence; auto: 1024, or model.max_positions where that is less")
+          .range(1, kManyTokens)
+          .env({"SEQ_LEN"})
+          .automatic(),
       KEY(train.micro_batch, "sequences of one forward pass on a data rank").range(1, 65536).env({"MICRO_BATCH"}),
       KEY(train.global_batch, "sequences of an optimizer step; auto: data ranks x micro_batch x accumulate").range(1, kManyTokens),
       KEY(train.accumulate, "micro batches of an optimizer step on a data rank; auto: 1, or what global_batch asks")
@@ -139,14 +142,16 @@ std::vector<Field> table() {
       KEY(machine.node.gpus, "GPUs a node; auto: look").range(0, 1024),
       KEY_AS("machine.node.gpu_memory", machine.node.gpu_memory_bytes, "memory of one GPU; auto: look").unit(Measure::bytes).at_least(0),
       KEY(machine.node.cores, "physical cores a node; auto: look").range(1, 65536),
-      KEY(machine.node.affinity, "which GPU a local rank gets: none, linear, reversed"),
+      KEY(machine.node.affinity, "which GPU a local rank gets: none, linear, reversed").one_of({"", "none", "linear", "reversed"}),
       KEY_AS("machine.node.peak_tflops.fp32", machine.node.peak_tflops_fp32, "peak of one GPU; 0: not known, no MFU").at_least(0),
       KEY_AS("machine.node.peak_tflops.bf16", machine.node.peak_tflops_bf16, "peak of one GPU, dense").at_least(0),
       KEY_AS("machine.node.peak_tflops.fp16", machine.node.peak_tflops_fp16, "peak of one GPU, dense").at_least(0),
       KEY_AS("machine.node.peak_tflops.fp8", machine.node.peak_tflops_fp8, "peak of one GPU, dense").at_least(0),
-      KEY(machine.scheduler, "pbs, slurm, or local for none"),
+      KEY(machine.scheduler, "pbs, slurm, or local for none").one_of({"pbs", "slurm", "local"}),
       KEY(machine.queues, "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST]}}"),
-      KEY(machine.launcher, "openmpi, pals, hydra, srun or local; empty: what is installed"),
+      KEY(machine.launcher, "openmpi, pals, hydra, srun or local; empty: what is installed")
+          .one_of({"", "openmpi", "pals", "hydra", "srun", "local"})
+          .only({"openmpi", "pals", "local"}, "the {} launcher"),
       KEY(machine.cpu_bind, "none, depth, or list:..."),
       KEY(machine.depth, "CPUs a rank where cpu_bind is depth").range(0, 65536),
       KEY(machine.filesystems, "file systems a job asks for where job.filesystems is empty"),
@@ -157,7 +162,10 @@ std::vector<Field> table() {
       KEY(job.queue, "queue or partition"),
       KEY(job.account, "project that pays; there is no default"),
       KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
-      KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves").unit(Measure::seconds).at_least(0),
+      KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves")
+          .unit(Measure::seconds)
+          .at_least(0)
+          .only({}, "stopping before the walltime"),
       KEY(job.filesystems, "file systems the job needs"),
       KEY(job.depends, "jobs that must end first").only({}, "job dependencies"),
       KEY(job.array, "indices of an array job").only({}, "array jobs"),

@@ -31,6 +31,16 @@ Field&& Field::env(std::vector<std::string_view> names) && {
   return std::move(*this);
 }
 
+Field&& Field::one_of(std::vector<std::string_view> words_it_may_be) && {
+  rules.words = std::move(words_it_may_be);
+  return std::move(*this);
+}
+
+Field&& Field::automatic() && {
+  is_automatic = true;
+  return std::move(*this);
+}
+
 Field&& Field::file_path(std::vector<std::string_view> words_that_are_no_path) && {
   is_path = true;
   words = std::move(words_that_are_no_path);
@@ -64,20 +74,27 @@ std::string shown(const json& value) {
 
 std::string Field::shown_in(const Config& config) const { return shown(value_in(config)); }
 
+json Field::form() const {
+  json form = schema(rules);
+  return is_automatic ? json{{"anyOf", {form, {{"const", "auto"}}}}} : form;
+}
+
 std::string Field::default_shown() const {
   static const Config fresh;
+  if (is_automatic) return "auto";
   return shown_in(fresh);
 }
 
 std::vector<std::string> Field::choices() const {
-  json form = schema(rules);
+  json form = this->form();
   std::vector<std::string> found;
   if (form.contains("anyOf")) {  // an optional, or a union that holds no enum
     if (form["anyOf"].back().contains("const")) found.push_back("auto");
     form = form["anyOf"].front();
   }
   if (form.contains("enum")) {
-    for (const json& word : form["enum"]) found.push_back(word.get<std::string>());
+    for (const json& word : form["enum"])
+      if (word != "") found.push_back(word.get<std::string>());
   } else if (form.value("type", "") == "boolean") {
     found.insert(found.end(), {"true", "false"});
   }

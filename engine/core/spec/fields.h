@@ -18,6 +18,7 @@ struct Field {
   bool is_list = false;                       // `--set key=a,b` means [a, b]
   bool is_path = false;                       // relative to the file that says it
   std::vector<std::string_view> words;        // values of a path field that are no path
+  bool is_automatic = false;                  // takes the word `auto` though its member is no optional: read_config() derives it
   std::string_view unbuilt;                   // the feature that other values than `built` and the default need; empty: all is built
   std::vector<std::string_view> built;
 
@@ -31,6 +32,9 @@ struct Field {
   Field&& above(double least) &&;
   Field&& unit(Measure unit) &&;
   Field&& env(std::vector<std::string_view> names) &&;
+  /// A text that is one of these words; "" first where it may be empty.
+  Field&& one_of(std::vector<std::string_view> words_it_may_be) &&;
+  Field&& automatic() &&;
   Field&& file_path(std::vector<std::string_view> words_that_are_no_path) &&;
   /// Only the default and these values work in this version; `feature` completes "... is not built yet" ({} is the value).
   Field&& only(std::vector<std::string_view> values, std::string_view feature) &&;
@@ -39,6 +43,8 @@ struct Field {
   /// "LLMRUN_PARALLEL_TENSOR".
   std::string environment_name() const;
   json value_in(const Config& config) const { return encode(config, rules); }
+  /// Its JSON Schema.
+  json form() const;
   /// As a person would write it: auto, 4, [2, 1, 1].
   std::string shown_in(const Config& config) const;
   std::string default_shown() const;

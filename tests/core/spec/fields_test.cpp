@@ -134,6 +134,14 @@ TEST_CASE("auto empties an optional value") {
   CHECK(!config.train.global_batch);
 }
 
+TEST_CASE("a text of a few words takes those only, and where it is derived, auto") {
+  CHECK(with("machine.scheduler", scalar("pbs")).machine.scheduler == "pbs");
+  CHECK(complaint("machine.scheduler", scalar("pbss")) == "machine.scheduler: 'pbss' is not one of pbs, slurm, local | did you mean 'pbs'?");
+  CHECK(complaint("machine.scheduler", text("")) == "machine.scheduler: '\"\"' is not one of pbs, slurm, local");
+  CHECK(with("machine.launcher", text("")).machine.launcher == "");
+  CHECK(with("train.seq_len", scalar("auto")).train.seq_len == Config{}.train.seq_len);
+}
+
 TEST_CASE("data.train is a path, a list of paths, or paths with weights") {
   CHECK(with("data.train", scalar("p")).data.train == std::vector<DataSource>{{"p", 1.0}});
   Value weighted{.kind = Value::Kind::map, .keys = {{"path", {}}, {"weight", {}}}, .items = {scalar("q"), scalar("2")}};
@@ -223,6 +231,10 @@ TEST_CASE("the schema names every key with its type, range, words and default") 
   CHECK(parallel["properties"]["tensor"]["minimum"] == 1);
   CHECK(parallel["properties"]["tensor"]["default"] == 1);
   CHECK(parallel["properties"]["sequence"]["enum"] == json({"none", "megatron", "ulysses"}));
+  const json& train = schema["properties"]["train"]["properties"];
+  CHECK(train["seq_len"]["default"] == "auto");
+  CHECK(train["seq_len"]["anyOf"][1]["const"] == "auto");
+  CHECK(find_field("machine.node.affinity")->choices() == std::vector<std::string>{"none", "linear", "reversed"});
   CHECK(schema["properties"]["model"]["anyOf"].size() == 2);
   CHECK(schema["properties"]["machine"]["anyOf"][1]["properties"]["node"]["properties"]["peak_tflops"]["properties"].contains("bf16"));
 }

@@ -85,6 +85,38 @@ TEST_CASE("each layer beats those below it, and the value knows both") {
   CHECK(resolved.where("parallel.tensor").file.empty());
 }
 
+TEST_CASE("train.seq_len nobody sets is 1024, or what the model's positions can take, and says so") {
+  Site site;
+  site.sources.sets = {"model=small"};
+  CHECK(site.read().config.train.seq_len == 1024);
+  CHECK(site.read().set_by("train.seq_len") == "train.seq_len 1024 is auto: 1024");
+  site.sources.sets = {"model=small", "model.max_positions=256"};
+  CHECK(site.read().config.train.seq_len == 256);
+  CHECK(site.read().set_by("train.seq_len") == "train.seq_len 256 is auto: min(1024, model.max_positions 256)");
+  CHECK(!site.read().is_set("train.seq_len"));
+  site.sources.sets = {"model=small", "model.max_positions=2048"};
+  CHECK(site.read().config.train.seq_len == 1024);
+  site.sources.run_file = "long";
+  site.sources.sets = {"model.max_positions=256", "train.seq_len=auto"};
+  CHECK(site.read().config.train.seq_len == 256);
+  site.sources.sets = {"model.max_positions=256", "train.seq_len=512"};
+  CHECK(site.read().config.train.seq_len == 512);  // the planner says that it is too long
+  site.sources.sets = {"train.micro_batch=auto"};
+  CHECK(site.complaints()[0].what == "train.micro_batch: 'auto' is not a whole number");
+}
+
+TEST_CASE("words that name a machine's ways are checked, and what is not built is refused") {
+  Site site;
+  site.sources.sets = {"machine.node.affinity=reverse", "machine.scheduler=lsf"};
+  CHECK(site.complaints().size() == 2);
+  CHECK(site.complaints()[0].what == "machine.node.affinity: 'reverse' is not one of none, linear, reversed");
+  CHECK(site.complaints()[0].hint == "did you mean 'reversed'?");
+  site.sources.sets = {"machine.node.affinity=", "machine.launcher=srun", "job.margin=00:10:00"};
+  CHECK(site.complaints().size() == 2);
+  CHECK(site.complaints()[0].what == "machine.launcher srun: the srun launcher is not built yet");
+  CHECK(site.complaints()[1].what == "job.margin 00:10:00: stopping before the walltime is not built yet");
+}
+
 TEST_CASE("LLMRUN_ beats the short name of the same key") {
   Site site;
   site.sources.environment = {{"MPSIZE", "2"}, {"LLMRUN_PARALLEL_TENSOR", "4"}};
