@@ -17,10 +17,15 @@ Interval kv_heads_of(const ModelShape& shape, int64_t tensor, int64_t rank) {
   return {head, head + 1};
 }
 
-int64_t shard_elements(int64_t elements, int64_t ranks) {
-  const int64_t each = (elements + ranks - 1) / ranks;
-  return (each + kAlignment - 1) / kAlignment * kAlignment;
-}
+namespace {
+
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+}  // namespace
+
+int64_t shard_elements(int64_t elements, int64_t ranks) { return round_up((elements + ranks - 1) / ranks, kAlignment); }
+
+int64_t vocabulary_rows(int64_t vocab, int64_t tensor) { return round_up(part(vocab, tensor, 0).size(), 64); }
 
 namespace {
 
@@ -32,16 +37,17 @@ class Builder {
     table_.tensors = unit_tensors(shape, unit);
   }
 
-  /// A parameter made of boxes of tensors that lie below one another.
-  void add(Role role, const std::vector<Segment>& segments) {
+  /// A parameter made of boxes of tensors that lie below one another, and of padding up to `at_least` rows.
+  void add(Role role, const std::vector<Segment>& segments, int64_t at_least = 0) {
     LocalParameter parameter{role, 0, segments[0].box.columns.size(), table_.elements, table_.tensors[segments[0].tensor].decay};
     for (Segment segment : segments) {
       segment.offset = parameter.offset + parameter.elements();
       parameter.rows += segment.box.rows.size();
       if (segment.elements() > 0) table_.segments.push_back(segment);
     }
+    parameter.rows = std::max(parameter.rows, at_least);
     table_.parameters.push_back(parameter);
-    table_.elements = (parameter.offset + parameter.elements() + kAlignment - 1) / kAlignment * kAlignment;
+    table_.elements = round_up(parameter.offset + parameter.elements(), kAlignment);
   }
 
   /// Rows of the next tensor; `first_row` where several parts share one tensor.
@@ -97,8 +103,8 @@ class Builder {
   UnitParameters table_;
 };
 
-void build_embedding(Builder& builder, const ModelShape& shape) {
-  builder.add(Role::token_embedding, {builder.split_rows(0)});
+void build_embedding(Builder& builder, const ModelShape& shape, const Cut& cut) {
+  builder.add(Role::token_embedding, {builder.split_rows(0)}, vocabulary_rows(shape.vocab, cut.tensor));
   if (shape.positions == Positions::learned) builder.add(Role::position_embedding, {builder.replicated(1, /*sliced=*/true)});
 }
 
@@ -133,14 +139,15 @@ void build_block(Builder& builder, const ModelShape& shape, const Cut& cut) {
 }
 
 void build_head(Builder& builder, const ModelShape& shape, const Cut& cut) {
+  const int64_t stored = vocabulary_rows(shape.vocab, cut.tensor);
   builder.add(Role::final_norm_weight, {builder.replicated(0, true)});
   if (shape.norm == Norm::layernorm) builder.add(Role::final_norm_bias, {builder.replicated(1, true)});
   if (!shape.tie_embeddings) {
-    builder.add(Role::output_projection, {builder.split_rows(static_cast<int64_t>(builder.tensors().size()) - 1)});
+    builder.add(Role::output_projection, {builder.split_rows(static_cast<int64_t>(builder.tensors().size()) - 1)}, stored);
   } else if (cut.stages > 1) {
     Segment copy = builder.split_rows(builder.append(unit_tensors(shape, {UnitKind::embedding, 0})[0]));
     copy.owned = false;  // the first stage owns it
-    builder.add(Role::output_projection, {copy});
+    builder.add(Role::output_projection, {copy}, stored);
   }
 }
 
@@ -149,7 +156,7 @@ void build_head(Builder& builder, const ModelShape& shape, const Cut& cut) {
 UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, const Cut& cut) {
   Builder builder(shape, unit, cut);
   switch (unit.kind) {
-    case UnitKind::embedding: build_embedding(builder, shape); break;
+    case UnitKind::embedding: build_embedding(builder, shape, cut); break;
     case UnitKind::block: build_block(builder, shape, cut); break;
     case UnitKind::head: build_head(builder, shape, cut); break;
   }

@@ -43,7 +43,7 @@ enum class Role {
 
 struct LocalParameter {
   Role role;
-  int64_t rows = 0;     // of this rank
+  int64_t rows = 0;     // of this rank; those below its segments are padding
   int64_t columns = 1;
   int64_t offset = 0;   // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
   bool decay = false;
@@ -73,8 +73,12 @@ struct Cut {
 };
 
 /// REQUIRES heads divisible by cut.tensor, and kv_heads dividing it or divided by it. Vocabulary and ffn need not divide: the first
-/// ranks hold one more row, so that nothing is padded.
+/// ranks hold one more row. The vocabulary is padded to vocabulary_rows on every rank.
 UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, const Cut& cut);
+
+/// Rows of the token embedding, and so columns of the logits, that each tensor rank stores: the most that a rank holds, rounded up to
+/// 64, because a GPU multiplies matrices with unaligned rows at a fraction of its rate (GPT-2's 50,257 is the known case).
+int64_t vocabulary_rows(int64_t vocab, int64_t tensor);
 
 /// The KV heads that tensor rank `rank` holds.
 Interval kv_heads_of(const ModelShape& shape, int64_t tensor, int64_t rank);

@@ -7,8 +7,7 @@
 namespace llmrun {
 
 int64_t loss_chunk(int64_t tokens, int64_t vocab, int64_t tensor) {
-  const int64_t rows = part(vocab, tensor, 0).size();
-  const int64_t fitting = (int64_t{16} << 20) / (4 * std::max<int64_t>(rows, 1));
+  const int64_t fitting = (int64_t{16} << 20) / (4 * vocabulary_rows(vocab, tensor));
   return std::min(tokens, std::max<int64_t>(64, fitting));
 }
 

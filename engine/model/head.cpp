@@ -46,7 +46,8 @@ void Head::reset_loss() {
 
 at::Tensor Head::logits(const at::Tensor& x) const {
   Saved dropped;
-  return linear(norm_.forward(x, dropped), projection(), {}).to(at::kFloat);
+  const at::Tensor held = projection().narrow(0, 0, context_.shape.vocab);  // less the padding
+  return linear(norm_.forward(x, dropped), held, {}).to(at::kFloat);
 }
 
 }  // namespace llmrun

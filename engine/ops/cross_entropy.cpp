@@ -6,6 +6,8 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
+#include <limits>
+
 #include "engine/ops/linear.h"
 #include "engine/ops/softmax_rows.h"
 
@@ -17,17 +19,16 @@ class LinearCrossEntropy {
  public:
   LinearCrossEntropy(const at::Tensor& x, const at::Tensor& w, const at::Tensor& targets, Interval rows, Communicator& tensor,
                      const at::Tensor& grad_w, bool accumulate)
-      : x_(x), w_(w.narrow(0, 0, rows.size())), targets_(targets), rows_(rows), tensor_(tensor), accumulate_(accumulate) {
+      : x_(x), w_(w), targets_(targets), rows_(rows), tensor_(tensor), grad_w_(grad_w), accumulate_(accumulate) {
     result_.loss_sum = at::zeros({}, x.options().dtype(at::kDouble));
-    if (!grad_w.defined()) return;
-    result_.dx = at::empty_like(x);
-    grad_w_ = grad_w.narrow(0, 0, rows.size());
-    if (!accumulate) grad_w.narrow(0, rows.size(), grad_w.size(0) - rows.size()).zero_();  // padding
+    if (grad_w.defined()) result_.dx = at::empty_like(x);
   }
 
   void add_chunk(int64_t begin, int64_t tokens) {
     const at::Tensor x = x_.narrow(0, begin, tokens), targets = targets_.narrow(0, begin, tokens);
     at::Tensor logits = at::mm(x, w_.t()).to(at::kFloat);
+    // Padding is no token: its probability is 0, and so are its gradient and what it adds to dx.
+    logits.narrow(1, rows_.size(), logits.size(1) - rows_.size()).fill_(-std::numeric_limits<float>::infinity());
     const SoftmaxRows softmax = reduce(logits, targets);
     result_.loss_sum.add_(softmax.loss(targets));
     if (!result_.dx.defined()) return;
@@ -54,11 +55,11 @@ class LinearCrossEntropy {
   }
 
   const at::Tensor& x_;
-  at::Tensor w_;
+  const at::Tensor& w_;
   const at::Tensor& targets_;
   Interval rows_;
   Communicator& tensor_;
-  at::Tensor grad_w_;
+  const at::Tensor& grad_w_;
   bool accumulate_;
   LossResult result_;
 };

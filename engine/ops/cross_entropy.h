@@ -21,7 +21,7 @@ struct LossResult {
 /// grad_w: fp32 [rows held, hidden], overwritten, or added to when `accumulate`; undefined: evaluation, no gradient at all.
 ///
 /// ceil(tokens / chunk) chunks. With tensor.size() > 1 each makes exactly two all-reduces: a max of [chunk] and a sum of [2, chunk] fp32.
-/// Memory: chunk x rows.size() fp32 logits, in bf16 half as much again for their gradient. Softmax in fp32, row sums in fp64.
+/// Memory: chunk x rows held fp32 logits, in bf16 half as much again for their gradient. Softmax in fp32, row sums in fp64.
 LossResult linear_cross_entropy(const at::Tensor& x, const at::Tensor& w, const at::Tensor& targets, Interval rows, Communicator& tensor,
                                 const at::Tensor& grad_w, bool accumulate, int64_t chunk);
 

@@ -74,7 +74,7 @@ TEST_CASE("a tied model's last stage keeps a copy of the embedding that it does 
   const UnitParameters apart = unit_parameters(shape, {UnitKind::head, 0}, {1, 0, false, 2});
   CHECK(alone.find(Role::output_projection) == nullptr);
   REQUIRE(apart.find(Role::output_projection) != nullptr);
-  CHECK(apart.find(Role::output_projection)->rows == 257);
+  CHECK(apart.find(Role::output_projection)->rows == vocabulary_rows(257, 1));
   CHECK_FALSE(apart.segments.back().owned);
 }
 
@@ -83,4 +83,20 @@ TEST_CASE("parameter counts are those of the published models") {
   CHECK(parameter_count(model_shape(gpt2, 1024)) == 124439808);  // Hugging Face gpt2
   ModelConfig llama{.family = Family::llama, .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 8, .ffn = 14336, .vocab = 128256};
   CHECK(parameter_count(model_shape(llama, 8192)) == 8030261248);  // Llama 3.1 8B
+}
+
+TEST_CASE("a vocabulary is padded to the same multiple of 64 on every rank, and its padding is in no segment") {
+  CHECK(vocabulary_rows(50257, 1) == 50304);
+  CHECK(vocabulary_rows(50257, 4) == 12608);
+  CHECK(vocabulary_rows(128, 2) == 64);
+  CHECK(vocabulary_rows(7, 6) == 64);
+  const ModelShape shape = shape_of(Family::gpt, 12, 12, 257, 192);
+  int64_t true_rows = 0;
+  for (int64_t rank = 0; rank < 3; ++rank) {
+    const UnitParameters table = unit_parameters(shape, {UnitKind::embedding, 0}, {3, rank, false, 1});
+    CHECK(table.find(Role::token_embedding)->rows == 128);
+    true_rows += table.segments[0].box.rows.size();
+    CHECK(table.segments[1].offset >= 128 * shape.hidden);
+  }
+  CHECK(true_rows == 257);
 }
