@@ -59,9 +59,9 @@ at::Tensor Block::row_linear(const at::Tensor& x, Role weight_role, Role bias_ro
 }
 
 void Block::drop(at::Tensor& tensor, Branch branch, const MicroBatch& batch) const {
-  if (context_.shape.dropout == 0) return;
+  if (context_.dropout() == 0) return;
   const uint64_t stream = 1 + 2 * static_cast<uint64_t>(buffers().table().unit.layer) + (branch == Branch::mlp ? 1 : 0);
-  dropout_(tensor, context_.shape.dropout, {context_.seed, stream, context_.shape.hidden}, context_.region.slice(batch.token_index));
+  dropout_(tensor, context_.dropout(), {context_.seed, stream, context_.shape.hidden}, context_.region.slice(batch.token_index));
 }
 
 AttentionShape Block::attention_shape(const MicroBatch& batch) const {
@@ -75,7 +75,7 @@ at::Tensor Block::backward_input(const at::Tensor& dy, const MicroBatch& batch, 
   const TensorRegion& region = context_.region;
   // The branch's own gradient: dy itself, unless dropout changes it.
   auto branch_gradient = [&](const at::Tensor& gradient, Branch branch) {
-    if (context_.shape.dropout == 0) return gradient;
+    if (context_.dropout() == 0) return gradient;
     at::Tensor copy = gradient.clone();
     drop(copy, branch, batch);
     return copy;

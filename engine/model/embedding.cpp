@@ -20,7 +20,7 @@ at::Tensor Embedding::forward(const at::Tensor&, const MicroBatch& batch, Saved&
 
 at::Tensor Embedding::backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) {
   at::Tensor dropped = dy;
-  if (context_.shape.dropout > 0) drop(dropped = dy.clone(), batch);
+  if (context_.dropout() > 0) drop(dropped = dy.clone(), batch);
   saved[Slot::embedding_dy] = std::move(dropped);
   return {};
 }
@@ -33,8 +33,8 @@ void Embedding::backward_weight(const MicroBatch& batch, Saved& saved) {
 }
 
 void Embedding::drop(at::Tensor& tensor, const MicroBatch& batch) const {
-  if (context_.shape.dropout > 0)
-    dropout_(tensor, context_.shape.dropout, {context_.seed, 0, context_.shape.hidden}, context_.region.slice(batch.token_index));
+  if (context_.dropout() > 0)
+    dropout_(tensor, context_.dropout(), {context_.seed, 0, context_.shape.hidden}, context_.region.slice(batch.token_index));
 }
 
 }  // namespace llmrun

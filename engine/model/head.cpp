@@ -20,10 +20,10 @@ at::Tensor Head::forward(const at::Tensor& x, const MicroBatch& batch, Saved& sa
   norm_.forward(x, saved);
   const at::Tensor normed = context_.region.enter(saved.take(Slot::mlp_norm_out));
   LossResult loss = linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()), tensor,
-                                         training_ ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
+                                         context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
   loss_sum_ = loss_sum_.defined() ? at::add(loss_sum_, loss.loss_sum) : loss.loss_sum;
   tokens_ += loss.tokens;
-  if (training_) {
+  if (context_.training) {
     saved[Slot::input] = x;
     saved[Slot::head_dx] = std::move(loss.dx);
   }

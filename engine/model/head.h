@@ -18,8 +18,6 @@ class Head : public Unit {
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
   bool recomputable() const override { return false; }
 
-  /// Forward makes gradients (training) or only the loss (evaluation).
-  void set_training(bool training) { training_ = training; }
   /// Since the last reset_loss(): sum over tokens, fp64, the same on every tensor rank; waits for the device.
   double loss_sum() const;
   int64_t tokens() const { return tokens_; }
@@ -34,7 +32,6 @@ class Head : public Unit {
   NormLayer norm_;
   std::shared_ptr<UnitBuffers> projection_;
   Role projection_role_;
-  bool training_ = true;
   at::Tensor loss_sum_;  // fp64 scalar on the device: read once a step
   int64_t tokens_ = 0;
 };

@@ -37,6 +37,8 @@ class Model {
   Embedding* embedding() { return embedding_; }  // on the first stage, else null
   Head* head() { return head_; }                 // on the last stage, else null
 
+  /// Forward for training, or for evaluation: no dropout, a loss without gradients.
+  void set_training(bool training) { context_.training = training; }
   /// Sums every gradient that is shared: the tied embedding's two copies, then each unit's over the ranks that hold it.
   void reduce_gradients();
   /// Brings master weights that were initialised or loaded into the parameters everywhere.

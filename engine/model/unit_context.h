@@ -16,6 +16,9 @@ struct UnitContext {
   RotaryTable rotary;          // empty with learned positions
   uint64_t seed = 0;           // of dropout
   int64_t loss_chunk = 0;      // tokens whose logits exist at once
+  bool training = true;        // false: a loss without dropout and without gradients
+
+  double dropout() const { return training ? shape.dropout : 0; }
 };
 
 }  // namespace llmrun

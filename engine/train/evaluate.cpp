@@ -2,20 +2,32 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "engine/train/train_step.h"
 
 namespace llmrun {
+namespace {
+
+/// Of a micro-batch that begins at sample `first`, samples from `end` on count nothing.
+MicroBatch without_samples_from(int64_t end, int64_t first, MicroBatch batch) {
+  const int64_t counted = std::clamp<int64_t>(end - first, 0, batch.batch);
+  batch.targets.narrow(0, counted * batch.seq, (batch.batch - counted) * batch.seq).fill_(-1);
+  return batch;
+}
+
+}  // namespace
 
 double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t samples) {
   const int64_t each = mesh.layout().data * plan.config.train.micro_batch;  // samples of a micro-batch on all data ranks
   Plan whole = plan;                                                        // one long accumulation
   whole.accumulate = (samples + each - 1) / each;
-  if (Head* head = model.head()) {
-    head->reset_loss();
-    head->set_training(false);
-  }
-  run_schedule(model.stage(), forward_only(whole.accumulate),
-               [&](int64_t index) { return read_micro_batch(data, whole, mesh, 0, index, model.stage().device); });
+  model.set_training(false);
+  if (model.head() != nullptr) model.head()->reset_loss();
+  run_schedule(model.stage(), forward_only(whole.accumulate), [&](int64_t index) {
+    return without_samples_from(samples, sample_of(whole, mesh, index), read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
+  });
+  model.set_training(true);
 
   at::Tensor sums = at::zeros({2}, at::TensorOptions().dtype(at::kDouble));
   if (Head* head = model.head()) {
@@ -23,7 +35,6 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
       sums.mutable_data_ptr<double>()[0] = head->loss_sum();
       sums.mutable_data_ptr<double>()[1] = static_cast<double>(head->tokens());
     }
-    head->set_training(true);
     head->reset_loss();
   }
   sums = sums.to(model.stage().device);

@@ -42,9 +42,13 @@ LrPlan lr_plan(const Plan& plan) {
   return {optimizer.schedule, optimizer.lr, optimizer.min_lr.value_or(optimizer.lr / 10), optimizer.warmup_steps, plan.steps};
 }
 
+int64_t sample_of(const Plan& plan, const Mesh& mesh, int64_t index) {
+  return (mesh.where().data * plan.accumulate + index) * plan.config.train.micro_batch;
+}
+
 MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Mesh& mesh, int64_t first, int64_t index, at::Device device) {
   const int64_t batch = plan.config.train.micro_batch, seq = plan.config.train.seq_len;
-  const int64_t sample = first + (mesh.where().data * plan.accumulate + index) * batch;
+  const int64_t sample = first + sample_of(plan, mesh, index);
   std::vector<int64_t> tokens(static_cast<size_t>(batch * (seq + 1)));
   data.read(sample, batch, tokens.data());
   return make_micro_batch(tokens.data(), batch, seq, sample, device);

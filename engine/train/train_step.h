@@ -23,6 +23,9 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
 
 LrPlan lr_plan(const Plan& plan);
 
+/// The first sample of micro-batch `index` of this data rank's share of a batch that begins at sample 0.
+int64_t sample_of(const Plan& plan, const Mesh& mesh, int64_t index);
+
 /// Reads micro-batch `index` of a data rank's share of the batch that begins at sample `first`.
 MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Mesh& mesh, int64_t first, int64_t index, at::Device device);
 

@@ -59,7 +59,7 @@ class Trainer {
     progress_ = {number, number * plan_.global_batch};
     if (evaluation_is_due()) {
       options_.entering("evaluation", number);
-      metrics.valid_loss = evaluate(model_, mesh_, *valid_, plan_, valid_->samples());
+      metrics.valid_loss = evaluate(model_, mesh_, *valid_, plan_, validation_samples());
     }
     if (sink_) sink_->write(metrics);
     return result.stop;
@@ -68,6 +68,11 @@ class Trainer {
   bool evaluation_is_due() const {
     const int64_t every = plan_.config.observe.eval_every;
     return valid_ && ((every > 0 && progress_.step % every == 0) || progress_.step == plan_.steps);
+  }
+
+  int64_t validation_samples() const {
+    const int64_t wanted = plan_.config.observe.eval_samples;
+    return wanted == 0 ? valid_->samples() : std::min(wanted, valid_->samples());
   }
 
   bool save_is_due() {

@@ -129,6 +129,7 @@ struct CheckpointConfig {
 struct ObserveConfig {
   int64_t every_steps = 1;
   int64_t eval_every = 0;
+  int64_t eval_samples = 1024;  // 0: all
   bool tensorboard = false;
   std::string wandb;
   std::string mlflow;

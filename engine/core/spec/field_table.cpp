@@ -132,6 +132,7 @@ std::vector<Field> table() {
 
       KEY(observe.every_steps, "steps between two console lines").range(1, 1e9),
       KEY(observe.eval_every, "steps between two evaluations; 0: only at the end").range(0, 1e9),
+      KEY(observe.eval_samples, "sequences of an evaluation, at most; 0: all there are").range(0, 1e9),
       KEY(observe.tensorboard, "write event files").only({}, "TensorBoard output"),
       KEY(observe.wandb, "project, offline or off").only({}, "Weights & Biases output"),
       KEY(observe.mlflow, "tracking address").only({}, "MLflow output"),
