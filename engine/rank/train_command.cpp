@@ -15,6 +15,7 @@
 #include "engine/rank/commands.h"
 #include "engine/rank/error_report.h"
 #include "engine/rank/fault.h"
+#include "engine/rank/parent.h"
 #include "engine/train/trainer.h"
 
 namespace llmrun::rank {
@@ -53,10 +54,13 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device 
     const at::NoGradGuard no_grad;
     at::set_num_threads(static_cast<int>(plan.threads));
     const Mesh mesh(world, plan.layout, plan.model.kv_heads);
-    return train(plan, mesh, {attempt, log, device, &asked_to_stop, [&](const char* name, int64_t step) {
-                                section = fmt::format("{}, step {}", name, step);
-                                maybe_fail(fault, rank, name, step);
-                              }});
+    const Exit exit = train(plan, mesh, {attempt, log, device, &asked_to_stop, [&](const char* name, int64_t step) {
+                                           section = fmt::format("{}, step {}", name, step);
+                                           maybe_fail(fault, rank, name, step);
+                                         }});
+    // mpirun kills every rank a second after the first one that does not end with 0: none leaves before all have finished their save.
+    if (exit != Exit::done) world->barrier();
+    return exit;
   } catch (const std::exception& caught) {
     const Error error = as_error(caught);
     log->error("{} ({})", error.what(), section);
@@ -93,6 +97,7 @@ int train_plan(const std::string& path) {
   const int attempt = attempt_from_environment();
   const Plan plan = read_plan(path);
   stop_on_signals();
+  if (std::getenv("LLMRUN_LAUNCHER") != nullptr) end_with_parent();  // a rank started by hand may outlive its shell
   return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
 }
 
