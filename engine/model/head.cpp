@@ -22,7 +22,7 @@ at::Tensor Head::forward(const at::Tensor& x, const MicroBatch& batch, Saved& sa
   LossResult loss = linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()), tensor,
                                          context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
   loss_sum_ = loss_sum_.defined() ? at::add(loss_sum_, loss.loss_sum) : loss.loss_sum;
-  tokens_ += loss.tokens;
+  tokens_ = tokens_.defined() ? at::add(tokens_, loss.tokens) : loss.tokens;
   if (context_.training) {
     saved[Slot::input] = x;
     saved[Slot::head_dx] = std::move(loss.dx);
@@ -39,9 +39,11 @@ void Head::backward_weight(const MicroBatch&, Saved&) {}  // made in forward, wi
 
 double Head::loss_sum() const { return loss_sum_.defined() ? loss_sum_.item<double>() : 0.0; }
 
+int64_t Head::tokens() const { return tokens_.defined() ? tokens_.item<int64_t>() : 0; }
+
 void Head::reset_loss() {
   loss_sum_.reset();
-  tokens_ = 0;
+  tokens_.reset();
 }
 
 at::Tensor Head::logits(const at::Tensor& x) const {

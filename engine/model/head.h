@@ -18,9 +18,9 @@ class Head : public Unit {
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
   bool recomputable() const override { return false; }
 
-  /// Since the last reset_loss(): sum over tokens, fp64, the same on every tensor rank; waits for the device.
+  /// Since the last reset_loss(): sum over tokens, fp64, and how many they were; the same on every tensor rank. Both wait for the device.
   double loss_sum() const;
-  int64_t tokens() const { return tokens_; }
+  int64_t tokens() const;
   void reset_loss();
 
   /// x: [n, hidden] -> [n, vocab] fp32, for generation. REQUIRES tensor size 1.
@@ -33,7 +33,7 @@ class Head : public Unit {
   std::shared_ptr<UnitBuffers> projection_;
   Role projection_role_;
   at::Tensor loss_sum_;  // fp64 scalar on the device: read once a step
-  int64_t tokens_ = 0;
+  at::Tensor tokens_;    // int64 scalar, likewise
 };
 
 }  // namespace llmrun

@@ -8,6 +8,7 @@
 #include <ATen/ops/_scaled_dot_product_flash_attention_backward.h>
 #include <ATen/ops/empty_like.h>
 
+#include "engine/core/error.h"
 #include "engine/ops/attention_plain.h"
 
 namespace llmrun {
@@ -20,9 +21,18 @@ Kernel kernel_for(const at::Tensor& qkv, AttentionKind kind) {
   return qkv.scalar_type() == at::kFloat ? Kernel::efficient : Kernel::flash;
 }
 
+/// The kernels load 16 bytes of a head at a time. Refused here rather than padded: what forward saves must be what backward sees.
+void check_head_dim(const at::Tensor& qkv, const AttentionShape& shape) {
+  const int64_t multiple = 16 / qkv.element_size();
+  if (shape.head_dim % multiple == 0) return;
+  throw Error(Exit::config, "fused attention on a GPU needs a model.head_dim that {} divides, not {}", multiple, shape.head_dim)
+      .hint("--set train.attention=plain");
+}
+
 }  // namespace
 
 AttentionResult attention_forward_gpu(const at::Tensor& qkv, const AttentionShape& shape, AttentionKind kind) {
+  check_head_dim(qkv, shape);
   const auto [query, kv_key, kv_value] = head_views(qkv, shape);
   const at::Tensor key = repeat_groups(kv_key, shape), value = repeat_groups(kv_value, shape);
   AttentionResult result;

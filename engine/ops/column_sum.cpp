@@ -1,10 +1,11 @@
 #include "engine/ops/column_sum.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/sum.h>
 
 #include <vector>
 
+#include "engine/ops/aten.h"
+#include "engine/ops/cpu.h"
 #include "engine/ops/dispatch.h"
 #include "engine/ops/simd.h"
 
@@ -27,11 +28,10 @@ void add_partials(const float* partials, int64_t blocks, int64_t n, bool accumul
 }
 
 void add_column_sums(const at::Tensor& x, const at::Tensor& total, bool accumulate) {
-  if (!x.is_cpu()) {
-    const at::Tensor sums = at::sum(x, 0, /*keepdim=*/false, at::kFloat);
-    accumulate ? total.add_(sums) : total.copy_(sums);
-    return;
-  }
+  x.is_cpu() ? cpu::add_column_sums(x, total, accumulate) : aten::add_column_sums(x, total, accumulate);
+}
+
+void cpu::add_column_sums(const at::Tensor& x, const at::Tensor& total, bool accumulate) {
   const int64_t columns = x.size(1);
   const TokenBlocks blocks{x.size(0)};
   std::vector<float> partials(blocks.count() * columns, 0.0F);

@@ -1,14 +1,12 @@
 #include "engine/ops/cross_entropy.h"
 
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
 #include <limits>
 
-#include "engine/ops/linear.h"
+#include "engine/ops/product.h"
 #include "engine/ops/softmax_rows.h"
 
 namespace llmrun {
@@ -26,7 +24,7 @@ class LinearCrossEntropy {
 
   void add_chunk(int64_t begin, int64_t tokens) {
     const at::Tensor x = x_.narrow(0, begin, tokens), targets = targets_.narrow(0, begin, tokens);
-    at::Tensor logits = at::mm(x, w_.t()).to(at::kFloat);
+    at::Tensor logits = product_in_fp32(x, w_.t());
     // Padding is no token: its probability is 0, and so are its gradient and what it adds to dx.
     logits.narrow(1, rows_.size(), logits.size(1) - rows_.size()).fill_(-std::numeric_limits<float>::infinity());
     const SoftmaxRows softmax = reduce(logits, targets);
@@ -36,11 +34,11 @@ class LinearCrossEntropy {
     const at::Tensor dlogits = logits.to(x.scalar_type());
     at::Tensor dx = result_.dx.narrow(0, begin, tokens);
     at::mm_out(dx, dlogits, w_);
-    linear_backward_weight(dlogits, x, grad_w_, /*grad_b=*/{}, accumulate_ || begin > 0);
+    product_into(grad_w_, dlogits.t(), x, accumulate_ || begin > 0);
   }
 
   LossResult finish() {
-    result_.tokens = targets_.ge(0).sum().item<int64_t>();
+    result_.tokens = targets_.ge(0).sum();
     return std::move(result_);
   }
 

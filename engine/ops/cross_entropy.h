@@ -9,7 +9,7 @@ namespace llmrun {
 /// Loss and gradient of the last layer, in one pass.
 struct LossResult {
   at::Tensor loss_sum;  // fp64, no dims, on the device of x: sum over counted tokens of -log p(target). Equal on all tensor ranks
-  int64_t tokens = 0;   // counted: those with a target >= 0
+  at::Tensor tokens;    // int64, no dims, likewise: how many counted, those with a target >= 0
   at::Tensor dx;  // [tokens, hidden], dtype of x: gradient of loss_sum, this rank's part (sum it over tensor); undefined in evaluation
 };
 

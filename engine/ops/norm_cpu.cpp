@@ -1,5 +1,3 @@
-#include "engine/ops/norm_cpu.h"
-
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -8,10 +6,11 @@
 #include <vector>
 
 #include "engine/ops/column_sum.h"
+#include "engine/ops/cpu.h"
 #include "engine/ops/dispatch.h"
 #include "engine/ops/simd.h"
 
-namespace llmrun {
+namespace llmrun::cpu {
 namespace {
 
 constexpr int64_t kRowsPerThread = 16;
@@ -102,7 +101,7 @@ T* write(const at::Tensor& t) {
 
 }  // namespace
 
-AddNormResult norm_cpu(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& w, const at::Tensor& b, double eps) {
+AddNormResult norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& w, const at::Tensor& b, double eps) {
   const int64_t tokens = x.size(0), hidden = x.size(1);
   const auto fp32 = x.options().dtype(at::kFloat);
   AddNormResult result{delta.defined() ? at::empty_like(x) : at::Tensor(), {at::empty_like(x), {}, at::empty({tokens}, fp32)}};
@@ -134,8 +133,8 @@ AddNormResult norm_cpu(const at::Tensor& x, const at::Tensor& delta, const at::T
   return result;
 }
 
-at::Tensor norm_backward_cpu(const at::Tensor& dy, const at::Tensor& x, const NormResult& forward, const at::Tensor& w,
-                             const at::Tensor& dresidual, const at::Tensor& grad_w, const at::Tensor& grad_b) {
+at::Tensor norm_backward(const at::Tensor& dy, const at::Tensor& x, const NormResult& forward, const at::Tensor& w,
+                         const at::Tensor& dresidual, const at::Tensor& grad_w, const at::Tensor& grad_b) {
   const int64_t hidden = x.size(1);
   const TokenBlocks blocks{x.size(0)};
   at::Tensor dx = at::empty_like(x);
@@ -167,4 +166,4 @@ at::Tensor norm_backward_cpu(const at::Tensor& dy, const at::Tensor& x, const No
   return dx;
 }
 
-}  // namespace llmrun
+}  // namespace llmrun::cpu

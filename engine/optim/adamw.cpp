@@ -53,13 +53,6 @@ LLMRUN_SIMD double squares(const float* values, int64_t n) {
   return sum;
 }
 
-void adamw_with_aten(at::Tensor master, at::Tensor m, at::Tensor v, const at::Tensor& grad, const Scalars& s) {
-  const at::Tensor g = grad * s.grad_scale;
-  m.add_((g - m).mul_(s.first_rate));
-  v.mul_(s.second_keep).addcmul_(g, g, s.second_rate);
-  master.mul_(s.keep).addcdiv_(m, v.sqrt().div_(s.root_correction).add_(s.eps), -s.step_size);
-}
-
 }  // namespace
 
 void adamw(float* master, float* m, float* v, const float* grad, int64_t n, bool decay, const AdamWStep& step, at::BFloat16* param_out) {
@@ -76,14 +69,20 @@ void adamw(float* master, float* m, float* v, const float* grad, int64_t n, bool
 
 void adamw(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, const at::Tensor& grad, bool decay, const AdamWStep& step,
            const at::Tensor& param_out) {
+  if (!master.is_cpu()) return adamw_aten(master, m, v, grad, decay, step, param_out);
   const bool rounds = param_out.defined() && param_out.scalar_type() == at::kBFloat16;
-  if (master.is_cpu()) {
-    adamw(master.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(), v.mutable_data_ptr<float>(), grad.const_data_ptr<float>(),
-          master.numel(), decay, step, rounds ? param_out.mutable_data_ptr<at::BFloat16>() : nullptr);
-    if (rounds) return;
-  } else {
-    adamw_with_aten(master, m, v, grad, Scalars(step, decay));
-  }
+  adamw(master.mutable_data_ptr<float>(), m.mutable_data_ptr<float>(), v.mutable_data_ptr<float>(), grad.const_data_ptr<float>(),
+        master.numel(), decay, step, rounds ? param_out.mutable_data_ptr<at::BFloat16>() : nullptr);
+  if (param_out.defined() && !rounds) param_out.copy_(master.view(param_out.sizes()));
+}
+
+void adamw_aten(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, const at::Tensor& grad, bool decay,
+                const AdamWStep& step, const at::Tensor& param_out) {
+  const Scalars s(step, decay);
+  const at::Tensor g = grad * s.grad_scale;
+  m.lerp_(g, s.first_rate);
+  v.mul_(s.second_keep).addcmul_(g, g, s.second_rate);
+  master.mul_(s.keep).addcdiv_(m, v.sqrt().div_(s.root_correction).add_(s.eps), -s.step_size);
   if (param_out.defined()) param_out.copy_(master.view(param_out.sizes()));
 }
 

@@ -26,6 +26,10 @@ void adamw(float* master, float* m, float* v, const float* grad, int64_t n, bool
 void adamw(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, const at::Tensor& grad, bool decay, const AdamWStep& step,
            const at::Tensor& param_out);
 
+/// The same in ATen operators: what a GPU runs; on any device, so that tests hold it against the loop.
+void adamw_aten(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, const at::Tensor& grad, bool decay,
+                const AdamWStep& step, const at::Tensor& param_out);
+
 /// Sum of squares in fp64 over fixed blocks: the same bits for any number of threads.
 double sum_of_squares(const float* values, int64_t n);
 /// fp32, contiguous, on a CPU or a GPU (which it waits for).

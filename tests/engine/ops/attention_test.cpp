@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "engine/core/error.h"
-#include "engine/ops/attention_cpu.h"
 #include "tests/engine/ops/oracle.h"
 
 namespace llmrun {
@@ -13,6 +11,7 @@ AttentionShape shape_of(int64_t batch, int64_t seq, int64_t heads, int64_t kv_he
   return {batch, seq, heads, kv_heads, head_dim, 1.0 / std::sqrt(static_cast<double>(head_dim))};
 }
 
+/// Plain attention in a few lines of ATen.
 at::Tensor reference(const at::Tensor& qkv, const AttentionShape& s) {
   const at::Tensor all = qkv.view({s.batch, s.seq, s.heads + 2 * s.kv_heads, s.head_dim}).transpose(1, 2);
   const at::Tensor q = all.narrow(1, 0, s.heads);
@@ -23,67 +22,54 @@ at::Tensor reference(const at::Tensor& qkv, const AttentionShape& s) {
   return at::matmul(p, v).transpose(1, 2).reshape({s.batch * s.seq, s.heads * s.head_dim});
 }
 
-void check_against_autograd(const AttentionShape& shape, AttentionKind kind, at::ScalarType dtype) {
+void check_against_autograd(const AttentionShape& shape, AttentionKind kind, at::ScalarType dtype, at::Device device) {
   CAPTURE(shape.seq);
   CAPTURE(shape.head_dim);
   const at::Tensor qkv = normal({shape.batch * shape.seq, (shape.heads + 2 * shape.kv_heads) * shape.head_dim}, 1, dtype);
   const at::Tensor dout = normal({shape.batch * shape.seq, shape.heads * shape.head_dim}, 2, dtype);
   const at::Tensor rqkv = leaf(qkv), rout = reference(rqkv, shape);
   rout.backward(dout.to(at::kFloat));
-  const AttentionResult forward = attention_forward(qkv, shape, kind);
+  const at::Tensor there = qkv.to(device);
+  const AttentionResult forward = attention_forward(there, shape, kind);
   CHECK(distance(forward.out, rout) < tolerance(dtype));
-  CHECK(distance(attention_backward(dout, qkv, forward, shape, kind), rqkv.grad()) < tolerance(dtype));
+  CHECK(distance(attention_backward(dout.to(device), there, forward, shape, kind), rqkv.grad()) < tolerance(dtype));
 }
 
 }  // namespace
 
 TEST_CASE("fused and plain attention and their gradients are autograd's") {
-  for (const auto kind : {AttentionKind::flash, AttentionKind::plain}) {
-    for (const auto dtype : kDtypes) {
-      check_against_autograd(shape_of(1, 1, 1, 1, 8), kind, dtype);
-      check_against_autograd(shape_of(2, 37, 3, 3, 16), kind, dtype);
-      check_against_autograd(shape_of(2, 64, 8, 4, 8), kind, dtype);
-      check_against_autograd(shape_of(1, 129, 6, 2, 64), kind, dtype);
-      check_against_autograd(shape_of(1, 200, 4, 1, 128), kind, dtype);
+  for (const at::Device device : devices()) {
+    for (const auto kind : {AttentionKind::automatic, AttentionKind::plain}) {
+      for (const auto dtype : kDtypes) {
+        check_against_autograd(shape_of(1, 1, 1, 1, 8), kind, dtype, device);
+        check_against_autograd(shape_of(2, 37, 3, 3, 16), kind, dtype, device);
+        check_against_autograd(shape_of(2, 64, 8, 4, 8), kind, dtype, device);
+        check_against_autograd(shape_of(1, 129, 6, 2, 64), kind, dtype, device);
+        check_against_autograd(shape_of(1, 200, 4, 1, 128), kind, dtype, device);
+      }
     }
   }
 }
 
-TEST_CASE("a CPU without bf16 products widens instead, and is autograd's too") {
-  for (const int64_t seq : {1, 37, 600}) {
-    const AttentionShape shape = shape_of(2, seq, 4, 2, 16);
-    const at::Tensor qkv = normal({2 * seq, 128}, 1, at::kBFloat16), dout = normal({2 * seq, 64}, 2, at::kBFloat16);
-    const at::Tensor rqkv = leaf(qkv), rout = reference(rqkv, shape);
-    rout.backward(dout.to(at::kFloat));
-    const AttentionResult forward = attention_forward_cpu(qkv, shape);
-    CHECK(distance(forward.out, rout) < tolerance(at::kBFloat16));
-    CHECK(distance(attention_backward_cpu(dout, qkv, forward, shape), rqkv.grad()) < tolerance(at::kBFloat16));
-  }
-}
-
 TEST_CASE("fused attention is right where a sequence spans several blocks of keys") {
-  for (const int64_t seq : {511, 512, 513, 1100}) {
-    for (const auto dtype : kDtypes) check_against_autograd(shape_of(1, seq, 2, 1, 16), AttentionKind::flash, dtype);
-  }
+  for (const at::Device device : devices())
+    for (const int64_t seq : {511, 512, 513, 1100})
+      for (const auto dtype : kDtypes) check_against_autograd(shape_of(1, seq, 2, 1, 16), AttentionKind::automatic, dtype, device);
 }
 
-TEST_CASE("lse is the logarithm of the softmax's denominator") {
-  const AttentionShape shape = shape_of(2, 70, 2, 2, 8);
-  const at::Tensor qkv = normal({140, 48}, 1);
-  const at::Tensor heads = qkv.view({2, 70, 6, 8}).transpose(1, 2);
-  const at::Tensor scores = at::matmul(heads.narrow(1, 0, 2), heads.narrow(1, 2, 2).transpose(-2, -1)) * shape.scale;
-  const at::Tensor expected = scores.masked_fill(at::ones({70, 70}, at::kBool).triu(1), -INFINITY).logsumexp(-1);
-  CHECK(distance(attention_forward(qkv, shape, AttentionKind::automatic).lse, expected) < 1e-6);
+TEST_CASE("cuDNN's attention and its gradient are autograd's, on a GPU") {
+  for (const at::Device device : devices()) {
+    if (device.is_cpu()) continue;  // refused there, which attention_cpu_test.cpp checks
+    check_against_autograd(shape_of(2, 128, 8, 4, 64), AttentionKind::cudnn, at::kBFloat16, device);
+    check_against_autograd(shape_of(1, 129, 6, 2, 128), AttentionKind::cudnn, at::kBFloat16, device);
+  }
 }
 
 TEST_CASE("scores of many hundreds neither overflow nor lose the largest") {
   const AttentionShape shape = shape_of(1, 600, 1, 1, 8);
-  const at::Tensor qkv = normal({600, 24}, 1) * 30;
-  CHECK(distance(attention_forward(qkv, shape, AttentionKind::flash).out, reference(qkv.to(at::kDouble), shape)) < 1e-3);
-}
-
-TEST_CASE("cudnn on a CPU is refused by name") {
-  CHECK_THROWS_AS(attention_forward(normal({4, 24}, 1), shape_of(1, 4, 1, 1, 8), AttentionKind::cudnn), Error);
+  const at::Tensor qkv = normal({600, 24}, 1) * 30, expected = reference(qkv.to(at::kDouble), shape);
+  for (const at::Device device : devices())
+    CHECK(distance(attention_forward(qkv.to(device), shape, AttentionKind::automatic).out, expected) < 1e-3);
 }
 
 }  // namespace llmrun

@@ -1,5 +1,7 @@
 #include "engine/ops/norm.h"
 
+#include "engine/ops/aten.h"
+#include "engine/ops/cpu.h"
 #include "tests/engine/ops/oracle.h"
 
 namespace llmrun {
@@ -30,59 +32,67 @@ std::vector<Case> cases() {
 }  // namespace
 
 TEST_CASE("layer norm and its gradients are autograd's, and gradients of the weights add up") {
-  for (const auto& [dtype, x, w, b, dy, dresidual] : cases()) {
-    const at::Tensor rx = leaf(x), rw = leaf(w), rb = leaf(b), ry = reference_layer_norm(rx, rw, rb);
-    ry.backward(dy.to(at::kFloat));
-    const NormResult forward = layer_norm(x, w, b, kEps);
-    CHECK(distance(forward.y, ry) < tolerance(dtype));
-    const at::Tensor grad_w = at::ones_like(rw), grad_b = at::ones_like(rb);
-    CHECK(distance(layer_norm_backward(dy, x, forward, w, {}, grad_w, grad_b), rx.grad()) < tolerance(dtype));
-    CHECK(distance(grad_w, rw.grad() + 1) < tolerance(dtype));
-    CHECK(distance(grad_b, rb.grad() + 1) < tolerance(dtype));
-    CHECK(distance(layer_norm_backward(dy, x, forward, w, dresidual, grad_w, grad_b), rx.grad() + dresidual) < tolerance(dtype));
+  for (const Path& path : paths()) {
+    const auto norm = path.pick(cpu::norm, aten::norm);
+    const auto norm_backward = path.pick(cpu::norm_backward, aten::norm_backward);
+    for (const auto& [dtype, x, w, b, dy, dresidual] : cases()) {
+      const at::Tensor rx = leaf(x), rw = leaf(w), rb = leaf(b), ry = reference_layer_norm(rx, rw, rb);
+      ry.backward(dy.to(at::kFloat));
+      const at::Tensor tx = path.put(x), tw = path.put(w), tdy = path.put(dy);
+      const NormResult forward = norm(tx, {}, tw, path.put(b), kEps).norm;
+      CHECK(distance(forward.y, ry) < tolerance(dtype));
+      CHECK((forward.mean.scalar_type() == at::kFloat));
+      CHECK((forward.rstd.sizes() == at::IntArrayRef({x.size(0)})));
+      const at::Tensor grad_w = path.put(at::ones_like(rw)), grad_b = path.put(at::ones_like(rb));
+      CHECK(distance(norm_backward(tdy, tx, forward, tw, {}, grad_w, grad_b), rx.grad()) < tolerance(dtype));
+      CHECK(distance(grad_w, rw.grad() + 1) < tolerance(dtype));
+      CHECK(distance(grad_b, rb.grad() + 1) < tolerance(dtype));
+      CHECK(distance(norm_backward(tdy, tx, forward, tw, path.put(dresidual), grad_w, grad_b), rx.grad() + dresidual) < tolerance(dtype));
+    }
   }
 }
 
 TEST_CASE("RMS norm and its gradients are autograd's, and gradients of the weights add up") {
-  for (const auto& [dtype, x, w, b, dy, dresidual] : cases()) {
-    const at::Tensor rx = leaf(x), rw = leaf(w), ry = reference_rms_norm(rx, rw);
-    ry.backward(dy.to(at::kFloat));
-    const NormResult forward = rms_norm(x, w, kEps);
-    CHECK(distance(forward.y, ry) < tolerance(dtype));
-    CHECK_FALSE(forward.mean.defined());
-    const at::Tensor grad_w = at::ones_like(rw);
-    CHECK(distance(rms_norm_backward(dy, x, forward, w, {}, grad_w), rx.grad()) < tolerance(dtype));
-    CHECK(distance(grad_w, rw.grad() + 1) < tolerance(dtype));
-    CHECK(distance(rms_norm_backward(dy, x, forward, w, dresidual, grad_w), rx.grad() + dresidual) < tolerance(dtype));
+  for (const Path& path : paths()) {
+    const auto norm = path.pick(cpu::norm, aten::norm);
+    const auto norm_backward = path.pick(cpu::norm_backward, aten::norm_backward);
+    for (const auto& [dtype, x, w, b, dy, dresidual] : cases()) {
+      const at::Tensor rx = leaf(x), rw = leaf(w), ry = reference_rms_norm(rx, rw);
+      ry.backward(dy.to(at::kFloat));
+      const at::Tensor tx = path.put(x), tw = path.put(w), tdy = path.put(dy);
+      const NormResult forward = norm(tx, {}, tw, {}, kEps).norm;
+      CHECK(distance(forward.y, ry) < tolerance(dtype));
+      CHECK_FALSE(forward.mean.defined());
+      CHECK((forward.rstd.sizes() == at::IntArrayRef({x.size(0)})));
+      const at::Tensor grad_w = path.put(at::ones_like(rw));
+      CHECK(distance(norm_backward(tdy, tx, forward, tw, {}, grad_w, {}), rx.grad()) < tolerance(dtype));
+      CHECK(distance(grad_w, rw.grad() + 1) < tolerance(dtype));
+      CHECK(distance(norm_backward(tdy, tx, forward, tw, path.put(dresidual), grad_w, {}), rx.grad() + dresidual) < tolerance(dtype));
+    }
   }
 }
 
 TEST_CASE("the fused add is the add, then the norm, to the bit") {
-  for (const auto& [dtype, x, w, b, dy, delta] : cases()) {
-    const at::Tensor sum = x + delta;
-    const AddNormResult rms = add_rms_norm(x, delta, w, kEps), layer = add_layer_norm(x, delta, w, b, kEps);
-    CHECK(rms.sum.equal(sum));
-    CHECK(layer.sum.equal(sum));
-    CHECK(rms.norm.y.equal(rms_norm(sum, w, kEps).y));
-    CHECK(layer.norm.y.equal(layer_norm(sum, w, b, kEps).y));
+  for (const Path& path : paths()) {
+    const auto norm = path.pick(cpu::norm, aten::norm);
+    for (const auto& [dtype, x, w, b, dy, delta] : cases()) {
+      const at::Tensor sum = path.put(x + delta), tw = path.put(w);
+      for (const at::Tensor& bias : {path.put(b), at::Tensor()}) {
+        const AddNormResult added = norm(path.put(x), path.put(delta), tw, bias, kEps);
+        CHECK(same_bits(added.sum, sum));
+        CHECK(same_bits(added.norm.y, norm(sum, {}, tw, bias, kEps).norm.y));
+      }
+    }
   }
 }
 
 TEST_CASE("a row far from zero keeps its variance") {
   const at::Tensor x = normal({4, 64}, 1) * 0.1 + 1000, w = at::ones({64}), b = at::zeros({64});
-  CHECK(distance(layer_norm(x, w, b, kEps).y, reference_layer_norm(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble))) < 2e-3);
-}
-
-TEST_CASE("a norm's weight gradients have the same bits for any number of threads") {
-  const at::Tensor x = normal({1111, 33}, 1), w = normal({33}, 2), dy = normal({1111, 33}, 3);
-  const NormResult forward = rms_norm(x, w, kEps);
-  const std::vector<at::Tensor> grads = on_threads([&] {
-    const at::Tensor grad_w = at::zeros({33});
-    rms_norm_backward(dy, x, forward, w, {}, grad_w);
-    return grad_w;
-  });
-  CHECK(grads[0].equal(grads[1]));
-  CHECK(grads[0].equal(grads[2]));
+  const at::Tensor expected = reference_layer_norm(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
+  for (const Path& path : paths()) {
+    const auto norm = path.pick(cpu::norm, aten::norm);
+    CHECK(distance(norm(path.put(x), {}, path.put(w), path.put(b), kEps).norm.y, expected) < 2e-3);
+  }
 }
 
 }  // namespace llmrun
