@@ -24,4 +24,6 @@ StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const Para
   return bytes;
 }
 
+int64_t checkpoint_bytes(const ModelShape& shape) { return 12 * parameter_count(shape); }
+
 }  // namespace llmrun

@@ -21,4 +21,8 @@ struct StateBytes {
 /// gradients are as long as those shards together. REQUIRES what unit_parameters() does, and parallel.zero of 0 or 1.
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
 
+/// Tensor bytes of one checkpoint of the whole model, at any layout: the fp32 weight and Adam's two moments, 12 a parameter. Headers and
+/// the manifest come on top: kilobytes a rank.
+int64_t checkpoint_bytes(const ModelShape& shape);
+
 }  // namespace llmrun

@@ -2,8 +2,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <string_view>
 
 namespace llmrun {
+
+/// What stands before an error report (RunPaths::rank_error) on the stderr of a rank that could not write its file: a disk that is full.
+inline constexpr std::string_view kErrorReportMark = "llmrun-rank error report: ";
 
 /// The names inside a run directory: written here and nowhere else. Only arithmetic on paths, no file is touched.
 class RunPaths {

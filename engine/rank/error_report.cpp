@@ -7,24 +7,28 @@
 
 #include "engine/core/file.h"
 #include "engine/core/json.h"
+#include "engine/core/run_paths.h"
 
 namespace llmrun {
 
 void write_error_report(const std::filesystem::path& file, int64_t rank, const Error& error, const std::string& section) noexcept {
+  char host[256] = "";
+  gethostname(host, sizeof(host) - 1);
+  std::string text;
   try {
-    char host[256] = "";
-    gethostname(host, sizeof(host) - 1);
     const json report{{"rank", rank},
                       {"host", host},
                       {"code", static_cast<int>(error.code())},
                       {"what", error.what()},
+                      {"because", error.complaints().back().because},
                       {"hint", error.complaints().back().hint},
                       {"section", section},
                       {"time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()}};
+    text = report.dump(-1, ' ', false, json::error_handler_t::replace);
     std::filesystem::create_directories(file.parent_path());
-    write_file_atomically(file, report.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "rank %lld: %s (and cannot write '%s': %s)\n", static_cast<long long>(rank), error.what(), file.c_str(), failure.what());
+    write_file_atomically(file, text + "\n");
+  } catch (const std::exception&) {
+    std::fprintf(stderr, "%s%s\n", std::string(kErrorReportMark).c_str(), text.c_str());
   }
 }
 

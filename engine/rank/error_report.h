@@ -6,8 +6,9 @@
 
 namespace llmrun {
 
-/// How a rank's last word is told, for the launcher to show: {rank, host, code, what, hint, section, time} (RunPaths::rank_error).
-/// Never throws: a rank that fails must still end.
+/// How a rank's last word is told, for the launcher to show: {rank, host, code, what, because, hint, section, time}
+/// (RunPaths::rank_error); on stderr, behind kErrorReportMark, where the file cannot be written. Never throws: a rank that fails must
+/// still end.
 void write_error_report(const std::filesystem::path& file, int64_t rank, const Error& error, const std::string& section) noexcept;
 
 /// Any exception as an Error: one of another type is Exit::failed with its own words.

@@ -83,4 +83,9 @@ TEST_CASE("the parts of all stages and tensor ranks together hold the model, the
   CHECK(bytes < (once + embedding) * 1.05);
 }
 
+TEST_CASE("a checkpoint holds twelve bytes a parameter, whatever the layout") {
+  const ModelShape shape = model_shape({.layers = 2, .hidden = 8, .heads = 2, .vocab = 16}, 16);
+  CHECK(checkpoint_bytes(shape) == 12 * parameter_count(shape));
+}
+
 }  // namespace llmrun
