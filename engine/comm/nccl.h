@@ -6,11 +6,8 @@
 
 namespace llmrun {
 
-/// Makes the GPU of this rank, by its place on the node, the process's current one. Throws Error(Exit::preflight) when the module
-/// llmrun_cuda or the GPU is not there.
-void use_local_gpu(const Identity& identity);
-
-/// Ranks with one GPU each; calls use_local_gpu. Collective over the ranks of the rendezvous. Throws as that does.
+/// Ranks with one GPU each, the calling thread's current one. Collective over the ranks of the rendezvous, of which there are two or
+/// more. Throws Error(Exit::preflight) where the module llmrun_cuda is not there, or the node has more ranks than GPUs.
 std::shared_ptr<Communicator> make_nccl_world(Rendezvous& rendezvous);
 
 }  // namespace llmrun

@@ -1,4 +1,4 @@
-// The module llmrun_cuda: ranks with one GPU each, over NCCL.
+// The module llmrun_cuda: ranks with one GPU each, over NCCL. It brings LibTorch's CUDA half into the process.
 #include <ATen/ops/zeros.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -236,16 +236,12 @@ class NcclCommunicator final : public Communicator {
   std::map<Pair, std::unique_ptr<Lane>> messages_;
 };
 
-/// The GPU of this rank becomes the process's current one.
-void use_local_gpu(const Identity& identity) {
+/// NCCL refuses two ranks on one GPU, in words that name neither.
+void expect_own_gpu(const Identity& identity) {
   const int gpus = c10::cuda::device_count();
-  if (gpus == 0) throw Error(Exit::preflight, "rank {} sees no GPU", identity.rank).hint("llmrun doctor");
-  // A launcher that binds shows each rank its own GPU only, as device 0.
-  if (gpus > 1 && identity.local_rank >= gpus) {
-    throw Error(Exit::preflight, "rank {} is the {}th of its node, which has {} GPUs", identity.rank, identity.local_rank + 1, gpus)
-        .hint("one rank a GPU: --set job.ranks_per_node={}", gpus);
-  }
-  c10::cuda::set_device(static_cast<c10::DeviceIndex>(gpus > 1 ? identity.local_rank : 0));
+  if (gpus <= 1 || identity.local_rank < gpus) return;  // a launcher that binds shows each rank its own GPU only
+  throw Error(Exit::preflight, "rank {} is the {}th of its node, which has {} GPUs", identity.rank, identity.local_rank + 1, gpus)
+      .hint("one rank a GPU: --set job.ranks_per_node={}", gpus);
 }
 
 /// The id travels as hex: a rendezvous carries text.
@@ -265,13 +261,17 @@ ncclUniqueId id_of(const std::string& text) {
 }  // namespace
 }  // namespace llmrun
 
-extern "C" void llmrun_use_local_gpu(const llmrun::Identity* identity) { llmrun::use_local_gpu(*identity); }
+extern "C" void llmrun_gpu_name(int gpu, std::string* name) {
+  cudaDeviceProp properties;
+  llmrun::must(cudaGetDeviceProperties(&properties, gpu), "cudaGetDeviceProperties");
+  *name = properties.name;
+}
 
 /// The caller owns it. Collective over the ranks of the rendezvous, of which there are two or more.
 extern "C" llmrun::Communicator* llmrun_make_nccl_world(llmrun::Rendezvous* rendezvous) {
   using namespace llmrun;
   const Identity me = rendezvous->identity();
-  use_local_gpu(me);
+  expect_own_gpu(me);
   if (me.rank == 0) {
     ncclUniqueId id;
     must(ncclGetUniqueId(&id), "ncclGetUniqueId");

@@ -13,6 +13,7 @@
 #include "engine/core/run_paths.h"
 #include "engine/observe/rank_log.h"
 #include "engine/rank/commands.h"
+#include "engine/rank/device.h"
 #include "engine/rank/error_report.h"
 #include "engine/rank/fault.h"
 #include "engine/rank/parent.h"
@@ -38,12 +39,8 @@ int attempt_from_environment() {
   return attempt;
 }
 
-at::Device device_of(const Plan& plan, int local_rank) {
-  return plan.device == Device::cuda ? at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)) : at::Device(at::kCPU);
-}
-
 /// One rank from its world to its exit code. An error becomes a report, and frees every other rank from what it may be waiting for.
-Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device device, int attempt, const std::string& how) {
+Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_rank, int attempt, const std::string& how) {
   const RunPaths paths(plan.dir);
   const int rank = world->rank();
   const auto log = make_rank_log(paths.rank_log(attempt, rank), rank);
@@ -52,6 +49,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, at::Device 
   if (rank == 0) log->info("{}", how);
   try {
     const at::NoGradGuard no_grad;
+    const at::Device device = prepare_device(device_needs(plan), local_rank);
     at::set_num_threads(static_cast<int>(plan.threads));
     const Mesh mesh(world, plan.layout, plan.model.kv_heads);
     const Exit exit = train(plan, mesh, {attempt, log, device, &asked_to_stop, [&](const char* name, int64_t step) {
@@ -77,7 +75,7 @@ int run_threads(const Plan& plan, int attempt) {
   std::vector<std::thread> threads;
   const std::string how = fmt::format("{} ranks as threads of one process", plan.ranks());
   for (size_t rank = 0; rank < worlds.size(); ++rank)
-    threads.emplace_back([&, rank] { exits[rank] = run_rank(plan, worlds[rank], device_of(plan, static_cast<int>(rank)), attempt, how); });
+    threads.emplace_back([&, rank] { exits[rank] = run_rank(plan, worlds[rank], static_cast<int>(rank), attempt, how); });
   for (std::thread& thread : threads) thread.join();
   for (Exit exit : exits)
     if (exit != Exit::done) return static_cast<int>(exit);
@@ -85,9 +83,10 @@ int run_threads(const Plan& plan, int attempt) {
 }
 
 int run_process(const Plan& plan, int attempt) {
-  const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), plan.device == Device::cuda,
-                                 RunPaths(plan.dir).meeting(attempt).string());
-  const Exit exit = run_rank(plan, world.comm, device_of(plan, world.identity.local_rank), attempt, world.why);
+  TakeGpu take_gpu;
+  if (plan.device == Device::cuda) take_gpu = [&](const Identity& identity) { prepare_device(device_needs(plan), identity.local_rank); };
+  const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), RunPaths(plan.dir).meeting(attempt).string(), take_gpu);
+  const Exit exit = run_rank(plan, world.comm, world.identity.local_rank, attempt, world.why);
   // After a failure the other ranks may be gone: nothing that could wait for them runs any more.
   if (exit != Exit::done) std::_Exit(static_cast<int>(exit));
   return 0;

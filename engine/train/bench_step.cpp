@@ -1,5 +1,7 @@
 #include "engine/train/bench_step.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -24,6 +26,11 @@ Plan bench_plan(const BenchStepOptions& options) {
   return plan;
 }
 
+/// Waits for what the device was told to do: a step ends when its last kernel has.
+void synchronise(at::Device device) {
+  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
 }  // namespace
 
 BenchStepResult bench_step(const BenchStepOptions& options) {
@@ -39,8 +46,10 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
 
   BenchStepResult result;
   for (int64_t step = 1; step <= plan.steps; ++step) {
+    synchronise(options.device);
     const auto begin = Clock::now();
     train_step(model, mesh, data, plan, step, false);
+    synchronise(options.device);
     if (step > options.warmup) result.step_times_s.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
   }
   std::vector<double> sorted = result.step_times_s;
@@ -52,7 +61,7 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   result.model_tflops_causal = flops.model_causal * result.tokens_per_s / 1e12;
   result.hardware_tflops = flops.hardware * result.tokens_per_s / 1e12;
   result.parameters = parameter_count(options.shape);
-  result.mem_peak_bytes = host_memory_peak();
+  result.mem_peak_bytes = memory_peak(options.device);
   return result;
 }
 

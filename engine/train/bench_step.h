@@ -17,7 +17,7 @@ struct BenchStepOptions {
   int64_t micro_batch = 4;
   int64_t warmup = 2;
   int64_t steps = 5;
-  at::Device device = at::kCPU;
+  at::Device device = at::kCPU;  // prepared (engine/rank/device.h)
 };
 
 struct BenchStepResult {
@@ -28,7 +28,7 @@ struct BenchStepResult {
   double model_tflops_causal = 0;    // attention by halves
   double hardware_tflops = 0;
   int64_t parameters = 0;
-  int64_t mem_peak_bytes = 0;
+  int64_t mem_peak_bytes = 0;        // on the device
 };
 
 BenchStepResult bench_step(const BenchStepOptions& options);

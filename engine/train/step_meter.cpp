@@ -53,7 +53,7 @@ Metrics StepMeter::end(int64_t step, const StepResult& result) {
     metrics.grad_bytes += state.gradient_bytes();
     metrics.optimizer_bytes += state.optimizer_bytes();
   }
-  metrics.mem_peak_bytes = host_memory_peak();
+  metrics.mem_peak_bytes = memory_peak(model_.stage().device);
   metrics.attempt = attempt_;
   metrics.time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   return metrics;

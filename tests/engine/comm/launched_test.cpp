@@ -23,7 +23,7 @@ std::string given(const char* name) {
 World world_of_this_launch() {
   const std::string wanted = given("LLMRUN_TEST_COMMUNICATOR");
   const auto kind = wanted == "mpi" ? CommunicatorKind::mpi : wanted == "tcp" ? CommunicatorKind::tcp : CommunicatorKind::automatic;
-  return make_world(kind, std::stoi(given("LLMRUN_TEST_RANKS")), /*cuda=*/false, given("LLMRUN_TEST_MEETING"));
+  return make_world(kind, std::stoi(given("LLMRUN_TEST_RANKS")), given("LLMRUN_TEST_MEETING"));
 }
 
 }  // namespace
