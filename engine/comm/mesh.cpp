@@ -1,5 +1,7 @@
 #include "engine/comm/mesh.h"
 
+#include <numeric>
+
 #include "engine/core/error.h"
 
 namespace llmrun {
@@ -16,10 +18,9 @@ int tied_color(const Layout& layout, const Coordinates& where, int64_t rank) {
   return at_an_end ? color_of(layout, rank, {Axis::pipeline}) : static_cast<int>(layout.ranks() + rank);
 }
 
-/// Consecutive tensor ranks hold the same KV head when there are more ranks than heads.
+/// Consecutive tensor ranks hold copies of the same KV heads where the axis does not divide them (KvCopies::ranks).
 int kv_color(const Layout& layout, const Coordinates& where, int64_t rank, int64_t kv_heads) {
-  const int64_t copies = layout.tensor > kv_heads ? layout.tensor / kv_heads : 1;
-  return static_cast<int>(rank - where.tensor % copies);
+  return static_cast<int>(rank - where.tensor % (layout.tensor / std::gcd(layout.tensor, kv_heads)));
 }
 
 }  // namespace
@@ -28,9 +29,6 @@ Mesh::Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv
     : layout_(layout), where_(coordinates(layout, world->rank())), world_(std::move(world)) {
   if (world_->size() != layout.ranks()) {
     throw Error(Exit::failed, "the layout has {} ranks and the world {}", layout.ranks(), world_->size());
-  }
-  if (layout.tensor > kv_heads && layout.tensor % kv_heads != 0) {
-    throw Error(Exit::failed, "{} tensor ranks cannot share {} KV heads evenly", layout.tensor, kv_heads);
   }
   const auto traffic = world_->traffic() ? world_->traffic() : std::make_shared<Traffic>();
   world_->count_into(nullptr);  // wiring is not traffic of the run

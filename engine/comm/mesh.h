@@ -10,7 +10,7 @@ namespace llmrun {
 /// rank has a communicator of size 1, whose calls are copies at most and are not counted: callers need no special case.
 class Mesh {
  public:
-  /// Collective over the world. REQUIRES world->size() == layout.ranks(). kv_heads tells which tensor ranks hold copies of one KV head.
+  /// Collective over the world. REQUIRES world->size() == layout.ranks(). kv_heads tells which tensor ranks hold copies of the same KV heads.
   Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads);
 
   const Layout& layout() const { return layout_; }
@@ -29,7 +29,7 @@ class Mesh {
   Communicator& gradient() const { return *gradient_; }
   /// The first and the last stage, for tied embeddings; on other stages, and with one stage, a group of one. Counts as pipeline.
   Communicator& tied() const { return *tied_; }
-  /// The tensor ranks that hold a copy of the same KV head (tensor > kv_heads); else a group of one. Counts as tensor.
+  /// The tensor ranks that hold copies of the same KV heads, where the axis does not divide them; else a group of one. Counts as tensor.
   Communicator& kv_copies() const { return *kv_copies_; }
 
   const Traffic& traffic() const { return *world_->traffic(); }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <map>
+#include <numeric>
 
 namespace llmrun {
 
@@ -11,10 +13,23 @@ const LocalParameter* UnitParameters::find(Role role) const {
   return nullptr;
 }
 
-Interval kv_heads_of(const ModelShape& shape, int64_t tensor, int64_t rank) {
-  if (tensor <= shape.kv_heads) return part(shape.kv_heads, tensor, rank);
-  const int64_t head = rank * shape.kv_heads / tensor;
-  return {head, head + 1};
+KvCopies kv_copies(const ModelShape& shape, int64_t tensor) {
+  const int64_t group = shape.heads / shape.kv_heads, heads = shape.heads / tensor;
+  const int64_t run = std::gcd(group, heads);  // borders of ranks and of groups are both multiples of it
+  return {heads / run, group / run, tensor / std::gcd(tensor, shape.kv_heads)};
+}
+
+PartialSum partial_sum(const UnitParameters& table, Partial kind) {
+  PartialSum sum;
+  std::map<int64_t, int64_t> begin;  // of each tensor's rows in the buffer
+  for (const Segment& segment : table.segments) {
+    if (segment.partial != kind) continue;
+    const int64_t columns = segment.box.columns.size();
+    const auto [at, first] = begin.try_emplace(segment.tensor, sum.elements);
+    if (first) sum.elements += segment.shared_rows.size() * columns;
+    sum.parts.push_back({&segment, at->second + (segment.box.rows.begin - segment.shared_rows.begin) * columns});
+  }
+  return sum;
 }
 
 namespace {
@@ -51,9 +66,19 @@ class Builder {
   }
 
   /// Rows of the next tensor; `first_row` where several parts share one tensor.
-  Segment rows(int64_t tensor, Interval rows) const { return {tensor, {rows, {0, table_.tensors[tensor].columns}}}; }
+  Segment rows(int64_t tensor, Interval rows) const {
+    Segment segment;
+    segment.tensor = tensor;
+    segment.box = {rows, {0, table_.tensors[tensor].columns}};
+    segment.shared_rows = rows;
+    return segment;
+  }
   Segment split_rows(int64_t tensor) const { return rows(tensor, part(table_.tensors[tensor].rows, cut_.tensor, cut_.tensor_rank)); }
-  Segment split_columns(int64_t tensor, Interval columns) const { return {tensor, {{0, table_.tensors[tensor].rows}, columns}}; }
+  Segment split_columns(int64_t tensor, Interval columns) const {
+    Segment segment = rows(tensor, {0, table_.tensors[tensor].rows});
+    segment.box.columns = columns;
+    return segment;
+  }
 
   /// The same on every tensor rank; tensor rank 0 owns it. `sliced`: under sequence parallel its gradient saw a slice of the tokens.
   Segment replicated(int64_t tensor, bool sliced) const {
@@ -65,20 +90,13 @@ class Builder {
 
   /// Q, K and V rows of this rank's heads; in GPT all three are parts of one tensor, in Llama three tensors from `tensor` on.
   std::vector<Segment> qkv(int64_t tensor, int64_t step, bool one_tensor) const {
-    const int64_t d = shape_.head_dim, copies = std::max<int64_t>(1, cut_.tensor / shape_.kv_heads);
+    const int64_t d = shape_.head_dim;
     const Interval heads = part(shape_.heads, cut_.tensor, cut_.tensor_rank);
-    const Interval kv = kv_heads_of(shape_, cut_.tensor, cut_.tensor_rank);
     const int64_t k_begin = one_tensor ? shape_.heads * d : 0;
     const int64_t v_begin = one_tensor ? k_begin + shape_.kv_heads * d : 0;
-    std::vector<Segment> parts{
-        rows(tensor, {heads.begin * d, heads.end * d}),
-        rows(one_tensor ? tensor : tensor + step, {k_begin + kv.begin * d, k_begin + kv.end * d}),
-        rows(one_tensor ? tensor : tensor + 2 * step, {v_begin + kv.begin * d, v_begin + kv.end * d}),
-    };
-    for (size_t i : {1, 2}) {
-      parts[i].owned = cut_.tensor_rank % copies == 0;
-      parts[i].partial = copies > 1 ? Partial::kv_copies : Partial::none;
-    }
+    std::vector<Segment> parts{rows(tensor, {heads.begin * d, heads.end * d})};
+    add_kv(parts, one_tensor ? tensor : tensor + step, k_begin);
+    add_kv(parts, one_tensor ? tensor : tensor + 2 * step, v_begin);
     return parts;
   }
 
@@ -98,6 +116,22 @@ class Builder {
   }
 
  private:
+  /// This rank's KV heads of a tensor in which they begin at row `first`: one segment, or one a copy.
+  void add_kv(std::vector<Segment>& parts, int64_t tensor, int64_t first) const {
+    const int64_t d = shape_.head_dim;
+    const auto [local, copies, ranks] = kv_copies(shape_, cut_.tensor);
+    const auto rows_of = [&](Interval kv) { return Interval{first + kv.begin * d, first + kv.end * d}; };
+    if (copies == 1) return parts.push_back(rows(tensor, rows_of(part(shape_.kv_heads, cut_.tensor, cut_.tensor_rank))));
+    const Interval shared = part(shape_.kv_heads, cut_.tensor / ranks, cut_.tensor_rank / ranks);
+    for (int64_t copy = cut_.tensor_rank * local; copy < (cut_.tensor_rank + 1) * local; ++copy) {
+      Segment segment = rows(tensor, rows_of({copy / copies, copy / copies + 1}));
+      segment.partial = Partial::kv_copies;
+      segment.shared_rows = rows_of(shared);
+      segment.owned = copy % copies == 0;
+      parts.push_back(segment);
+    }
+  }
+
   const ModelShape& shape_;
   const Cut& cut_;
   UnitParameters table_;

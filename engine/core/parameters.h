@@ -20,7 +20,7 @@ struct Box {
 enum class Partial {
   none,
   tensor,     // Megatron sequence parallel: norms, row-linear biases and learned positions saw a slice of the tokens
-  kv_copies,  // tensor > kv_heads: each copy of a KV head saw some of the queries
+  kv_copies,  // the tensor axis does not divide kv_heads: each copy of a KV head saw some of the queries
 };
 
 /// A box of one Hugging Face tensor, lying row-major and contiguous in a unit's buffer.
@@ -29,7 +29,8 @@ struct Segment {
   Box box;
   int64_t offset = 0;   // elements from the start of the unit's buffer
   Partial partial = Partial::none;
-  bool owned = true;    // false on a copy that another rank counts in the norm and writes into checkpoints
+  Interval shared_rows{};  // of the tensor: what the ranks of a partial sum hold between them; a box's own rows but for KV copies
+  bool owned = true;       // false on a copy that another one counts in the norm and writes into checkpoints
   int64_t elements() const { return box.elements(); }
 };
 
@@ -72,16 +73,36 @@ struct Cut {
   int64_t stages = 1;              // a tied model's head keeps a copy of the embedding where stages > 1
 };
 
-/// REQUIRES heads divisible by cut.tensor, and kv_heads dividing it or divided by it. Vocabulary and ffn need not divide: the first
-/// ranks hold one more row. The vocabulary is padded to vocabulary_rows on every rank.
+/// REQUIRES heads divisible by cut.tensor. Vocabulary, ffn and KV heads need not divide: the first ranks hold one more row of the first two
+/// (the vocabulary padded to vocabulary_rows on every rank), and KV heads are copied (KvCopies).
 UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, const Cut& cut);
 
 /// Rows of the token embedding, and so columns of the logits, that each tensor rank stores: the most that a rank holds, rounded up to
 /// 64, because a GPU multiplies matrices with unaligned rows at a fraction of its rate (GPT-2's 50,257 is the known case).
 int64_t vocabulary_rows(int64_t vocab, int64_t tensor);
 
-/// The KV heads that tensor rank `rank` holds.
-Interval kv_heads_of(const ModelShape& shape, int64_t tensor, int64_t rank);
+/// How grouped queries are cut over the tensor axis. A rank's query heads fall into equal runs that each read one KV head; it holds that
+/// head once a run, so that on every rank query head h reads KV head h / (heads / local). Where the axis divides the KV heads there is one
+/// run a head and nothing is copied.
+struct KvCopies {
+  int64_t local = 0;   // KV heads a rank holds, copies counted
+  int64_t copies = 1;  // of each KV head on all tensor ranks: copy c of head k is the axis' KV head k * copies + c
+  int64_t ranks = 1;   // consecutive tensor ranks that hold all copies of the same heads between them, and so sum their gradients
+};
+KvCopies kv_copies(const ModelShape& shape, int64_t tensor);
+
+/// One buffer for all gradients of a unit that are partial in the same way, where copies of a row share a place: added into it, summed over
+/// the group, and read back, each is whole.
+struct PartialSum {
+  struct Part {
+    const Segment* segment;
+    int64_t place;  // elements from the start
+  };
+  std::vector<Part> parts;
+  int64_t elements = 0;
+};
+/// The parts point into `table`.
+PartialSum partial_sum(const UnitParameters& table, Partial kind);
 
 /// Elements of one of `ranks` equal shards of a buffer of `elements`: a multiple of kAlignment, so that the whole may grow by padding.
 int64_t shard_elements(int64_t elements, int64_t ranks);

@@ -39,7 +39,7 @@ class Count {
     for (const UnitId& unit : units()) {
       const UnitParameters table = unit_parameters(shape_, unit, cut);
       partial(table, Partial::tensor, layout_.tensor);
-      partial(table, Partial::kv_copies, layout_.tensor / std::min(layout_.tensor, shape_.kv_heads));
+      partial(table, Partial::kv_copies, kv_copies(shape_, layout_.tensor).ranks);
       tied(table);
       if (ranks > 1) data(table, ranks);
     }
@@ -85,9 +85,7 @@ class Count {
   }
 
   void partial(const UnitParameters& table, Partial kind, int64_t ranks) {
-    int64_t elements = 0;
-    for (const Segment& segment : table.segments)
-      if (segment.partial == kind) elements += segment.elements();
+    const int64_t elements = partial_sum(table, kind).elements;
     if (ranks > 1 && elements > 0) add(Purpose::tensor, 4 * elements);
   }
 

@@ -67,7 +67,7 @@ void Block::drop(at::Tensor& tensor, Branch branch, const MicroBatch& batch) con
 AttentionShape Block::attention_shape(const MicroBatch& batch) const {
   const ModelShape& shape = context_.shape;
   const Communicator& tensor = context_.region.communicator();
-  return {batch.batch, batch.seq, shape.heads / tensor.size(), kv_heads_of(shape, tensor.size(), tensor.rank()).size(), shape.head_dim,
+  return {batch.batch, batch.seq, shape.heads / tensor.size(), kv_copies(shape, tensor.size()).local, shape.head_dim,
           1.0 / std::sqrt(static_cast<double>(shape.head_dim))};
 }
 

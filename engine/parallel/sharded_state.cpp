@@ -1,6 +1,5 @@
 #include "engine/parallel/sharded_state.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
@@ -34,17 +33,14 @@ void ShardedState::for_each_in_shard(Visit visit) const {
 
 void ShardedState::reduce_partial(Partial kind, Communicator& group) {
   if (group.size() == 1) return;
-  std::vector<at::Tensor> parts;
-  for (const Segment& segment : buffers_->table().segments)
-    if (segment.partial == kind) parts.push_back(buffers_->gradients().narrow(0, segment.offset, segment.elements()));
-  if (parts.empty()) return;
-  at::Tensor together = at::cat(parts);
+  const PartialSum sum = partial_sum(buffers_->table(), kind);
+  if (sum.parts.empty()) return;
+  const auto gradient = [&](const Segment& segment) { return buffers_->gradients().narrow(0, segment.offset, segment.elements()); };
+  const at::Tensor together = at::zeros({sum.elements}, buffers_->gradients().options());
+  const auto place = [&](const PartialSum::Part& part) { return together.narrow(0, part.place, part.segment->elements()); };
+  for (const PartialSum::Part& part : sum.parts) place(part).add_(gradient(*part.segment));
   group.all_reduce(together).wait();
-  int64_t offset = 0;
-  for (at::Tensor& part : parts) {
-    part.copy_(together.narrow(0, offset, part.numel()));
-    offset += part.numel();
-  }
+  for (const PartialSum::Part& part : sum.parts) gradient(*part.segment).copy_(place(part));
 }
 
 void ShardedState::reduce() {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/core/spec/spellings.h"
+#include "launcher/rundir/saved_environment.h"
 
 namespace llmrun {
 namespace {
@@ -67,10 +68,6 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
   if (shape.heads % tensor != 0)
     critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
                {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
-  if (shape.kv_heads != shape.heads && shape.kv_heads % tensor != 0 && tensor % shape.kv_heads != 0)
-    critic.say(fmt::format("cannot split or copy KV heads: of parallel.tensor {} and model.kv_heads {}, neither divides the other", tensor,
-                           shape.kv_heads),
-               "model.kv_heads", {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.kv_heads, tensor));
   if (shape.vocab < tensor)
     critic.say(fmt::format("cannot split the vocabulary: {} entries over parallel.tensor {}", shape.vocab, tensor), "model.vocab",
                {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.vocab));
@@ -139,6 +136,14 @@ bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
   check_heads(model, critic);
   check_positions(model_shape(model, resolved.config.train.seq_len), resolved.config.train, critic);
   return true;
+}
+
+void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  for (const auto& [name, value] : resolved.config.machine.environment)
+    if (speaks_of_a_secret(name))
+      critic.say(fmt::format("machine.environment.{} looks like a secret, and would be written into scripts and plan.json", name),
+                 "machine.environment", {}, fmt::format("export {} in the shell: ranks inherit it", name));
 }
 
 void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints) {

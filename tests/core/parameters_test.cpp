@@ -44,7 +44,6 @@ TEST_CASE("every element of the model is owned by one tensor rank, whatever divi
   for (int64_t tensor : {1, 2, 3, 4, 6, 12})
     for (const ModelShape& shape : {shape_of(Family::gpt, 12, 12, 257, 192), shape_of(Family::llama, 12, 12, 101, 131),
                                     shape_of(Family::llama, 12, tensor % 3 == 0 ? 3 : 2, 7, 64)}) {
-      if (tensor % shape.kv_heads != 0 && shape.kv_heads % tensor != 0) continue;
       for (const UnitId& unit : stage_units(shape, 1, 0, {}))
         for (const auto& [name, counts] : owners(shape, unit, tensor)) {
           CAPTURE(name);
@@ -99,4 +98,37 @@ TEST_CASE("a vocabulary is padded to the same multiple of 64 on every rank, and 
     CHECK(table.segments[1].offset >= 128 * shape.hidden);
   }
   CHECK(true_rows == 257);
+}
+
+TEST_CASE("KV heads are copied where the tensor axis does not divide them, so that every rank's queries fall into equal runs") {
+  struct Row {
+    int64_t heads, kv_heads, tensor, local, copies, ranks;
+  };
+  for (const Row& row : {Row{8, 4, 2, 2, 1, 1}, Row{8, 4, 8, 1, 2, 2}, Row{6, 3, 2, 3, 2, 2}, Row{6, 2, 3, 2, 3, 3}, Row{12, 6, 4, 3, 2, 2},
+                         Row{12, 1, 4, 1, 4, 4}}) {
+    const ModelShape shape = shape_of(Family::llama, row.heads, row.kv_heads, 64, 64);
+    const KvCopies kv = kv_copies(shape, row.tensor);
+    CHECK(kv.local == row.local);
+    CHECK(kv.copies == row.copies);
+    CHECK(kv.ranks == row.ranks);
+    CHECK(kv.local * row.tensor == row.kv_heads * kv.copies);
+    // The rank's query head h reads its KV head h / (heads / local), and that is the model's.
+    const int64_t heads = row.heads / row.tensor, run = heads / kv.local;
+    for (int64_t rank = 0; rank < row.tensor; ++rank)
+      for (int64_t head = 0; head < heads; ++head)
+        CHECK((rank * kv.local + head / run) / kv.copies == (rank * heads + head) / (row.heads / row.kv_heads));
+  }
+}
+
+TEST_CASE("copies of a KV head share one place in the buffer in which their gradients are summed") {
+  const ModelShape shape = shape_of(Family::llama, 6, 3, 64, 64);  // rank 0 holds KV heads 0 0 1, rank 1 holds 1 2 2
+  const int64_t head = shape.head_dim * shape.hidden;
+  for (int64_t rank : {0, 1}) {
+    const UnitParameters table = unit_parameters(shape, {UnitKind::block, 0}, {2, rank, false, 1});
+    const PartialSum sum = partial_sum(table, Partial::kv_copies);
+    CHECK(sum.elements == 2 * 3 * head);
+    std::vector<int64_t> places;
+    for (const PartialSum::Part& part : sum.parts) places.push_back(part.place / head);
+    CHECK(places == (rank == 0 ? std::vector<int64_t>{0, 0, 1, 3, 3, 4} : std::vector<int64_t>{1, 2, 2, 4, 5, 5}));
+  }
 }

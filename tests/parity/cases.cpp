@@ -113,4 +113,26 @@ std::vector<ParityCase> pairwise_cases(int64_t global_batch) {
   return cases;
 }
 
+std::vector<ParityCase> odd_cases(int64_t heads) {
+  std::vector<ParityCase> cases(8);
+  cases[0].layout = {.tensor = 3};
+  cases[1].layout = {.tensor = 3, .pipeline = 2};
+  cases[1].sequence = SequenceParallel::megatron;
+  cases[2].layout = {.tensor = 6};  // two copies of each KV head
+  cases[2].recompute = Recompute::full;
+  cases[2].attention = AttentionKind::plain;
+  cases[3].layout = {.data = 3, .pipeline = 2};
+  cases[3].zero = 1;
+  cases[4].layout = {.pipeline = 5};
+  cases[5].layout = {.tensor = 3, .data = 2};
+  cases[5].zero = 1;
+  cases[5].sequence = SequenceParallel::megatron;
+  cases[6].layout = {.tensor = 2, .data = 2};  // Llama's three KV heads over two ranks
+  cases[6].zero = 1;
+  cases[7].layout = {.tensor = 2, .pipeline = 2};
+  cases[7].recompute = Recompute::full;
+  std::erase_if(cases, [&](const ParityCase& parity_case) { return heads % parity_case.layout.tensor != 0; });
+  return cases;
+}
+
 }  // namespace llmrun

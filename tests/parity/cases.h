@@ -31,6 +31,9 @@ std::vector<Layout> golden_layouts();
 /// Cases over golden_layouts() in which every pair of values of any two switches (the layout is one) that can exist occurs.
 std::vector<ParityCase> pairwise_cases(int64_t global_batch);
 
+/// Layouts by threes, fives and sixes, for shapes that nothing divides; those that `heads` attention heads can be cut for.
+std::vector<ParityCase> odd_cases(int64_t heads);
+
 /// Every product that can exist.
 std::vector<ParityCase> all_cases(int64_t global_batch);
 

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/null_sink.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 
 #include "engine/checkpoint/directory.h"
@@ -12,6 +13,8 @@
 #include "engine/checkpoint/reader.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/core/run_paths.h"
+#include "engine/core/spec/decode.h"
+#include "engine/core/spec/hugging_face.h"
 #include "engine/train/trainer.h"
 #include "tests/support/ranks.h"
 
@@ -26,26 +29,12 @@ std::vector<json> read_lines(const std::filesystem::path& path) {
 }
 
 ModelConfig model_of(const std::filesystem::path& dir) {
-  const json config = read_json_file(dir / "config.json");
-  ModelConfig model;
-  model.from = dir.string();
-  model.vocab = config.at("vocab_size");
-  if (config.at("model_type") == "gpt2") {
-    model.family = Family::gpt;
-    model.layers = config.at("n_layer");
-    model.hidden = config.at("n_embd");
-    model.heads = config.at("n_head");
-    model.max_positions = config.at("n_positions").get<int64_t>();
-  } else {
-    model.family = Family::llama;
-    model.layers = config.at("num_hidden_layers");
-    model.hidden = config.at("hidden_size");
-    model.heads = config.at("num_attention_heads");
-    model.kv_heads = config.at("num_key_value_heads").get<int64_t>();
-    model.ffn = config.at("intermediate_size").get<int64_t>();
-    model.max_positions = config.at("max_position_embeddings").get<int64_t>();
-  }
-  return model;
+  Config config;
+  std::vector<Complaint> complaints;
+  apply(model_of_hugging_face(dir), config, complaints);
+  if (!complaints.empty()) throw Error(Exit::failed, std::move(complaints));
+  config.model.from = dir.string();
+  return config.model;
 }
 
 double relative(double got, double want) { return std::abs(got - want) / std::abs(want); }
@@ -89,7 +78,8 @@ void compare_weights(const Golden& golden, const Plan& plan, Agreement& result) 
 }  // namespace
 
 Golden read_golden(const std::string& name) {
-  const std::filesystem::path dir = std::filesystem::path(LLMRUN_SOURCE_DIR) / "tests/golden" / name;
+  const char* carried = std::getenv("LLMRUN_SOURCE_DIR");
+  const std::filesystem::path dir = std::filesystem::path(carried != nullptr ? carried : LLMRUN_SOURCE_DIR) / "tests/golden" / name;
   return {dir, read_json_file(dir / "run.json"), read_lines(dir / "expected.jsonl")};
 }
 
@@ -124,12 +114,13 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   return plan;
 }
 
-void run_plan(const Plan& plan, int64_t stop_in) {
+void run_plan(const Plan& plan, int64_t stop_in, const std::function<at::Device(int rank)>& device) {
   std::filesystem::create_directories(plan.dir);
   run_world(make_thread_world(static_cast<int>(plan.ranks())), [&](const std::shared_ptr<Communicator>& world) {
     const at::NoGradGuard no_grad;
-    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
     TrainerOptions options;
+    options.device = device(world->rank());
+    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
     options.log = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_mt>());
     std::atomic<int> signal{0};
     options.signal = &signal;

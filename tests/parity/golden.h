@@ -1,5 +1,8 @@
 #pragma once
+#include <c10/core/Device.h>
+
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,14 +22,16 @@ struct Golden {
   int64_t global_batch() const { return run.at("global_batch"); }
 };
 
-Golden read_golden(const std::string& name);  // "gpt2-tiny"
+/// "gpt2-tiny". From the sources this was built of, or from $LLMRUN_SOURCE_DIR where they were carried.
+Golden read_golden(const std::string& name);
 
 /// The golden run as a plan in run directory `dir`, in fp32 on threads.
 Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std::filesystem::path& dir);
 
 /// Runs the plan with ranks as threads of this process, as `llmrun-rank` does: to its last step, or until rank 0 is asked (SIGTERM) to stop
-/// during step `stop_in`.
-void run_plan(const Plan& plan, int64_t stop_in = 0);
+/// during step `stop_in`. `device` readies a rank's, in its thread.
+void run_plan(
+    const Plan& plan, int64_t stop_in = 0, const std::function<at::Device(int rank)>& device = [](int) { return at::Device(at::kCPU); });
 
 std::vector<json> read_metrics(const std::filesystem::path& run);
 

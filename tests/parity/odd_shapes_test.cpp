@@ -21,22 +21,6 @@ std::vector<ModelConfig> odd_models() {
   return {llama, gpt};
 }
 
-std::vector<ParityCase> odd_cases() {
-  std::vector<ParityCase> cases(6);
-  cases[0].layout = {.tensor = 3};
-  cases[1].layout = {.tensor = 3, .pipeline = 2};
-  cases[1].sequence = SequenceParallel::megatron;
-  cases[2].layout = {.tensor = 6};  // two copies of each KV head
-  cases[2].recompute = Recompute::full;
-  cases[3].layout = {.data = 3, .pipeline = 2};
-  cases[3].zero = 1;
-  cases[4].layout = {.pipeline = 5};
-  cases[5].layout = {.tensor = 3, .data = 2};
-  cases[5].zero = 1;
-  cases[5].sequence = SequenceParallel::megatron;
-  return cases;
-}
-
 std::vector<json> metrics_of(const ModelConfig& model, const ParityCase& parity_case) {
   const TemporaryDirectory dir;
   Plan plan;
@@ -62,7 +46,7 @@ std::vector<json> metrics_of(const ModelConfig& model, const ParityCase& parity_
 TEST_CASE("three-way and other odd layouts of odd shapes are one rank's run, with dropout too") {
   for (const ModelConfig& model : odd_models()) {
     const std::vector<json> alone = metrics_of(model, {});
-    for (const ParityCase& parity_case : odd_cases()) {
+    for (const ParityCase& parity_case : odd_cases(model.heads)) {
       const std::vector<json> together = metrics_of(model, parity_case);
       REQUIRE(together.size() == alone.size());
       for (size_t i = 0; i < alone.size(); ++i) {
@@ -70,6 +54,20 @@ TEST_CASE("three-way and other odd layouts of odd shapes are one rank's run, wit
         CHECK(together[i].at("loss").get<double>() == doctest::Approx(alone[i].at("loss").get<double>()).epsilon(1e-6));
         CHECK(together[i].at("grad_norm").get<double>() == doctest::Approx(alone[i].at("grad_norm").get<double>()).epsilon(2e-5));
       }
+    }
+  }
+}
+
+TEST_CASE("odd shapes come out as plain PyTorch made them, in odd layouts") {
+  for (const char* name : {"gpt2-odd", "llama-odd"}) {
+    const Golden golden = read_golden(name);
+    const int64_t heads = golden_plan(golden, {}, "/nowhere").model.heads;
+    for (const ParityCase& parity_case : odd_cases(heads)) {
+      const TemporaryDirectory dir;
+      const Plan plan = golden_plan(golden, parity_case, dir.path() / "run");
+      run_plan(plan);
+      const Agreement agreement = compare(golden, plan);
+      CHECK_MESSAGE(agreement.holds(), name, " ", parity_case.name(), ": ", agreement.text());
     }
   }
 }

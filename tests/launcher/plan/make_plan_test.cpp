@@ -106,10 +106,6 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             8,
             "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
             "parallel.tensor=5\n"},
-           {{{"model.kv_heads", "4"}, {"parallel.tensor", "10"}},
-            10,
-            "cannot split or copy KV heads: of parallel.tensor 10 and model.kv_heads 4, neither divides the other -> 1, 2 and 4 divide 4: "
-            "--set parallel.tensor=4\n"},
            {{{"model.kv_heads", "3"}},
             {},
             "cannot group queries: model.kv_heads 3 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
@@ -163,6 +159,14 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
        }) {
     CHECK(refusal(input(row.sets, row.ranks)) == row.says);
   }
+}
+
+TEST_CASE("I3: a secret in machine.environment is refused by its name, and not quoted") {
+  PlanInput bad = input({});
+  bad.resolved.config.machine.environment = {{"A", "b"}, {"HF_TOKEN", "canary"}};
+  CHECK(refusal(bad) ==
+        "machine.environment.HF_TOKEN looks like a secret, and would be written into scripts and plan.json -> export HF_TOKEN in the "
+        "shell: ranks inherit it\n");
 }
 
 TEST_CASE("L2: everything that is wrong is told at once") {
