@@ -63,28 +63,31 @@ uint64_t checksum_of(const json& from, const char* key) {
 }
 
 FileRecord file_from(const json& from) {
-  FileRecord file{from.at("name"), from.at("bytes"), checksum_of(from, "header_xxh3")};
+  FileRecord file{from.at("name"), whole_number(from.at("bytes")), checksum_of(from, "header_xxh3")};
   if (!is_rank_file_name(file.name)) reject(fmt::format("it names the file '{}'", file.name));
+  if (file.bytes < 0) reject(fmt::format("it gives '{}' {} bytes", file.name, file.bytes));
   return file;
 }
 
+Interval interval_from(const json& list, size_t at) { return {whole_number(list.at(at)), whole_number(list.at(at + 1))}; }
+
 PieceRecord piece_from(const json& from, const std::vector<FileRecord>& files) {
-  const json &box = from.at("box"), &flat = from.at("flat");
-  PieceRecord piece{{{box.at(0), box.at(1)}, {box.at(2), box.at(3)}},
-                    {flat.at(0), flat.at(1)},
-                    from.at("file"),
-                    from.at("offset"),
+  PieceRecord piece{{interval_from(from.at("box"), 0), interval_from(from.at("box"), 2)},
+                    interval_from(from.at("flat"), 0),
+                    whole_number(from.at("file")),
+                    whole_number(from.at("offset")),
                     checksum_of(from, "xxh3")};
   if (piece.file < 0 || piece.file >= static_cast<int64_t>(files.size()))
     reject(fmt::format("it speaks of file {} of {}", piece.file, files.size()));
   const int64_t bytes = files[static_cast<size_t>(piece.file)].bytes;
-  if (piece.flat.size() < 0 || piece.offset < 8 || piece.offset > bytes || piece.flat.size() > (bytes - piece.offset) / 4)
+  if (piece.flat.begin < 0 || piece.flat.end < piece.flat.begin || piece.offset < 8 || piece.offset > bytes ||
+      piece.flat.size() > (bytes - piece.offset) / 4)
     reject(fmt::format("a piece at byte {} runs out of '{}'", piece.offset, files[static_cast<size_t>(piece.file)].name));
   return piece;
 }
 
 TensorRecord tensor_from(const json& from, const std::vector<FileRecord>& files) {
-  TensorRecord tensor{from.at("name"), Kind::weight, from.at("shape").at(0), from.at("shape").at(1), {}};
+  TensorRecord tensor{from.at("name"), Kind::weight, whole_number(from.at("shape").at(0)), whole_number(from.at("shape").at(1)), {}};
   const auto& kind = from.at("kind").get_ref<const std::string&>();
   const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](Kind candidate) { return kind_name(candidate) == kind; });
   if (found == kKinds.end() || from.at("dtype") != "F32")
@@ -94,16 +97,22 @@ TensorRecord tensor_from(const json& from, const std::vector<FileRecord>& files)
   return tensor;
 }
 
+void check_total(const std::vector<FileRecord>& files) {
+  int64_t total = 0;
+  for (const FileRecord& file : files)
+    if (__builtin_add_overflow(total, file.bytes, &total)) reject("its files take more than 2^63 bytes");
+}
+
 Manifest manifest_from(const json& from) {
   if (from.value("format", "") != kFormat) reject("it is not an llmrun manifest");
-  const int version = from.value("version", 0);
+  const int64_t version = whole_number(from.at("version"));
   if (version != kManifestVersion) reject(fmt::format("it has version {}, this llmrun reads version {}", version, kManifestVersion));
   Manifest manifest;
-  manifest.snapshot = {
-      from.at("step"),  from.at("samples"), from.at("seed"), layout_from_json(from.at("layout")), model_from_json(from.at("model")),
-      from.at("config")};
+  manifest.snapshot = {whole_number(from.at("step")),       whole_number(from.at("samples")),  from.at("seed").get_ref<const uint64_t&>(),
+                       layout_from_json(from.at("layout")), model_from_json(from.at("model")), from.at("config")};
   manifest.time = from.at("time");
   for (const json& file : from.at("files")) manifest.files.push_back(file_from(file));
+  check_total(manifest.files);
   for (const json& tensor : from.at("tensors")) manifest.tensors.push_back(tensor_from(tensor, manifest.files));
   check_coverage(manifest);
   return manifest;
@@ -137,7 +146,7 @@ std::string manifest_text(const Manifest& manifest) {
 Manifest parse_manifest(std::string_view text) {
   checked_body(text);
   try {
-    return manifest_from(json::parse(text));
+    return manifest_from(parse_json(text));
   } catch (const json::exception& malformed) {
     reject(fmt::format("it is malformed: {}", malformed.what()));
   } catch (const std::invalid_argument& malformed) {

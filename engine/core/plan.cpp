@@ -19,14 +19,14 @@ Plan decoded(const json& document) {
   plan.name = document.at("run").at("name");
   plan.dir = document.at("run").at("dir");
   plan.layout = layout_from_json(document.at("layout"));
-  for (const json& host : document.at("hosts")) plan.hosts.push_back({host.at("name"), host.at("slots")});
-  document.at("ranks_per_node").get_to(plan.ranks_per_node);
+  for (const json& host : document.at("hosts")) plan.hosts.push_back({host.at("name"), whole_number(host.at("slots"))});
+  plan.ranks_per_node = whole_number(document.at("ranks_per_node"));
   plan.device = document.at("device") == "cuda" ? Device::cuda : Device::cpu;
   plan.communicator = word_from<CommunicatorKind>(document, "communicator");
-  document.at("threads").get_to(plan.threads);
-  document.at("steps").get_to(plan.steps);
-  document.at("global_batch").get_to(plan.global_batch);
-  document.at("accumulate").get_to(plan.accumulate);
+  plan.threads = whole_number(document.at("threads"));
+  plan.steps = whole_number(document.at("steps"));
+  plan.global_batch = whole_number(document.at("global_batch"));
+  plan.accumulate = whole_number(document.at("accumulate"));
   plan.model = model_from_json(document.at("model"));
   plan.config = config_from_json(document.at("config"));
   if (document.at("ranks") != plan.ranks())
@@ -58,7 +58,7 @@ Plan plan_from_json(const json& document) {
     throw Error(Exit::config, "plan.json is not a plan: {}", why).hint("run 'llmrun train' again: it writes a new plan");
   };
   try {
-    if (const int64_t version = document.at("version"); version != Plan::kVersion)
+    if (const int64_t version = whole_number(document.at("version")); version != Plan::kVersion)
       throw Error(Exit::config, "plan.json has version {}, this llmrun-rank reads version {}", version, Plan::kVersion)
           .hint("run 'llmrun train' again: it writes a new plan");
     return decoded(document);

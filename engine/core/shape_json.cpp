@@ -2,6 +2,8 @@
 
 #include <type_traits>
 
+#include "engine/core/spec/fields.h"
+
 namespace llmrun {
 namespace {
 
@@ -31,6 +33,21 @@ void visit_words(Shape& shape, Each each) {
   each("activation", shape.activation);
 }
 
+/// The value of KEY `path` of the configuration's table, held to that row's range: products of a few sizes then stay inside 63 bits.
+int64_t size_from(const json& value, std::string_view path) {
+  const int64_t size = whole_number(value);
+  const Rules& rules = find_field(path)->rules;
+  if (size < static_cast<int64_t>(*rules.least) || size > static_cast<int64_t>(*rules.most))
+    throw std::invalid_argument(fmt::format("{} {} is out of range", path, size));
+  return size;
+}
+
+int64_t axis_from(const json& layout, const char* axis) { return size_from(layout.at(axis), fmt::format("parallel.{}", axis)); }
+
+void read(const json& document, const char* name, int64_t& size) { size = size_from(document.at(name), fmt::format("model.{}", name)); }
+void read(const json& document, const char* name, double& number) { document.at(name).get_to(number); }
+void read(const json& document, const char* name, bool& flag) { document.at(name).get_to(flag); }
+
 }  // namespace
 
 json layout_json(const Layout& layout) {
@@ -42,7 +59,12 @@ json layout_json(const Layout& layout) {
 }
 
 Layout layout_from_json(const json& from) {
-  return {from.at("tensor"), from.at("sequence_size"), from.at("context"), from.at("data"), from.at("pipeline")};
+  const Layout layout{axis_from(from, "tensor"), axis_from(from, "sequence_size"), axis_from(from, "context"), axis_from(from, "data"),
+                      axis_from(from, "pipeline")};
+  int64_t ranks = 1;
+  for (const Axis axis : kAxes)
+    if (__builtin_mul_overflow(ranks, layout.size(axis), &ranks)) throw std::invalid_argument("its layout has more than 2^63 ranks");
+  return layout;
 }
 
 json model_json(const ModelShape& shape) {
@@ -55,7 +77,7 @@ json model_json(const ModelShape& shape) {
 ModelShape model_from_json(const json& document) {
   ModelShape shape;
   visit_words(shape, [&](const char* name, auto& word) { word = word_from<std::remove_reference_t<decltype(word)>>(document, name); });
-  visit_sizes(shape, [&](const char* name, auto& size) { document.at(name).get_to(size); });
+  visit_sizes(shape, [&](const char* name, auto& size) { read(document, name, size); });
   return shape;
 }
 

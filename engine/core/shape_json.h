@@ -13,7 +13,8 @@
 namespace llmrun {
 
 // Layouts and shapes as JSON: plan.json and a checkpoint's manifest carry the same. Reading throws json::exception where a key is missing
-// or has another type, std::invalid_argument where a word is unknown; who reads a file adds its name.
+// or has another type, std::invalid_argument where a word is unknown or a size is one that no run file may have; who reads a file adds its
+// name.
 
 json layout_json(const Layout& layout);
 Layout layout_from_json(const json& from);

@@ -9,12 +9,14 @@ namespace llmrun {
 namespace {
 
 constexpr size_t kMostHosts = 1'000'000;
+constexpr size_t kLongestName = 253;  // RFC 1123: a longer one would be refused at the end, a million copies later
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   throw Error(Exit::preflight, "SLURM_JOB_NODELIST '{}': {}", text, why);
 }
 
 int64_t number(std::string_view digits, std::string_view whole) {
+  if (digits.size() > kLongestName) refuse(whole, "a number is longer than a host name");
   int64_t value = 0;
   const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (bad != std::errc() || end != digits.data() + digits.size() || value < 0) refuse(whole, fmt::format("'{}' is not a number", digits));
@@ -27,7 +29,7 @@ void expand_range(std::string_view range, std::string_view whole, std::vector<st
   const std::string_view low = range.substr(0, dash), high = dash == std::string_view::npos ? low : range.substr(dash + 1);
   const int64_t first = number(low, whole), last = number(high, whole);
   if (last < first) refuse(whole, fmt::format("range '{}' runs backwards", range));
-  if (static_cast<size_t>(last - first) >= kMostHosts) refuse(whole, fmt::format("range '{}' is too long", range));
+  if (static_cast<size_t>(last - first) >= kMostHosts - out.size()) refuse(whole, "too many hosts");
   for (int64_t value = first; value <= last; ++value) out.push_back(fmt::format("{:0{}}", value, low.size()));
 }
 
@@ -47,6 +49,7 @@ std::vector<std::string> expand_name(std::string_view name, std::string_view who
   while (!name.empty()) {
     const size_t open = name.find('[');
     const std::string_view prefix = name.substr(0, open);
+    if (prefix.size() > kLongestName) refuse(whole, "a name is longer than a host name");
     std::vector<std::string> endings{""};
     if (open == std::string_view::npos) {
       name = {};

@@ -63,9 +63,17 @@ TEST_CASE("a plan that is not one is refused with the reason") {
   other = good;
   other["model"]["family"] = "bert";
   CHECK_THROWS_AS(plan_from_json(other), Error);
+  for (const json& no_number : {json("many"), json(true), json(1e300), json(nullptr), json(UINT64_MAX)}) {
+    other = good;
+    other["steps"] = no_number;
+    CHECK_THROWS_AS(plan_from_json(other), Error);
+  }
   other = good;
-  other["steps"] = "many";
-  CHECK_THROWS_AS(plan_from_json(other), Error);
+  for (const char* axis : {"tensor", "sequence_size", "context", "data", "pipeline"}) other["layout"][axis] = 1 << 20;
+  CHECK_THROWS_WITH_AS(plan_from_json(other), "plan.json is not a plan: its layout has more than 2^63 ranks", Error);
+  other = good;
+  other["model"]["head_dim"] = INT64_MAX;
+  CHECK_THROWS_WITH_AS(plan_from_json(other), "plan.json is not a plan: model.head_dim 9223372036854775807 is out of range", Error);
 }
 
 }  // namespace llmrun

@@ -1,10 +1,20 @@
 #include "engine/core/dataset/dataset_card.h"
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "engine/core/json.h"
 
 namespace llmrun {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& path, const char* why) {
+  throw std::move(Error(Exit::preflight, "cannot use '{}': not the description of a dataset ({})", path, why)
+                      .hint("prepare the dataset again, or move the file away to use the tokens without it"));
+}
+
+}  // namespace
 
 std::optional<DatasetCard> read_card(const std::string& prefix) {
   const std::string path = prefix + ".json";
@@ -13,20 +23,21 @@ std::optional<DatasetCard> read_card(const std::string& prefix) {
   try {
     DatasetCard card;
     card.tokenizer = content.at("tokenizer").get<std::string>();
-    card.vocab = content.at("vocab").get<int64_t>();
-    card.largest_id = content.at("largest_id").get<int64_t>();
-    if (!content.at("document_end").is_null()) card.document_end = content.at("document_end").get<int64_t>();
-    card.documents = content.at("documents").get<int64_t>();
-    card.tokens = content.at("tokens").get<int64_t>();
+    card.vocab = whole_number(content.at("vocab"));
+    card.largest_id = whole_number(content.at("largest_id"));
+    if (!content.at("document_end").is_null()) card.document_end = whole_number(content.at("document_end"));
+    card.documents = whole_number(content.at("documents"));
+    card.tokens = whole_number(content.at("tokens"));
     card.settings = content.at("settings").get<std::string>();
     for (const json& source : content.at("sources")) {
-      card.sources.push_back({source.at("path").get<std::string>(), source.at("bytes").get<int64_t>(),
-                              source.at("modified_ns").get<int64_t>(), source.at("xxh3").get<std::string>()});
+      card.sources.push_back({source.at("path").get<std::string>(), whole_number(source.at("bytes")),
+                              whole_number(source.at("modified_ns")), source.at("xxh3").get<std::string>()});
     }
     return card;
   } catch (const json::exception& error) {
-    throw std::move(Error(Exit::preflight, "cannot use '{}': not the description of a dataset ({})", path, error.what())
-                        .hint("prepare the dataset again, or move the file away to use the tokens without it"));
+    refuse(path, error.what());
+  } catch (const std::invalid_argument& error) {
+    refuse(path, error.what());
   }
 }
 

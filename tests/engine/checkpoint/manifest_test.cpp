@@ -60,7 +60,15 @@ TEST_CASE("a manifest that contradicts itself is refused with the reason") {
   CHECK(why("\"file\": 1", "\"file\": 9") == "it speaks of file 9 of 4");
   CHECK(why("\"layers\":3", "\"layers\":4").find("'transformer.h.3.ln_1.weight' is missing") != std::string::npos);
   CHECK(why("\"layers\":3", "\"layers\":2").find("the model has no 'transformer.h.2") != std::string::npos);
-  CHECK(why("\"box\": [0, 19, 0, 16]", "\"box\": [1, 20, 0, 16]").find("are missing") != std::string::npos);
+  CHECK(why("\"box\": [0, 19, 0, 16]", "\"box\": [1, 20, 0, 16]").find("overlap") != std::string::npos);
+  CHECK(why("\"box\": [0, 19, 0, 16], \"flat\": [0,", "\"box\": [0, 19, 0, 16], \"flat\": [1,").find("0 to 1 are missing") !=
+        std::string::npos);
+  CHECK(why("\"layers\":3", "\"layers\":100001") == "it is malformed: model.layers 100001 is out of range");
+  CHECK(why("\"layers\":3", "\"layers\":1e300") == "it is malformed: 1e+300 is not a whole number");
+  CHECK(why("\"file\": 1", "\"file\": true") == "it is malformed: true is not a whole number");
+  CHECK(why("\"config\": {", "\"config\": {\"deep\":" + std::string(100'000, '[') + std::string(100'000, ']') + ",").find("32 levels") !=
+        std::string::npos);
+  CHECK(why("\"flat\": [0, ", "\"flat\": [-9223372036854775808, 9").find("runs out of") != std::string::npos);
   CHECK(why("\"samples\"", "\"sample\"").find("malformed") != std::string::npos);
   CHECK(why("\"family\":\"gpt\"", "\"family\":\"bert\"") == "it is malformed: 'bert' is no value of 'family'");
 }

@@ -35,6 +35,13 @@ TEST_CASE("what is no node list is refused") {
   }
 }
 
+TEST_CASE("a node list that would not fit into memory is refused before it is expanded") {
+  const std::string long_name(100'000, 'a');
+  for (const std::string& text :
+       std::vector<std::string>{long_name + "[0-999999]", "n[0-999999,0-999999]", "n[" + std::string(100'000, '0') + "-999999]"})
+    CHECK_THROWS_AS(expand_nodelist(text), Error);
+}
+
 TEST_CASE("hosts come from --hostfile, then PBS, then Slurm, then this machine") {
   TemporaryDirectory directory;
   write_file_atomically(directory / "mine", "h1\nh2\n");
