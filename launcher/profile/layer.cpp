@@ -69,7 +69,8 @@ std::vector<std::string> known_variables() {
 void complain_of_unknown_variables(const Environment& environment, std::vector<Complaint>& complaints) {
   const std::vector<std::string> known = known_variables();
   const std::vector<std::string_view> candidates(known.begin(), known.end());
-  for (const auto& [name, text] : environment) {
+  for (const auto& variable : environment) {
+    const std::string& name = variable.first;
     if (!name.starts_with(kPrefix) || std::find(known.begin(), known.end(), name) != known.end()) continue;
     const bool names_a_section = std::any_of(known.begin(), known.end(), [&](const std::string& other) {
       const size_t end = other.find('_', kPrefix.size());
