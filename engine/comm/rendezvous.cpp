@@ -20,7 +20,8 @@ class Alone final : public Rendezvous {
   }
 };
 
-/// Null where no PMIx server answers, or the module or its library is not there.
+}  // namespace
+
 std::unique_ptr<Rendezvous> make_pmix_rendezvous() {
   if (!std::getenv("PMIX_NAMESPACE")) return nullptr;
   if (const char* wanted = std::getenv("LLMRUN_RENDEZVOUS"); wanted && wanted == std::string_view("store")) return nullptr;
@@ -29,8 +30,6 @@ std::unique_ptr<Rendezvous> make_pmix_rendezvous() {
   const auto make = reinterpret_cast<Rendezvous* (*)()>(module.function("llmrun_make_pmix_rendezvous"));
   return std::unique_ptr<Rendezvous>(make());
 }
-
-}  // namespace
 
 std::unique_ptr<Rendezvous> make_rendezvous(const std::string& meeting_file, int plan_ranks) {
   if (auto pmix = make_pmix_rendezvous()) {

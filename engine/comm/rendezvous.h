@@ -13,7 +13,7 @@ struct Identity {
 };
 
 /// "Who am I, who are the others": the identity, and a small store of strings that every rank sees. Used once, at the start, to wire
-/// tcp and nccl and to hand round the plan. Values are short (an address, a NCCL id). A key that ends in "/N" is put by rank N, every
+/// tcp and nccl and to hand round the plan. Values are short (an address, a NCCL id; the plan grows with the hosts). A key that ends in "/N" is put by rank N, every
 /// other key by rank 0: PMIx must know whom to ask.
 class Rendezvous {
  public:
@@ -31,6 +31,10 @@ class Rendezvous {
 /// `size` is 0 where the launcher says a rank but not how many there are (PALS and PRRTE with PMIx). A rank or size that is not a number,
 /// or does not fit the other: Error(Exit::preflight).
 Identity identity_from_environment();
+
+/// Through the launcher's PMIx server. Null where none answers, or the module llmrun_pmix or its library is not there. Several may live in one
+/// process; they see the same store.
+std::unique_ptr<Rendezvous> make_pmix_rendezvous();
 
 /// PMIx where its server answers (the module llmrun_pmix is loaded for it; absent: not used), else a TCPStore on rank 0, on an
 /// ephemeral port of a listening socket bound to one address, which the others learn from the file `meeting_file` (on the file system

@@ -16,6 +16,7 @@
 #include "engine/rank/device.h"
 #include "engine/rank/error_report.h"
 #include "engine/rank/fault.h"
+#include "engine/rank/shared_plan.h"
 #include "engine/rank/parent.h"
 #include "engine/train/trainer.h"
 
@@ -94,7 +95,8 @@ int run_process(const Plan& plan, int attempt) {
 
 int train_plan(const std::string& path) {
   const int attempt = attempt_from_environment();
-  const Plan plan = read_plan(path);
+  const SharedPlan shared = share_plan(path);
+  const Plan& plan = shared.plan;
   stop_on_signals();
   if (std::getenv("LLMRUN_LAUNCHER") != nullptr) end_with_parent();  // a rank started by hand may outlive its shell
   return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
