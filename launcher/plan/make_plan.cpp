@@ -111,6 +111,7 @@ Plan make_plan(const PlanInput& input) {
   plan.name =
       !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);
   check_name(plan.name, resolved, complaints);
+  check_environment(resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   plan.dir = run_directory(input, plan.name);

@@ -10,6 +10,9 @@ namespace llmrun {
 /// False where the model has no shape at all, and nothing further can be checked.
 bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints);
 
+/// No secret belongs in machine.environment: it is written into files that others may read.
+void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints);
+
 /// What the layout cannot split, and what the device cannot do. REQUIRES check_model to have passed.
 void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints);
 

@@ -33,14 +33,14 @@ std::array<int, 2> make_pipe() {
 
 /// In the child, between fork and exec: only async-signal-safe calls. Never returns; the errno of a failed exec goes into `failure`.
 [[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent,
-                         int signal_when_we_die) {
+                         bool drop_errors, int signal_when_we_die) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, signal_when_we_die);
   if (::getppid() != parent) ::_exit(128 + signal_when_we_die);  // the parent died before prctl
-  const int nothing = ::open("/dev/null", O_RDONLY);
+  const int nothing = ::open("/dev/null", O_RDWR);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
-  ::dup2(output, STDERR_FILENO);
+  ::dup2(drop_errors ? nothing : output, STDERR_FILENO);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD}) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
@@ -76,7 +76,8 @@ Subprocess::Subprocess(const Command& command) {
   pid_ = ::fork();
   if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
   if (pid_ == 0)
-    become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent, command.signal_when_we_die);
+    become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent, command.drop_errors,
+           command.signal_when_we_die);
   ::close(output[1]);
   ::close(failure[1]);
   output_ = output[0];
@@ -134,7 +135,7 @@ void Subprocess::signal(int number) const {
   if (!status_) ::kill(-pid_, number);
 }
 
-std::optional<std::string> capture(const Command& command, std::chrono::milliseconds most) {
+std::optional<std::string> capture(const Command& command, std::chrono::milliseconds most, size_t most_bytes) {
   if (find_on_path(command.argv.at(0), command.environment).empty()) return {};
   Subprocess child(command);
   std::string text;
@@ -144,6 +145,7 @@ std::optional<std::string> capture(const Command& command, std::chrono::millisec
     pollfd wait{child.output(), POLLIN, 0};
     if (left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count())) == 0) return {};
     child.read_output(text);
+    if (text.size() > most_bytes) return text.substr(0, most_bytes);
   }
   pollfd ended{child.exited(), POLLIN, 0};
   ::poll(&ended, 1, 1000);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct Command {
   std::vector<std::string> argv;
   Variables environment;
   int signal_when_we_die = SIGTERM;  // what the kernel sends the child when this process is gone
+  bool drop_errors = false;          // stderr goes nowhere, instead of joining stdout
 };
 
 /// A child in a session of its own, so that no key of our terminal reaches it, that does not outlive us.
@@ -57,8 +59,10 @@ class Subprocess {
   std::optional<ExitStatus> status_;
 };
 
-/// Runs a short command and returns its stdout and stderr; nothing where it cannot start, fails, or takes longer.
-std::optional<std::string> capture(const Command& command, std::chrono::milliseconds most);
+/// Runs a short command and returns its output; nothing where it cannot start, fails, or takes longer. Output of more than `most_bytes`
+/// is cut there, and the command is ended.
+std::optional<std::string> capture(const Command& command, std::chrono::milliseconds most,
+                                   size_t most_bytes = std::numeric_limits<size_t>::max());
 
 /// The executable that `name` means on this PATH; empty where there is none.
 std::string find_on_path(const std::string& name, const Variables& environment);

@@ -39,7 +39,8 @@ RunLock::RunLock(const std::filesystem::path& file) : descriptor_(::open(file.c_
   }
   const std::string owner = fmt::format("process {} on {}\n", ::getpid(), short_host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()))
-    throw Error(Exit::preflight, "cannot write '{}': {}", file.string(), std::strerror(errno));
+    throw Error(Exit::preflight, "cannot write '{}': {}", file.string(), std::strerror(errno))
+        .hint("df -h '{}'", file.parent_path().string());
 }
 
 RunLock::~RunLock() { ::close(descriptor_); }

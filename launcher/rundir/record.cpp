@@ -22,6 +22,12 @@ Attempt attempt_from(const json& document) {
   return attempt;
 }
 
+GitState git_from(const json& document) {
+  GitState state{.sha = document.at("sha"), .cut = document.value("diff_cut", false)};
+  if (document.contains("diff") && document["diff"].is_string()) state.diff = document["diff"].get<std::string>();
+  return state;
+}
+
 }  // namespace
 
 json to_json(const RunRecord& record) {
@@ -29,7 +35,7 @@ json to_json(const RunRecord& record) {
   for (const Attempt& attempt : record.attempts) attempts.push_back(attempt_json(attempt));
   return {{"version", RunRecord::kVersion},
           {"name", record.name},
-          {"git", {{"sha", record.git_sha}, {"dirty", record.git_dirty}}},
+          {"git", to_json(record.git)},
           {"versions", {{"llmrun", record.llmrun_version}}},
           {"finished_steps", record.finished_steps},
           {"attempts", attempts}};
@@ -41,8 +47,7 @@ RunRecord read_record(const std::filesystem::path& path) {
   const json document = read_json_file(path, Exit::preflight);
   try {
     document.at("name").get_to(record.name);
-    document.at("git").at("sha").get_to(record.git_sha);
-    document.at("git").at("dirty").get_to(record.git_dirty);
+    record.git = git_from(document.at("git"));
     document.at("versions").at("llmrun").get_to(record.llmrun_version);
     document.at("finished_steps").get_to(record.finished_steps);
     for (const json& attempt : document.at("attempts")) record.attempts.push_back(attempt_from(attempt));
@@ -54,7 +59,7 @@ RunRecord read_record(const std::filesystem::path& path) {
 }
 
 void write_record(const std::filesystem::path& path, const RunRecord& record) {
-  write_file_atomically(path, to_json(record).dump(2) + "\n");
+  write_file_atomically(path, to_json(record).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace llmrun

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/core/json.h"
+#include "launcher/rundir/git_state.h"
 
 namespace llmrun {
 
@@ -22,8 +23,7 @@ struct Attempt {
 struct RunRecord {
   static constexpr int kVersion = 1;
   std::string name;
-  std::string git_sha;         // of the directory the run was started in; empty outside a repository
-  bool git_dirty = false;      // with changes that the sha does not have
+  GitState git;                // of the directory that the newest attempt was started in
   std::string llmrun_version;  // of the newest attempt
   int64_t finished_steps = 0;  // run.steps of an attempt that ended with 0
   std::vector<Attempt> attempts;

@@ -3,7 +3,6 @@
 #include <random>
 
 #include "engine/core/file.h"
-#include "launcher/process/subprocess.h"
 #include "launcher/rundir/log_name.h"
 
 namespace llmrun {
@@ -22,7 +21,15 @@ std::string nonce() {
   return fmt::format("{:08x}{:08x}", device(), device());
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// Writing before anything has started: what fails is the directory's fault, not the run's.
+template <typename Work>
+void before_start(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    throw Error(Exit::preflight, error.complaints());
+  }
+}
 
 }  // namespace
 
@@ -33,7 +40,7 @@ RunDir::RunDir(const fs::path& root) : paths_(root) {
 }
 
 void RunDir::write(const fs::path& file, const std::string& content, bool executable) {
-  write_file_atomically(file, content);
+  before_start([&] { write_file_atomically(file, content); });
   if (executable) fs::permissions(file, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
 }
 
@@ -41,7 +48,7 @@ Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t
   Attempt attempt{static_cast<int>(record_.attempts.size()) + 1, nonce(), utc_time(now), "", (paths_.logs() / log).string(), ranks, {}};
   create(paths_.attempt(attempt.number));
   record_.attempts.push_back(attempt);
-  write_record(paths_.record(), record_);
+  before_start([&] { write_record(paths_.record(), record_); });
   const fs::path logfiles = paths_.root().parent_path().parent_path() / "logfiles";
   try {
     append_line(logfiles, attempt.log);
@@ -62,13 +69,7 @@ void RunDir::end_attempt(int exit, int64_t steps, std::time_t now) {
 void RunDir::describe(const std::string& name, const std::string& version, const Variables& environment) {
   record_.name = name;
   record_.llmrun_version = version;
-  const auto git = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), "git");
-    return capture({std::move(words), environment}, std::chrono::milliseconds(500));
-  };
-  const auto sha = git({"rev-parse", "HEAD"});
-  record_.git_sha = sha ? first_line(*sha) : "";
-  record_.git_dirty = sha && !git({"diff", "--quiet", "HEAD"});
+  record_.git = git_state(environment);
 }
 
 }  // namespace llmrun

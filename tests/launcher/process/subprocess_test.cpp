@@ -51,6 +51,9 @@ TEST_CASE("capture gives the output of what succeeds in time, and nothing else")
   CHECK(capture(shell("echo hello"), std::chrono::seconds(60)) == "hello\n");
   CHECK(!capture(shell("echo hello; exit 1"), std::chrono::seconds(60)));
   CHECK(!capture(shell("sleep 1000"), std::chrono::milliseconds(50)));
+  CHECK(capture(shell("yes x"), std::chrono::seconds(60), 4) == "x\nx\n");
+  CHECK(capture({.argv = {"sh", "-c", "echo out; echo err >&2"}, .environment = Variables::of_this_process(), .drop_errors = true},
+                std::chrono::seconds(60)) == "out\n");
   CHECK(!capture({{"no-such-program"}, Variables::of_this_process()}, std::chrono::seconds(1)));
 }
 

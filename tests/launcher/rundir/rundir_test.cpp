@@ -5,9 +5,11 @@
 #include <fstream>
 
 #include "engine/core/file.h"
+#include "launcher/process/subprocess.h"
 #include "launcher/rundir/alcf_name.h"
 #include "launcher/rundir/find_run.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/rundir/room.h"
 #include "launcher/rundir/run_dir.h"
 #include "launcher/rundir/saved_environment.h"
 #include "tests/support/temporary_directory.h"
@@ -146,6 +148,74 @@ TEST_CASE("I3: env.json keeps what matters and no secret") {
   CHECK(saved["NCCL_DEBUG"] == "warn");
   CHECK(saved["MODEL_SIZE_KEY"] == "GPT13B");
   CHECK(saved.size() == 4);
+}
+
+TEST_CASE("I3: what git knows of the user's directory is kept without secrets, and a long diff is cut") {
+  TemporaryDirectory directory;
+  Variables environment = Variables::of_this_process();
+  environment.set("HF_TOKEN", "canary-token");
+  const auto shell = [&](const std::string& script) {
+    return capture({{"sh", "-c", "cd '" + directory.path().string() + "' && " + script}, environment}, std::chrono::seconds(60));
+  };
+  const fs::path here = fs::current_path();
+  fs::current_path(directory.path());
+  CHECK(git_state(environment).sha == "");  // no repository
+  REQUIRE(shell("git init -q . && echo one > file && git add file && git -c user.name=a -c user.email=a@b commit -q -m one"));
+  CHECK(git_state(environment).sha.size() == 40);
+  CHECK(git_state(environment).diff == "");
+  CHECK(to_json(git_state(environment))["dirty"] == false);
+  write_file_atomically(directory / "file", "token: canary-token\n\xff");
+  const GitState dirty = git_state(environment);
+  REQUIRE(dirty.diff);
+  CHECK(dirty.diff->find("+token: ***\n") != std::string::npos);
+  CHECK(!dirty.cut);
+  write_file_atomically(directory / "file", [] {
+    std::string text;
+    for (int i = 0; i < 200'000; ++i) text += "a line\n";
+    return text;
+  }());
+  CHECK(git_state(environment).cut);
+  CHECK(git_state(environment).diff->size() <= GitState::kLongestDiff);
+  // What a repository configures is not run: an external diff would leave a file.
+  REQUIRE(shell("git config diff.external 'touch ran; true' && git config core.fsmonitor 'touch ran; false'"));
+  CHECK(git_state(environment).diff->size() > 1000);
+  CHECK(!fs::exists("ran"));
+  {
+    RunDir run(directory / "outputs/x");
+    run.describe("x", "0", environment);
+    std::string warning;
+    run.begin_attempt("a.log", 1, 0, warning);
+  }
+  fs::current_path(here);
+  CHECK(read_record(RunPaths(directory / "outputs/x").record()).git.cut);
+}
+
+TEST_CASE("room is asked for the checkpoints that stand at once") {
+  TemporaryDirectory directory;
+  Plan plan;
+  plan.dir = directory / "outputs/x";
+  plan.steps = 100;
+  plan.config.model = {.layers = 2, .hidden = 8, .heads = 2, .vocab = 16};
+  plan.model = model_shape(plan.config.model, 16);
+  CHECK(checkpoints_at_once(plan) == 1);  // only at the end
+  plan.config.checkpoint.every_steps = 10;
+  CHECK(checkpoints_at_once(plan) == 3);
+  plan.config.checkpoint.every_steps = 60;
+  CHECK(checkpoints_at_once(plan) == 2);
+  plan.config.checkpoint.every_minutes = 5;
+  CHECK(checkpoints_at_once(plan) == 3);
+  CHECK_NOTHROW(check_room(plan));
+  plan.model.vocab = int64_t{1} << 50;  // of no disk
+  try {
+    check_room(plan);
+    FAIL("there is no such disk");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::preflight);
+    CHECK(std::string(error.what()).starts_with("no room for checkpoints in '" + plan.dir + "': 3 of 96 PiB need 288 PiB, and "));
+    CHECK(error.complaints()[0].hint.find("run.dir") != std::string::npos);
+  }
+  for (const char* step : {"step-00000010", "step-00000020"}) fs::create_directories(RunPaths(plan.dir).checkpoints() / step);
+  CHECK_THROWS_WITH_AS(check_room(plan), doctest::Contains(": 1 of 96 PiB needs 96 PiB, and "), Error);
 }
 
 TEST_CASE("a RUN is a directory, a name, a unique prefix or the last one") {
