@@ -8,6 +8,7 @@
 #include "launcher/launch/run_attempt.h"
 #include "launcher/process/sibling.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/rundir/room.h"
 
 namespace llmrun::cli {
 namespace {
@@ -51,6 +52,7 @@ void tell_failure(const Failure& failure, const RunPaths& paths, Context& contex
 void start(const PlanInput& input, const Plan& plan, const Variables& environment, Context& context) {
   std::shared_ptr<Launcher> launcher = choose_launcher(plan, environment, short_host_name());
   const std::string rank_program = sibling("llmrun-rank").string();
+  if (!read_record(RunPaths(plan.dir).record()).finished(plan.steps)) check_room(plan);
   RunDir run(plan.dir);
   if (!should_start(run, plan, context)) return;
 

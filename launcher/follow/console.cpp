@@ -40,7 +40,6 @@ void Console::take(const StepMetrics& step) {
     if (due) style_.write(text + "\n");
     return;
   }
-  erase();
   live_ = text;
   if (!step.valid_loss) return;
   style_.write(text + "\n");  // an evaluation stays on the screen
@@ -49,6 +48,7 @@ void Console::take(const StepMetrics& step) {
 
 void Console::tick() {
   const std::vector<StepMetrics> fresh = metrics_.next();
+  if (!fresh.empty()) erase();
   for (const StepMetrics& step : fresh) take(step);
   if (!fresh.empty() && style_.terminal) style_.write(live_);
 }

@@ -20,6 +20,8 @@ class Console {
  public:
   Console(ConsoleStyle style, const std::filesystem::path& metrics, int64_t steps, int64_t every_steps);
   void line(std::string_view text);
+  /// A line that is for the combined log alone.
+  void log_only(std::string_view text) { style_.log(text); }
   void tick();
   /// Reads what is left and leaves the last progress on the screen.
   void finish();

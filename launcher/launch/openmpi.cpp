@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "launcher/launch/launcher.h"
+#include "launcher/launch/openmpi_chatter.h"
 
 namespace llmrun {
 namespace {
@@ -36,6 +37,7 @@ class OpenMpi : public Launcher {
     return {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
   }
 
+  bool is_chatter(std::string_view line) override { return chatter_.take(line); }
   int stop_signal() const override { return SIGUSR1; }  // it hands that on, and lives
 
   std::string hostfile_text(const std::vector<PlanHost>& hosts) const override {
@@ -75,6 +77,7 @@ class OpenMpi : public Launcher {
     return pending_.has_value();
   }
 
+  OpenMpiChatter chatter_;
   std::optional<RankDeath> pending_;  // the first part of a report
 };
 

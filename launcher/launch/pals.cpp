@@ -37,6 +37,8 @@ class Pals : public Launcher {
     (found[3] == "exited with code" ? death.code : death.signal) = std::stoi(found[4]);
     return death;
   }
+
+  bool is_chatter(std::string_view line) override { return death(line).has_value(); }  // a line for each rank that was ended, too
 };
 
 }  // namespace

@@ -28,13 +28,13 @@ class CombinedLog {
   std::FILE* file_;
 };
 
-AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan) {
+AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan, const std::vector<json>& told) {
   if (ending.stopped_by == SIGINT || ending.stopped_by == SIGHUP) return {128 + ending.stopped_by, {}};
   if (ending.exit_code == static_cast<int>(Exit::resubmit))
     return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
   if (ending.clean()) return {0, {}};
-  Failure failure = find_failure(paths, attempt, plan, ending);
+  Failure failure = find_failure(paths, attempt, plan, ending, told);
   return {failure.exit_code, std::move(failure)};
 }
 
@@ -58,15 +58,29 @@ AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt
   Supervision supervision;
   supervision.processes = prepared.processes;
   supervision.launcher = prepared.launcher.get();
-  supervision.on_line = [&](std::string_view line) { console.line(line); };
+  std::vector<json> told;
+  supervision.on_line = [&](std::string_view line) {
+    auto report = error_report_in(line);
+    if (!report) return console.line(line);
+    console.log_only(line);
+    told.push_back(*std::move(report));
+  };
+  supervision.on_chatter = [&](std::string_view line) { console.log_only(line); };
+  supervision.on_stop = [&](int number) {
+    console.line(fmt::format("llmrun: {}: the ranks finish their step and save; once more ends them at once", signal_shown(number)));
+  };
   supervision.on_tick = [&] { console.tick(); };
-  supervision.rank_reported_failure = [&] { return any_error_file(run.paths(), attempt.number); };
+  supervision.rank_reported_failure = [&] { return !told.empty() || any_error_file(run.paths(), attempt.number); };
   supervision.patience = patience;
   const Ending ending = supervise(supervision);
   console.finish();
 
-  AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, plan);
-  run.end_attempt(outcome.exit_code, plan.steps, std::time(nullptr));
+  AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, plan, told);
+  try {
+    run.end_attempt(outcome.exit_code, plan.steps, std::time(nullptr));
+  } catch (const Error& error) {  // a full disk: how the run ended is worth more than its record
+    console.line(fmt::format("llmrun: warning: {}", error.what()));
+  }
   return outcome;
 }
 

@@ -134,7 +134,7 @@ class Supervisor {
   }
 
   void heard(std::string_view line) {
-    supervision_.on_line(line);
+    supervision_.launcher->is_chatter(line) ? supervision_.on_chatter(line) : supervision_.on_line(line);
     if (auto death = supervision_.launcher->death(line)) {
       if (!ending_.death) ending_.death = std::move(death);
       fail();
@@ -166,6 +166,7 @@ class Supervisor {
     failed_ = terminating_ = true;
     act_at_ = Clock::now() + supervision_.patience.after_stop;
     for (const Subprocess& child : children_) child.signal(supervision_.launcher->stop_signal());
+    supervision_.on_stop(number);
   }
 
   void hurry() {

@@ -21,7 +21,9 @@ struct Patience {
 struct Supervision {
   std::vector<Command> processes;
   Launcher* launcher = nullptr;                                                  // reads the output for deaths
-  std::function<void(std::string_view line)> on_line = [](std::string_view) {};  // of the combined output, without the newline
+  std::function<void(std::string_view line)> on_line = [](std::string_view) {};     // of the combined output, without the newline
+  std::function<void(std::string_view line)> on_chatter = [](std::string_view) {};  // one that Launcher::is_chatter() knows
+  std::function<void(int signal)> on_stop = [](int) {};                             // the first signal that asks us to stop
   std::function<void()> on_tick = [] {};
   std::function<bool()> rank_reported_failure = [] { return false; };  // an error file has appeared
   Patience patience;

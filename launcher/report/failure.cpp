@@ -1,5 +1,6 @@
 #include "launcher/report/failure.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <deque>
@@ -19,16 +20,18 @@ std::vector<fs::path> error_files(const RunPaths& paths, int attempt) {
   return files;
 }
 
-/// The error file with the least time; a torn one does not count.
-std::optional<json> earliest_error(const RunPaths& paths, int attempt) {
-  std::optional<json> first;
+bool is_report(const json& document) { return document.is_object() && document.contains("rank"); }
+
+/// The error report with the least time; a torn one does not count.
+std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vector<json> reports) {
   for (const fs::path& file : error_files(paths, attempt)) {
     std::ifstream stream(file);
-    json document = json::parse(stream, nullptr, /*allow_exceptions=*/false);
-    if (!document.is_object() || !document.contains("rank")) continue;
-    if (!first || document.value("time", 0.0) < first->value("time", 0.0)) first = std::move(document);
+    reports.push_back(json::parse(stream, nullptr, /*allow_exceptions=*/false));
   }
-  return first;
+  std::erase_if(reports, [](const json& report) { return !is_report(report); });
+  const auto first = std::min_element(reports.begin(), reports.end(),
+                                      [](const json& a, const json& b) { return a.value("time", 0.0) < b.value("time", 0.0); });
+  return first == reports.end() ? std::nullopt : std::optional(*first);
 }
 
 std::vector<std::string> last_lines(const fs::path& file) {
@@ -41,12 +44,6 @@ std::vector<std::string> last_lines(const fs::path& file) {
     if (lines.size() > kLastLines) lines.pop_front();
   }
   return {lines.begin(), lines.end()};
-}
-
-/// "signal 9 (SIGKILL)".
-std::string signal_shown(int number) {
-  const char* name = ::sigabbrev_np(number);
-  return name != nullptr ? fmt::format("signal {} (SIG{})", number, name) : fmt::format("signal {}", number);
 }
 
 void tell_death(const RankDeath& death, Failure& failure) {
@@ -63,6 +60,7 @@ void tell_error(const json& error, Failure& failure) {
   failure.rank = error.value("rank", int64_t{0});
   failure.host = error.value("host", "");
   failure.what = error.value("what", "failed without a word");
+  failure.because = error.value("because", std::vector<std::string>());
   failure.hint = error.value("hint", "");
   failure.section = error.value("section", "");
   failure.exit_code = error.value("code", 1);
@@ -72,6 +70,11 @@ void tell_error(const json& error, Failure& failure) {
 bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
 
 }  // namespace
+
+std::string signal_shown(int number) {
+  const char* name = ::sigabbrev_np(number);
+  return name != nullptr ? fmt::format("signal {} (SIG{})", number, name) : fmt::format("signal {}", number);
+}
 
 std::string host_of(const Plan& plan, int64_t rank) {
   for (const PlanHost& host : plan.hosts) {
@@ -83,10 +86,16 @@ std::string host_of(const Plan& plan, int64_t rank) {
 
 bool any_error_file(const RunPaths& paths, int attempt) { return !error_files(paths, attempt).empty(); }
 
-Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending) {
+std::optional<json> error_report_in(std::string_view line) {
+  if (!line.starts_with(kErrorReportMark)) return {};
+  json report = json::parse(line.substr(kErrorReportMark.size()), nullptr, /*allow_exceptions=*/false);
+  return is_report(report) ? std::optional(std::move(report)) : std::nullopt;
+}
+
+Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending, const std::vector<json>& told) {
   Failure failure;
   if (plan.communicator == CommunicatorKind::thread) failure.who = "the process of all ranks";
-  const std::optional<json> error = earliest_error(paths, attempt);
+  const std::optional<json> error = earliest_error(paths, attempt, told);
   if (ending.death && (is_cause(ending.death->signal) || !error)) {
     tell_death(*ending.death, failure);
   } else if (error) {
@@ -107,6 +116,7 @@ Error failure_error(const Failure& failure, const RunPaths& paths) {
   const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
   const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
   Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
+  for (const std::string& reason : failure.because) error.because(reason);
   std::error_code none;
   const bool saved = fs::exists(paths.checkpoints() / "latest", none);
   const std::string again = saved ? "the same command goes on from the last checkpoint"

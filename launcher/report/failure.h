@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/json.h"
 #include "engine/core/plan.h"
 #include "engine/core/run_paths.h"
 #include "launcher/launch/supervise.h"
@@ -17,6 +18,7 @@ struct Failure {
   std::string host;
   std::string what;
   bool told_by_rank = false;            // `what` is the rank's own sentence
+  std::vector<std::string> because;     // the rank's own
   std::string hint;                     // the rank's own; empty: none
   std::string section;                  // what the rank was doing; empty: unknown
   std::vector<std::string> last_lines;  // of its log
@@ -24,10 +26,17 @@ struct Failure {
 
 /// From what the launcher told and the error files of the attempt. A rank that a signal killed is the cause, whatever the others say of
 /// a peer that went away; else the earliest error file; else what the launcher reports; else its exit code alone.
-Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending);
+/// `told`: error reports that came without a file (error_report_in).
+Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending, const std::vector<json>& told = {});
+
+/// The error report in a line of a rank's output; nothing where it holds none.
+std::optional<json> error_report_in(std::string_view line);
 
 /// What the user sees last: rank, host, cause, hint.
 Error failure_error(const Failure& failure, const RunPaths& paths);
+
+/// "signal 9 (SIGKILL)".
+std::string signal_shown(int number);
 
 /// The host of a rank: hosts are filled one after the other.
 std::string host_of(const Plan& plan, int64_t rank);

@@ -24,12 +24,15 @@ struct Outcome {
 class CommandLine {
  public:
   Outcome operator()(const std::string& words) const {
-    const std::string bin = std::filesystem::path(LLMRUN_PROGRAM).parent_path().string();
-    const std::string script = "cd '" + path("") + "' && env -i HOME='" + path("") + "' PATH='" + bin + ":/usr/local/bin:/usr/bin:/bin' " +
-                               "LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles' sh -c '" + escaped(words) + "' > '" + path(".out") +
-                               "' 2> '" + path(".err") + "' < /dev/null";
-    const int status = std::system(script.c_str());
+    const int status = std::system((script(words) + " > '" + path(".out") + "' 2> '" + path(".err") + "' < /dev/null").c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(".out"), read(".err")};
+  }
+
+  /// What a shell of any kind runs to do the same.
+  std::string script(const std::string& words) const {
+    const std::string bin = std::filesystem::path(LLMRUN_PROGRAM).parent_path().string();
+    return "cd '" + path("") + "' && exec env -i HOME='" + path("") + "' PATH='" + bin + ":/usr/local/bin:/usr/bin:/bin' " +
+           "LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles' sh -c '" + escaped(words) + "'";
   }
 
   void write(const std::string& name, const std::string& text) const { std::ofstream(path(name), std::ios::binary) << text; }

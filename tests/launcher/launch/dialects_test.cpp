@@ -52,7 +52,6 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
 
 TEST_CASE("what is not built is refused by name") {
   CHECK_THROWS_WITH_AS(make_launcher("srun"), "machine.launcher 'srun' is not built yet", Error);
-  CHECK_THROWS_WITH_AS(make_launcher("ssh"), "machine.launcher 'ssh' is no launcher", Error);
 }
 
 TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
@@ -65,6 +64,40 @@ TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
   CHECK(told({"   Process name: [prterun-n1-4711@1,2]", "   Exit code:    97"}) == "rank 2 on '': signal 0, code 97");
   CHECK(told({"MPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD", "with errorcode 5."}) == "rank 4 on '': signal 0, code 5");
   CHECK(told({"step 3 loss 2.1 signal 9", "Exit code: 4"}) == "");  // a rank may print anything
+}
+
+/// What of a launcher's output a person sees.
+std::string shown(Launcher& launcher, std::string_view output) {
+  std::string text;
+  for (size_t begin = 0, end; begin < output.size(); begin = end + 1) {
+    end = std::min(output.find('\n', begin), output.size());
+    const std::string_view line = output.substr(begin, end - begin);
+    if (!launcher.is_chatter(line)) text += std::string(line) + "\n";
+  }
+  return text;
+}
+
+TEST_CASE("mpirun's account of an end is not shown, what a rank says and what else mpirun says is") {
+  const std::string frame(74, '-');
+  const std::string ending = frame +
+                             "\nPrimary job  terminated normally, but 1 process returned\na non-zero exit code. Per user-direction, the job "
+                             "has been aborted.\n" +
+                             frame + "\n";
+  CHECK(shown(*make_openmpi(), "step 1\nmpirun: Forwarding signal 10 to job\n" + ending + "saved checkpoint of step 3\n" + frame +
+                                   "\nmpirun detected that one or more processes exited with non-zero status, thus causing\nthe job to be "
+                                   "terminated. The first process to do so was:\n\n  Process name: [[1130,1],1]\n  Exit code:    138\n" +
+                                   frame + "\n") == "step 1\nsaved checkpoint of step 3\n");
+  CHECK(shown(*make_openmpi(), frame + "\nprterun noticed that process rank 3 with PID 47 on node n2 exited on\nsignal 9 (Killed).\n" + frame) == "");
+  CHECK(shown(*make_openmpi(), frame + "\nMPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD\nwith errorcode 5.\n" + frame) == "");
+  const std::string slots = "There are not enough slots available in the system to satisfy the 9\nslots that were requested:\n";
+  CHECK(shown(*make_openmpi(), frame + "\n" + slots + frame + "\nstep 2\n") == slots + "step 2\n");
+  std::string open = "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed).\n";  // its frame never closes
+  for (int i = 0; i < 40; ++i) open += "line\n";
+  CHECK(shown(*make_openmpi(), open).size() == 11 * std::string_view("line\n").size());
+}
+
+TEST_CASE("PALS tells of every rank that it ended: the log keeps that") {
+  CHECK(shown(*make_pals(), "n1: rank 5 died from signal 9\nn1: rank 0 died from signal 15\nn1: rank 2 is fine\n") == "n1: rank 2 is fine\n");
 }
 
 TEST_CASE("deaths are read from what PALS prints") {

@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 Variables environment(const std::string& behaviour) {
   Variables variables = Variables::of_this_process();
   variables.set("FAKE_RANK", behaviour);
+  variables.set("HF_TOKEN", "canary-4711");
   return variables;
 }
 
@@ -84,6 +85,8 @@ TEST_CASE("ranks that do their work end the attempt with 0, and everything is wr
     CHECK(record.finished(3));
     CHECK(fs::exists(trial.paths().rank_log(1, 1)));
     CHECK(read_plan(trial.paths().plan()).ranks() == 2);
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(trial.directory.path()))
+      if (entry.is_regular_file()) CHECK_MESSAGE(read_file(entry.path()).find("canary-4711") == std::string::npos, entry.path());
   }
 }
 
@@ -98,6 +101,8 @@ TEST_CASE("K1, K2: a rank that a signal kills is named with its last lines, the 
       CHECK(trial.outcome.failure->last_lines.back() == "step 1 and no more");
       CHECK(trial.told().find(fmt::format("was killed by signal {} (SIG", number)) != std::string::npos);
       CHECK(!alive(trial.paths().attempt(1) / "waiting-0"));
+      for (const char* chatter : {"----", "Primary job", "mpirun", "non-zero"}) CHECK(trial.shown.find(chatter) == std::string::npos);
+      if (launcher->name() == "openmpi") CHECK(read_file(trial.paths().logs() / "all.log").find("exited on signal") != std::string::npos);
       CHECK(read_record(trial.paths().record()).attempts.at(0).exit == 128 + number);
     }
 }
@@ -110,6 +115,17 @@ TEST_CASE("a rank that fails in an orderly way is quoted, and its code is the ru
     CHECK(trial.told() == "rank 1 on here (in data): cannot read 'x.bin'");
     REQUIRE(trial.outcome.failure);
     CHECK(failure_error(*trial.outcome.failure, trial.paths()).complaints()[0].hint.starts_with("ls -l x.bin"));
+    CHECK(!alive(trial.paths().attempt(1) / "waiting-0"));
+  }
+}
+
+TEST_CASE("a rank that cannot write its report, as on a full disk, is quoted all the same") {
+  for (const auto& launcher : both_launchers()) {
+    CAPTURE(launcher->name());
+    const Trial trial(launcher, "mute=1,97");
+    CHECK(trial.outcome.exit_code == 97);
+    CHECK(trial.told() == "rank 1 on here (in data): cannot read 'x.bin'");
+    CHECK(trial.shown.find("error report") == std::string::npos);
     CHECK(!alive(trial.paths().attempt(1) / "waiting-0"));
   }
 }
