@@ -44,8 +44,10 @@ class ModelFile {
     const json parameters = document_.value("rope_parameters", document_.value("rope_scaling", json()));
     std::string theta = text("rope_theta", "10000.0");
     if (parameters.is_object()) {
-      const std::string type = parameters.value("rope_type", parameters.value("type", "default"));
-      if (type != "default") throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type);
+      const json type = parameters.value("rope_type", parameters.value("type", json("default")));
+      if (!type.is_string()) throw Error(Exit::preflight, "'{}': rope_type {} is not a word", path_.string(), type.dump());
+      if (type != "default")
+        throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type.get<std::string>());
       if (parameters.contains("rope_theta")) theta = parameters["rope_theta"].dump();
     }
     add("rope_theta", std::move(theta));

@@ -64,7 +64,8 @@ TEST_CASE("a GPT-2 directory gives the GPT shape, its own defaults where a key i
 }
 
 TEST_CASE("a Llama directory gives the Llama shape, from transformers 4 and 5") {
-  const ModelConfig model = model_of(with(kLlama, {{"num_key_value_heads", 4}, {"head_dim", 8}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500000.0}}}}));
+  const ModelConfig model = model_of(with(
+      kLlama, {{"num_key_value_heads", 4}, {"head_dim", 8}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500000.0}}}}));
   CHECK(model.family == Family::llama);
   CHECK(model.kv_heads == 4);
   CHECK(model.head_dim == 8);
@@ -78,7 +79,8 @@ TEST_CASE("a Llama directory gives the Llama shape, from transformers 4 and 5") 
 }
 
 TEST_CASE("what these architectures do not do here is refused by name") {
-  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}), "rotary positions of type 'llama3' are not built yet"));
+  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
+                     "rotary positions of type 'llama3' are not built yet"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"type", "linear"}}}}), "'linear'"));
   CHECK(refused_with(with(kLlama, {{"attention_bias", true}}), "attention_bias 'true' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"mlp_bias", true}}), "mlp_bias 'true' is not built yet"));
@@ -91,6 +93,7 @@ TEST_CASE("what these architectures do not do here is refused by name") {
 TEST_CASE("a broken directory is told with its path") {
   CHECK(refused_with({{"model_type", "gpt2"}}, "/config.json' has no 'n_layer'"));
   CHECK(refused_with(json::array(), "/config.json' is not a JSON object"));
+  CHECK(refused_with(with(kLlama, {{"rope_parameters", {{"rope_type", 5}}}}), "rope_type 5 is not a word"));
   CHECK(refused_with(with(kGpt2, {{"n_layer", json::array({1})}}), "'n_layer' is not a plain value"));
   CHECK_THROWS_WITH(read_config({.sets = {"model.from=/nowhere"}, .host = "here", .directory = "/"}),
                     "no model in '/nowhere': it has no config.json");
