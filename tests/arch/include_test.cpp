@@ -24,8 +24,9 @@ std::string layer_of(const std::string& path) {
 }
 
 // Inside the engine left may use right.
-const std::vector<std::string> kEngine = {"engine/rank",       "engine/train", "engine/checkpoint", "engine/observe", "engine/data", "engine/model",
-                                          "engine/parallel",   "engine/optim", "engine/ops",        "engine/comm",    "engine/core"};
+const std::vector<std::string> kEngine = {"engine/rank", "engine/train", "engine/checkpoint", "engine/observe",
+                                          "engine/data", "engine/model", "engine/parallel",   "engine/optim",
+                                          "engine/ops",  "engine/comm",  "engine/core"};
 const std::set<std::string> kAside = {"engine/checkpoint", "engine/observe", "engine/data"};  // beside one another
 
 bool may_include(const std::string& from, const std::string& to) {

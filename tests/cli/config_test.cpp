@@ -100,8 +100,7 @@ TEST_CASE("config show says by which rule an automatic value came") {
   const std::string shown = shell("llmrun config show --origin --set model=gpt-tiny").out;
   CHECK(shown.find("  seq_len: 256  # auto: min(1024, model.max_positions 256)\n") != std::string::npos);
   const json document = json::parse(shell("llmrun --json config show --origin --set model=gpt-tiny").out);
-  CHECK(document["origin"]["train.seq_len"] ==
-        json::array({{{"layer", "auto: min(1024, model.max_positions 256)"}, {"value", "256"}}}));
+  CHECK(document["origin"]["train.seq_len"] == json::array({{{"layer", "auto: min(1024, model.max_positions 256)"}, {"value", "256"}}}));
 }
 
 TEST_CASE("config show read again is the same") {
