@@ -3,19 +3,11 @@
 #include <cmath>
 
 #include "tests/support/csv.h"
+#include "tests/support/shapes.h"
 #include "tests/support/test.h"
 
 namespace llmrun {
 namespace {
-
-ModelShape gpt(int64_t layers, int64_t hidden, int64_t heads, int64_t vocab, int64_t seq_len) {
-  ModelConfig model;
-  model.layers = layers;
-  model.hidden = hidden;
-  model.heads = heads;
-  model.vocab = vocab;
-  return model_shape(model, seq_len);
-}
 
 bool near(double value, double expected, double relative) { return std::abs(value - expected) <= relative * std::abs(expected); }
 
@@ -41,7 +33,7 @@ TEST_CASE("model and hardware FLOPs are the published equations of GPT") {
     CAPTURE(row.at("params_B"));
     const double h = std::stod(row.at("hidden")), l = std::stod(row.at("layers")), s = std::stod(row.at("seq_len")),
                  v = std::stod(row.at("vocab"));
-    const TokenFlops flops = flops_per_token(gpt(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
+    const TokenFlops flops = flops_per_token(gpt_shape(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
                                                  std::stoll(row.at("vocab")), std::stoll(row.at("seq_len"))),
                                              std::stoll(row.at("seq_len")), /*full_recompute=*/true);
     CHECK(near(flops.model, 72 * l * h * h * (1 + s / (6 * h) + v / (12 * h * l)), 1e-12));     // Korthikanti 2022, eq. 7
@@ -60,7 +52,7 @@ TEST_CASE("published step times give the published FLOP rates") {
     const std::string& config = row.at("config");
     const int64_t seq_len = setting(config, "s");
     const TokenFlops flops = flops_per_token(
-        gpt(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len, time);
+        gpt_shape(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len, time);
     const double tokens = static_cast<double>(setting(config, "B") * seq_len), gpus = static_cast<double>(setting(config, "n"));
     // The published half of the pair: a FLOP rate for the time, a time for the MFU.
     const double published =

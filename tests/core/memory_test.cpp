@@ -4,19 +4,11 @@
 
 #include "engine/core/parameters.h"
 #include "tests/support/csv.h"
+#include "tests/support/shapes.h"
 #include "tests/support/test.h"
 
 namespace llmrun {
 namespace {
-
-ModelShape gpt(int64_t layers, int64_t hidden, int64_t heads, int64_t vocab, int64_t seq_len) {
-  ModelConfig model;
-  model.layers = layers;
-  model.hidden = hidden;
-  model.heads = heads;
-  model.vocab = vocab;
-  return model_shape(model, seq_len);
-}
 
 double formula(const std::string& name, double psi, double d) {
   if (name == "(6+12/d)*Psi") return (6 + 12 / d) * psi;
@@ -28,7 +20,7 @@ double formula(const std::string& name, double psi, double d) {
 }  // namespace
 
 TEST_CASE("state bytes follow Megatron's table of distributed optimizers") {
-  const ModelShape shape = gpt(4, 256, 4, 8192, 128);
+  const ModelShape shape = gpt_shape(4, 256, 4, 8192, 128);
   const double psi = static_cast<double>(parameter_count(shape));
   int checked = 0;
   for (const test::CsvRow& row : test::read_csv("zero_memory.csv")) {
@@ -52,7 +44,7 @@ TEST_CASE("state bytes follow Megatron's table of distributed optimizers") {
 }
 
 TEST_CASE("ZeRO-1 divides the moments and nothing else") {
-  const ModelShape shape = gpt(3, 96, 4, 501, 32);
+  const ModelShape shape = gpt_shape(3, 96, 4, 501, 32);
   const Layout layout{.tensor = 2, .data = 3, .pipeline = 2};
   ParallelConfig parallel;
   parallel.tensor = 2;
@@ -74,7 +66,7 @@ TEST_CASE("ZeRO-1 divides the moments and nothing else") {
 }
 
 TEST_CASE("the parts of all stages and tensor ranks together hold the model, the tied embedding twice") {
-  const ModelShape shape = gpt(5, 64, 4, 256, 32);
+  const ModelShape shape = gpt_shape(5, 64, 4, 256, 32);
   const Layout layout{.tensor = 2, .pipeline = 2};
   int64_t bytes = 0;
   for (int64_t rank = 0; rank < 4; ++rank) bytes += state_bytes(shape, layout, {.tensor = 2, .pipeline = 2}, Precision::fp32, rank).parameters;
