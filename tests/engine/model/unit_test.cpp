@@ -187,3 +187,31 @@ TEST_CASE("a block on 2 tensor ranks, with sequence parallelism or without, is t
         });
       }
 }
+
+TEST_CASE("the embedding's forward and gradients are autograd's, and it saves only what comes back") {
+  for (Family family : {Family::gpt, Family::llama}) {  // learned positions and none
+    const ModelShape shape = shape_of(family);
+    run_alone([&](const Mesh& mesh) {
+      Fixture fixture(shape, mesh, false);
+      Unit& embedding = fixture.unit(0);
+      const MicroBatch batch = batch_of(shape);
+      const at::Tensor dy = at::randn({kBatch * kSeq, shape.hidden});
+      const at::Tensor tokens = embedding.buffers().weight(Role::token_embedding).clone().set_requires_grad(true);
+      at::Tensor positions = embedding.buffers().weight(Role::position_embedding);
+      at::Tensor wanted = at::embedding(tokens, batch.ids);
+      if (positions.defined()) positions = positions.clone().set_requires_grad(true), wanted = wanted + at::embedding(positions, batch.positions);
+      wanted.backward(dy);
+
+      const at::NoGradGuard no_grad;
+      Saved saved;
+      CHECK(close(embedding.forward({}, batch, saved), wanted));
+      CHECK(saved.bytes() == 0);
+      CHECK_FALSE(embedding.backward_input(dy, batch, saved).defined());
+      CHECK(saved.bytes() == static_cast<int64_t>(dy.nbytes()));
+      embedding.backward_weight(batch, saved);
+      CHECK(close(embedding.buffers().gradient(Role::token_embedding), tokens.grad()));
+      if (positions.defined()) CHECK(close(embedding.buffers().gradient(Role::position_embedding), positions.grad()));
+      CHECK(saved.bytes() == 0);
+    });
+  }
+}
