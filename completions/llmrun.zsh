@@ -9,4 +9,5 @@ _llmrun() {
     compadd -S '' -- "${candidates[@]}"
   fi
 }
-compdef _llmrun llmrun
+# Sourced, this names the function; found in fpath, zsh has just called this file as that function.
+if [[ "${funcstack[1]}" == _llmrun ]]; then _llmrun "$@"; else compdef _llmrun llmrun; fi

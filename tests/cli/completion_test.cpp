@@ -55,10 +55,12 @@ TEST_CASE("zsh completes through its script") {
               "source <(llmrun completion zsh)\n"
               "words=(llmrun config sh); CURRENT=3; _llmrun\n"
               "words=(llmrun config ''); CURRENT=3; _llmrun\n"
-              "words=(llmrun config show r); CURRENT=4; _llmrun\n");
+              "words=(llmrun config show r); CURRENT=4; _llmrun\n"
+              "unfunction _llmrun; mkdir functions; llmrun completion zsh > functions/_llmrun  # as it is installed\n"
+              "fpath=($PWD/functions); autoload -U _llmrun; words=(llmrun config sh); CURRENT=3; _llmrun\n");
   const Outcome outcome = shell("zsh -f ask.zsh");
   CHECK(outcome.err == "");
-  CHECK(outcome.out == "show\nshow check schema\nfiles\n");
+  CHECK(outcome.out == "show\nshow check schema\nfiles\nshow\n");
 }
 
 TEST_CASE("fish completes through its script") {

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What is installed works alone: the checkout, the build and the libraries fetched for it are hidden behind an empty file system.
+# usage: install.sh BUILD_DIRECTORY
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "$1" && pwd)
+if ! unshare --mount --map-root-user true 2>/dev/null; then
+  echo "NOT RUN: this machine allows no mount namespace (unshare --mount --map-root-user), so the checkout cannot be hidden" >&2
+  exit 77
+fi
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cmake --install "$build" --prefix "$dir/prefix" >/dev/null
+
+cat >"$dir/alone.sh" <<'ALONE'
+set -euo pipefail
+mount -t tmpfs none "$1"
+[ -z "$(ls -A "$1")" ]
+cd "$2"
+export PATH=$2/prefix/bin:/usr/local/bin:/usr/bin:/bin HOME=$2
+unset LLMRUN_PROFILES LLMRUN_MODULES LD_LIBRARY_PATH
+
+llmrun profiles list | grep -q polaris
+llmrun plan first-words --ranks 4 --set data.train=synthetic | grep -q 'tensor 2'
+printf 'In the beginning\n' >text.txt
+llmrun data prepare text.txt --out text --tokenizer bytes
+llmrun train --ranks 2 --set run.name=alone --set run.steps=3 --set model=gpt-tiny --set parallel.tensor=2 --set train.seq_len=32 \
+  --set parallel.communicator=mpi --set data.train=synthetic
+[ "$(grep -c '"loss"' outputs/alone/metrics.jsonl)" = 3 ]
+llmrun checkpoint list alone | grep -q 3
+llmrun generate alone --prompt-ids 1,2,3 --max-new-tokens 2
+for file in bash-completion/completions/llmrun zsh/site-functions/_llmrun fish/vendor_completions.d/llmrun.fish doc/llmrun/README.md; do
+  [ -s "prefix/share/$file" ]
+done
+ALONE
+unshare --mount --map-root-user bash "$dir/alone.sh" "$root" "$dir"
+echo "install: trained, listed and generated without the checkout"
