@@ -2,6 +2,10 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/sum.h>
 
 #include <algorithm>
@@ -78,11 +82,9 @@ void adamw(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, c
 
 void adamw_aten(const at::Tensor& master, const at::Tensor& m, const at::Tensor& v, const at::Tensor& grad, bool decay,
                 const AdamWStep& step, const at::Tensor& param_out) {
-  const Scalars s(step, decay);
-  const at::Tensor g = grad * s.grad_scale;
-  m.lerp_(g, s.first_rate);
-  v.mul_(s.second_keep).addcmul_(g, g, s.second_rate);
-  master.mul_(s.keep).addcdiv_(m, v.sqrt().div_(s.root_correction).add_(s.eps), -s.step_size);
+  const at::Tensor count = at::full({}, static_cast<double>(step.step), master.options());
+  at::_fused_adamw_({master}, {grad * step.grad_scale}, {m}, {v}, /*max_exp_avg_sqs=*/{}, {count}, step.lr, step.beta1, step.beta2,
+                    decay ? step.weight_decay : 0.0, step.eps, /*amsgrad=*/false, /*maximize=*/false);
   if (param_out.defined()) param_out.copy_(master.view(param_out.sizes()));
 }
 
@@ -99,9 +101,18 @@ double sum_of_squares(const float* values, int64_t n) {
   return sum;
 }
 
-double sum_of_squares(const at::Tensor& values) {
-  if (!values.is_cpu()) return at::sum(values.to(at::kDouble).square()).item<double>();
-  return sum_of_squares(values.const_data_ptr<float>(), values.numel());
+double sum_of_squares(const std::vector<at::Tensor>& parts) {
+  if (!parts.empty() && !parts[0].is_cpu()) return sum_of_squares_aten(parts);
+  double sum = 0;
+  for (const at::Tensor& part : parts) sum += sum_of_squares(part.const_data_ptr<float>(), part.numel());
+  return sum;
+}
+
+double sum_of_squares_aten(const std::vector<at::Tensor>& parts) {
+  std::vector<at::Tensor> norms;
+  for (const at::Tensor& part : parts)
+    norms.push_back(at::linalg_vector_norm(part, 2, /*dim=*/std::nullopt, /*keepdim=*/false, at::kDouble));
+  return norms.empty() ? 0.0 : at::stack(norms).square().sum().item<double>();
 }
 
 }  // namespace llmrun

@@ -3,6 +3,7 @@
 #include <c10/util/BFloat16.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace llmrun {
 
@@ -32,7 +33,9 @@ void adamw_aten(const at::Tensor& master, const at::Tensor& m, const at::Tensor&
 
 /// Sum of squares in fp64 over fixed blocks: the same bits for any number of threads.
 double sum_of_squares(const float* values, int64_t n);
-/// fp32, contiguous, on a CPU or a GPU (which it waits for).
-double sum_of_squares(const at::Tensor& values);
+/// Of parts of a buffer, fp32 and contiguous, on a CPU or a GPU, which it waits for once.
+double sum_of_squares(const std::vector<at::Tensor>& parts);
+/// The same in ATen operators, on any device.
+double sum_of_squares_aten(const std::vector<at::Tensor>& parts);
 
 }  // namespace llmrun

@@ -56,12 +56,12 @@ void ShardedState::reduce() {
 }
 
 double ShardedState::owned_sum_of_squares() const {
-  double sum = 0;
-  if (!owns_shard_) return sum;
+  if (!owns_shard_) return 0;
+  std::vector<at::Tensor> owned;
   for_each_in_shard([&](const Segment& segment, Interval inside) {
-    if (segment.owned) sum += sum_of_squares(reduced_.narrow(0, inside.begin - shard_.begin, inside.size()));
+    if (segment.owned) owned.push_back(reduced_.narrow(0, inside.begin - shard_.begin, inside.size()));
   });
-  return sum;
+  return sum_of_squares(owned);
 }
 
 void ShardedState::step(const AdamWStep& how) {

@@ -70,12 +70,16 @@ TEST_CASE("a shard steps to the same bits as the whole, for any number of thread
 
 TEST_CASE("the sum of squares is fp64 and has the same bits for any number of threads") {
   const at::Tensor values = normal({123457}, 1);
-  const std::vector<double> sums = on_threads([&] { return sum_of_squares(values); });
+  const std::vector<double> sums = on_threads([&] { return sum_of_squares({values}); });
   CHECK(sums[0] == doctest::Approx(values.to(at::kDouble).square().sum().item<double>()).epsilon(1e-13));
   CHECK(sums[0] == sums[1]);
   CHECK(sums[0] == sums[2]);
-  CHECK(sum_of_squares(at::full({3}, 1e30F)) == doctest::Approx(3e60));  // fp32 would overflow
-  CHECK(sum_of_squares(at::empty({0})) == 0.0);
+  for (const Path& path : paths()) {
+    const auto sum = path.pick<double(const std::vector<at::Tensor>&)>(sum_of_squares, sum_of_squares_aten);
+    CHECK(sum({path.put(values), path.put(2 * values)}) == doctest::Approx(5 * sums[0]).epsilon(1e-13));
+    CHECK(sum({path.put(at::full({3}, 1e30F)), path.put(at::empty({0}))}) == doctest::Approx(3e60));  // fp32 would overflow
+    CHECK(sum({}) == 0.0);
+  }
 }
 
 }  // namespace llmrun
