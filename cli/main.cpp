@@ -5,7 +5,8 @@
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/ui/diagnostics.h"
-#include "cli/usage.h"
+#include "engine/core/command_line/help.h"
+#include "engine/core/command_line/usage.h"
 
 namespace llmrun::cli {
 namespace {
@@ -33,6 +34,7 @@ constexpr Command kCommands[] = {
 
 void add_everything(CLI::App& app, Context& context) {
   app.name("llmrun");
+  app.formatter(std::make_shared<Help>(help_width()));  // before the commands: they inherit it
   app.set_version_flag("--version", "llmrun " LLMRUN_VERSION);
   app.add_flag("--json", context.json, "Data on stdout as JSON, errors too");
   app.add_option("--color", context.color, "auto: on a terminal, unless NO_COLOR is set")

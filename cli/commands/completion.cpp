@@ -4,7 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/completion_scripts.h"
 #include "cli/context.h"
-#include "cli/usage.h"
+#include "engine/core/command_line/usage.h"
 #include "engine/core/spec/fields.h"
 #include "launcher/profile/layers.h"
 

@@ -33,6 +33,7 @@ bool should_start(const RunDir& run, const Plan& plan, Context& context) {
 ConsoleStyle screen(Context& context) {
   ConsoleStyle style;
   style.terminal = context.talk().is_terminal();
+  style.columns = [&context] { return context.talk().columns(); };
   style.write = [&context](std::string_view text) {
     context.talk().write(text);
     context.talk().failed();  // flushes; a terminal that went away must not end the run

@@ -23,7 +23,7 @@ void Progress::show(const std::string& what, int64_t done, int64_t total, int64_
     line += fmt::format("  {}/s  {} left", human_bytes(bytes_per_second), format_duration(left));
   }
   if (!terminal_) return output_.print("{}\n", line);
-  output_.print("\r{}\x1b[K", line);
+  output_.print("\r{}\x1b[K", line.substr(0, output_.columns() - 1));
   output_.failed();  // flushes
   line_open_ = true;
 }

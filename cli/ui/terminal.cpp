@@ -1,5 +1,6 @@
 #include "cli/ui/terminal.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace llmrun::cli {
@@ -24,6 +25,11 @@ std::string printable(std::string_view text) {
     }
   }
   return safe;
+}
+
+size_t Output::columns() const {
+  winsize size{};
+  return ::ioctl(::fileno(file_), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
 bool Output::is_terminal() const { return ::isatty(::fileno(file_)) == 1; }

@@ -21,6 +21,8 @@ class Output {
     write(fmt::format(format, std::forward<Args>(args)...));
   }
   bool is_terminal() const;
+  /// Columns of the terminal that it is, 80 elsewhere.
+  size_t columns() const;
   /// Flushes; true if anything was lost (a full disk, a closed pipe).
   bool failed() { return std::fflush(file_) != 0 || std::ferror(file_) != 0; }
 

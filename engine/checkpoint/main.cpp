@@ -7,6 +7,8 @@
 #include "engine/checkpoint/directory.h"
 #include "engine/checkpoint/export.h"
 #include "engine/checkpoint/inspect.h"
+#include "engine/core/command_line/help.h"
+#include "engine/core/command_line/usage.h"
 #include "engine/core/units.h"
 
 namespace llmrun {
@@ -190,7 +192,8 @@ int report(const Error& error, bool as_json) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Look at llmrun's checkpoints and export them", "llmrun-checkpoint");
+  CLI::App app("Look at llmrun's checkpoints and export them", fs::path(argv[0]).filename().string());
+  app.formatter(std::make_shared<Help>(help_width()));
   Options options;
   add_commands(app, options);
   try {
@@ -200,7 +203,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& failure) {
-    return report(Error(Exit::usage, "{}", failure.what()).hint("llmrun checkpoint --help"), options.json);
+    return report(usage_error(app, failure), options.json);
   } catch (const fs::filesystem_error& failure) {
     return report(Error(Exit::failed, "'{}': {}", failure.path1().string(), failure.code().message()), options.json);
   } catch (const Error& error) {

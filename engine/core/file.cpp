@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 Error failure(Exit code, std::string_view verb, const fs::path& path, int cause) {
   Error error(code, "cannot {} '{}': {}", verb, path.string(), std::strerror(cause));
   if (cause == ENOSPC || cause == EDQUOT) error.hint("df -h {}", path.parent_path().empty() ? "." : path.parent_path().string());
+  if (cause == ENOENT || cause == EACCES) error.hint("ls -l '{}'", path.string());
   return error;
 }
 

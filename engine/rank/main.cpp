@@ -1,16 +1,29 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 
-#include "engine/core/error.h"
+#include "engine/core/command_line/help.h"
+#include "engine/core/command_line/usage.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/error_report.h"
+
+namespace {
+
+int report(const llmrun::Error& error) {
+  fmt::print(stderr, "llmrun: {}\n", error.what());
+  if (const std::string& hint = error.complaints().back().hint; !hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
+  return static_cast<int>(error.code());
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace llmrun;
   int exit_code = 0;
   CLI::App app("The trainer of llmrun: one process a GPU, or a CPU rank. `llmrun train` starts it; by hand: mpiexec -n 4 llmrun-rank --plan FILE",
-               "llmrun-rank");
+               std::filesystem::path(argv[0]).filename().string());
+  app.formatter(std::make_shared<Help>(help_width()));
   app.require_subcommand(0, 1);
   rank::add_train(app, exit_code);
   rank::add_generate(app, exit_code);
@@ -18,12 +31,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     return exit_code;
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::usage);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::ParseError& failure) {
+    return report(usage_error(app, failure));
   } catch (const std::exception& caught) {
-    const Error error = as_error(caught);
-    fmt::print(stderr, "llmrun: {}\n", error.what());
-    if (const std::string& hint = error.complaints().back().hint; !hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
-    return static_cast<int>(error.code());
+    return report(as_error(caught));
   }
 }

@@ -108,7 +108,9 @@ void add_train(CLI::App& app, int& exit_code) {
   auto plan = std::make_shared<std::string>();
   app.add_option("--plan", *plan, "plan.json of the run directory (absolute); every rank is started with the same one");
   app.callback([=, &app, &exit_code] {
-    if (app.get_subcommands().empty()) exit_code = plan->empty() ? static_cast<int>(Exit::usage) : train_plan(*plan);
+    if (!app.get_subcommands().empty()) return;
+    if (plan->empty()) throw Error(Exit::usage, "llmrun-rank needs a plan or a command").hint("llmrun-rank --plan outputs/my-run/plan.json");
+    exit_code = train_plan(*plan);
   });
 }
 

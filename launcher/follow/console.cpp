@@ -24,7 +24,11 @@ void Console::line(std::string_view text) {
   style_.log(text);
   erase();
   style_.write(style_.harmless(text) + "\n");
-  if (!live_.empty()) style_.write(live_);
+  draw();
+}
+
+void Console::draw() {
+  if (!live_.empty()) style_.write(live_.substr(0, style_.columns() - 1));
 }
 
 void Console::erase() {
@@ -50,11 +54,12 @@ void Console::tick() {
   const std::vector<StepMetrics> fresh = metrics_.next();
   if (!fresh.empty()) erase();
   for (const StepMetrics& step : fresh) take(step);
-  if (!fresh.empty() && style_.terminal) style_.write(live_);
+  if (!fresh.empty()) draw();
 }
 
 void Console::finish() {
   tick();
+  if (live_.size() >= style_.columns()) erase(), style_.write(live_);
   if (!live_.empty()) style_.write("\n");
   live_.clear();
 }

@@ -8,10 +8,11 @@ namespace llmrun {
 
 /// Where a run shows itself while it goes.
 struct ConsoleStyle {
-  bool terminal = false;                                  // one line that is drawn again, below what the ranks print
-  std::function<void(std::string_view)> write;            // to the screen
-  std::function<void(std::string_view)> log;              // every line, whole: to the combined log
-  std::function<std::string(std::string_view)> harmless;  // text of others, without control characters
+  bool terminal = false;                                        // one line that is drawn again, below what the ranks print
+  std::function<size_t()> columns = [] { return size_t{80}; };  // of the terminal, now
+  std::function<void(std::string_view)> write;                  // to the screen
+  std::function<void(std::string_view)> log;                    // every line, whole: to the combined log
+  std::function<std::string(std::string_view)> harmless;        // text of others, without control characters
 };
 
 /// The output of a run: lines of the ranks as they come, and its progress, read from metrics.jsonl.
@@ -27,13 +28,14 @@ class Console {
   void finish();
 
  private:
+  void draw();  // cut at the width of the terminal: a line that breaks could not be erased
   void erase();
   void take(const StepMetrics& step);
 
   ConsoleStyle style_;
   MetricsFollower metrics_;
   int64_t steps_, every_steps_;
-  std::string live_;  // what stands on the live line
+  std::string live_;  // the line that is drawn again, whole; empty: none
   double mean_step_s_ = 0;
 };
 

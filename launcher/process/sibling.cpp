@@ -20,7 +20,7 @@ std::filesystem::path sibling(const std::string& name) {
 
 void become_sibling(const std::string& name, const std::vector<std::string>& arguments) {
   const std::string path = sibling(name).string();
-  std::vector<std::string> words{path};
+  std::vector<std::string> words{"llmrun"};  // what its help calls itself
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

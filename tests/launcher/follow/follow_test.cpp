@@ -20,9 +20,11 @@ std::string joined(const std::vector<std::string>& lines) { return fmt::format("
 /// A console whose screen and log are strings.
 struct Screen {
   std::string shown, logged;
+  size_t columns = 80;
   Console console(bool terminal, const std::string& metrics, int64_t steps, int64_t every) {
     ConsoleStyle style;
     style.terminal = terminal;
+    style.columns = [this] { return columns; };
     style.write = [this](std::string_view text) { shown += text; };
     style.log = [this](std::string_view text) { logged += std::string(text) + "\n"; };
     style.harmless = [](std::string_view text) { return std::string(text); };
@@ -130,6 +132,20 @@ TEST_CASE("progress on a terminal is one line below what ranks print") {
   const std::string second = "step 2/4  loss 2.5000  12.3k tokens/s  MFU 41.2%  ETA 00:00:01  valid_loss 3.0000";
   const std::string erase = "\r\033[K";
   CHECK(screen.shown == first + erase + "hello\n" + first + erase + second + "\n");
+}
+
+TEST_CASE("a live line is cut at the width of the terminal, what stays on the screen is whole") {
+  TemporaryDirectory directory;
+  const std::string metrics = directory / "metrics.jsonl";
+  Screen screen;
+  screen.columns = 20;
+  Console console = screen.console(true, metrics, 4, 1);
+  append(metrics, step_line(1));
+  console.tick();
+  CHECK(screen.shown == "step 1/4  loss 2.50");
+  console.finish();
+  CHECK(screen.shown == "step 1/4  loss 2.50\r\033[Kstep 1/4  loss 2.5000  12.3k tokens/s  MFU 41.2%  ETA 00:00:02\n");
+  CHECK(screen.logged == "step 1/4  loss 2.5000  12.3k tokens/s  MFU 41.2%  ETA 00:00:02\n");
 }
 
 TEST_CASE("W3: torn and foreign lines of metrics are passed over") {

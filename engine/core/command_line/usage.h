@@ -3,7 +3,7 @@
 
 #include "engine/core/error.h"
 
-namespace llmrun::cli {
+namespace llmrun {
 
 /// What CLI11 could not parse, as our own error (Exit::usage): an unknown command or option with the nearest one that exists.
 Error usage_error(const CLI::App& app, const CLI::ParseError& failure);
@@ -16,4 +16,4 @@ std::vector<std::string> option_names(const CLI::App& command);
 /// The commands below, without the hidden ones.
 std::vector<std::string> command_names(const CLI::App& command);
 
-}  // namespace llmrun::cli
+}  // namespace llmrun
