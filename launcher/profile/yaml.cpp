@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <unordered_map>
 
 #include "engine/core/file.h"
 #include "launcher/profile/text_check.h"
@@ -90,7 +91,7 @@ class TreeBuilder : public YAML::EventHandler {
       complain(fmt::format("more than {} levels of nesting", kMaxDepth), value.place);
       throw TooMuch{};
     }
-    open_.push_back({std::move(value), {}, false});
+    open_.push_back({std::move(value), {}, false, {}});
   }
 
   void close() {
@@ -114,7 +115,7 @@ class TreeBuilder : public YAML::EventHandler {
       parent.has_key = true;
     } else {
       parent.has_key = false;
-      add_entry(parent.value, std::move(parent.key), std::move(value));
+      add_entry(parent, std::move(value));
     }
   }
 
@@ -124,22 +125,23 @@ class TreeBuilder : public YAML::EventHandler {
     return {value.text, value.place};
   }
 
-  void add_entry(Value& map, Value::Key key, Value value) {
-    const auto same = std::find_if(map.keys.begin(), map.keys.end(), [&](const Value::Key& other) { return other.text == key.text; });
-    if (same != map.keys.end()) {
-      complain(fmt::format("duplicate key '{}'", key.text), key.place, "keep one of the two",
-               {fmt::format("'{}' stands in line {} already", key.text, same->place.line)});
-      return;
-    }
-    map.keys.push_back(std::move(key));
-    map.items.push_back(std::move(value));
-  }
-
   struct Open {
     Value value;
     Value::Key key;
     bool has_key;
+    std::unordered_map<std::string, int> lines;  // of the keys so far
   };
+
+  void add_entry(Open& map, Value value) {
+    const auto [same, fresh] = map.lines.try_emplace(map.key.text, map.key.place.line);
+    if (!fresh) {
+      complain(fmt::format("duplicate key '{}'", map.key.text), map.key.place, "keep one of the two",
+               {fmt::format("'{}' stands in line {} already", map.key.text, same->second)});
+      return;
+    }
+    map.value.keys.push_back(std::move(map.key));
+    map.value.items.push_back(std::move(value));
+  }
 
   std::string_view text_;
   const std::string& name_;

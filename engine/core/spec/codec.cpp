@@ -68,8 +68,12 @@ std::string_view wanted_integer(Measure unit) {
   return "a whole number";
 }
 
+constexpr size_t kMostEntries = 1000;  // of a map: each is looked for among the others
+
 const Value& as_map(const Value& value, std::string_view wanted) {
   if (value.kind != Value::Kind::map) refuse(value, fmt::format("is not {}", wanted));
+  if (value.items.size() > kMostEntries)
+    throw BadValue{fmt::format("{} entries, at most {} are taken", value.items.size(), kMostEntries), value.place, ""};
   return value;
 }
 

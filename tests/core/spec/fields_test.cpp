@@ -125,6 +125,15 @@ TEST_CASE("ranges hold at both ends") {
   CHECK(complaint("job.walltime", scalar("0s")) == "job.walltime: '0s' is out of range: at least 00:00:01");
 }
 
+TEST_CASE("a map of variables ends at 1000 entries, or looking each up would take quadratic time") {
+  Value variables{.kind = Value::Kind::map};
+  for (int i = 0; i <= 1000; ++i) {
+    variables.keys.push_back({fmt::format("V{}", i), {}});
+    variables.items.push_back(scalar("x"));
+  }
+  CHECK(complaint("machine.environment", variables).starts_with("machine.environment: 1001 entries, at most 1000 are taken"));
+}
+
 TEST_CASE("auto empties an optional value") {
   Config config = with("train.global_batch", scalar("8"));
   CHECK(config.train.global_batch == 8);
