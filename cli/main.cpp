@@ -20,6 +20,9 @@ struct Command {
 constexpr Command kCommands[] = {
     {"train", "Run", add_train},
     {"tail", "Run", add_tail},
+    {"submit", "Queue", add_submit},
+    {"status", "Queue", add_status},
+    {"cancel", "Queue", add_cancel},
     {"plan", "Plan", add_plan},
     {"render", "Plan", add_render},
     {"config", "Configure", add_config},

@@ -10,6 +10,7 @@ class Context;
 
 // A function a file of this folder: it tells CLI11 about one command. The table in cli/main.cpp calls them.
 void add_bench(CLI::App& app, Context& context);
+void add_cancel(CLI::App& app, Context& context);
 void add_checkpoint(CLI::App& app, Context& context);
 void add_complete(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
@@ -19,6 +20,8 @@ void add_generate(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_profiles(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);
+void add_status(CLI::App& app, Context& context);
+void add_submit(CLI::App& app, Context& context);
 void add_tail(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 

@@ -31,23 +31,34 @@ std::array<int, 2> make_pipe() {
   return ends;
 }
 
-/// In the child, between fork and exec: only async-signal-safe calls. Never returns; the errno of a failed exec goes into `failure`.
-[[noreturn]] void become(const char* program, char* const* argv, char* const* envp, int output, int failure, pid_t parent,
-                         bool drop_errors, int signal_when_we_die) {
+/// What the child needs between fork and exec.
+struct Start {
+  const Command& command;
+  const char* program;
+  char* const* argv;
+  char* const* environment;
+  int output;   // takes stdout, and stderr where the command does not say otherwise
+  int failure;  // takes the errno of what did not work
+  pid_t parent;
+};
+
+/// In the child: only async-signal-safe calls. Never returns.
+[[noreturn]] void become(const Start& start) {
+  const Command& command = start.command;
   ::setsid();
-  ::prctl(PR_SET_PDEATHSIG, signal_when_we_die);
-  if (::getppid() != parent) ::_exit(128 + signal_when_we_die);  // the parent died before prctl
+  ::prctl(PR_SET_PDEATHSIG, command.signal_when_we_die);
+  if (::getppid() != start.parent) ::_exit(128 + command.signal_when_we_die);  // the parent died before prctl
   const int nothing = ::open("/dev/null", O_RDWR);
   ::dup2(nothing, STDIN_FILENO);
-  ::dup2(output, STDOUT_FILENO);
-  ::dup2(drop_errors ? nothing : output, STDERR_FILENO);
+  ::dup2(start.output, STDOUT_FILENO);
+  ::dup2(command.drop_errors ? nothing : command.errors_to >= 0 ? command.errors_to : start.output, STDERR_FILENO);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD}) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execve(program, argv, envp);
+  if (command.directory.empty() || ::chdir(command.directory.c_str()) == 0) ::execve(start.program, start.argv, start.environment);
   const int cause = errno;
-  [[maybe_unused]] const ssize_t written = ::write(failure, &cause, sizeof cause);
+  [[maybe_unused]] const ssize_t written = ::write(start.failure, &cause, sizeof cause);
   ::_exit(127);
 }
 
@@ -76,8 +87,7 @@ Subprocess::Subprocess(const Command& command) {
   pid_ = ::fork();
   if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
   if (pid_ == 0)
-    become(program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent, command.drop_errors,
-           command.signal_when_we_die);
+    become({command, program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent});
   ::close(output[1]);
   ::close(failure[1]);
   output_ = output[0];

@@ -27,6 +27,8 @@ struct Command {
   Variables environment;
   int signal_when_we_die = SIGTERM;  // what the kernel sends the child when this process is gone
   bool drop_errors = false;          // stderr goes nowhere, instead of joining stdout
+  int errors_to = -1;                // a file that stderr goes to, instead of joining stdout; not owned
+  std::string directory;             // where it runs; empty: where we do
 };
 
 /// A child in a session of its own, so that no key of our terminal reaches it, that does not outlive us.

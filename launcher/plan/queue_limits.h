@@ -1,0 +1,13 @@
+#pragma once
+#include <vector>
+
+#include "launcher/profile/resolved.h"
+
+namespace llmrun {
+
+/// What this machine's scheduler would refuse, or let wait for ever, asked before the job is queued: a queue that the profile does not
+/// list, nodes or walltime outside its limits (each with the queues that take them), no walltime, account or file systems. Machines whose
+/// profile lists no queues are not checked for limits.
+void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& complaints);
+
+}  // namespace llmrun

@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <ctime>
+
+#include "engine/core/json.h"
+#include "launcher/process/ask.h"
+#include "launcher/scheduler/pbs_errors.h"
+#include "launcher/scheduler/pbs_status.h"
+#include "launcher/scheduler/scheduler.h"
+
+namespace llmrun {
+namespace {
+
+constexpr int64_t kClockSkew_s = 60;  // between a login node and the server, at most
+constexpr int kUnknownJob = 153, kJobFinished = 35;  // exit codes: PBSE_UNKJOBID, PBSE_HISTJOBID & 0xff
+
+/// "27.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov", "94[].server": qsub's answer, whatever a hook printed around it.
+std::string job_id_in(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
+    const std::string_view rest = line.substr(digits);
+    const bool array = rest.starts_with("[].");
+    const std::string_view server = rest.substr(array ? 3 : std::min<size_t>(1, rest.size()));
+    if (digits == 0 || !(array || rest.starts_with('.')) || server.empty()) continue;
+    if (std::all_of(server.begin(), server.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '-'; }))
+      return std::string(line);
+  }
+  return {};
+}
+
+class Pbs final : public Scheduler {
+ public:
+  Pbs(Variables environment, std::chrono::milliseconds patience) : environment_(std::move(environment)), patience_(patience) {}
+
+  std::string_view name() const override { return "pbs"; }
+
+  /// The job's PBS_O_WORKDIR is the script's directory: by that and its age a job is known whose id was lost.
+  std::string submit(const std::filesystem::path& script, bool held) override {
+    const std::string directory = script.parent_path().string();
+    const int64_t since = std::time(nullptr) - kClockSkew_s;
+    std::vector<std::string> argv{"qsub"};
+    if (held) argv.push_back("-h");
+    argv.push_back(script.filename().string());
+    const Answer answer = run(std::move(argv), directory);
+    if (!answer.late && !answer.status.clean()) throw pbs_error("qsub", answer);
+    if (std::string id = job_id_in(answer.out); !id.empty()) return id;
+    if (std::string id = job_from(directory, since); !id.empty()) return id;
+    if (answer.late) throw pbs_error("qsub", answer);
+    throw Error(Exit::failed, "qsub ended well and gave no job id: '{}'", answer.out.substr(0, 200)).hint("qstat -u $USER");
+  }
+
+  std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
+    if (ids.empty()) return {};
+    std::vector<std::string> argv{"qstat", "-x", "-f", "-F", "json"};
+    argv.insert(argv.end(), ids.begin(), ids.end());
+    return jobs_of_qstat(asked(std::move(argv)).out);
+  }
+
+  void cancel(const std::string& id) override {
+    const Answer answer = run({"qdel", id});
+    if (answer.late) throw pbs_error("qdel", answer);
+    if (!answer.status.clean() && answer.status.code != kJobFinished) throw pbs_error("qdel", answer);
+  }
+
+ private:
+  Answer run(std::vector<std::string> argv, std::string directory = "") const {
+    Command command;
+    command.argv = std::move(argv);
+    command.environment = environment_;
+    command.directory = std::move(directory);
+    return ask(std::move(command), patience_);
+  }
+
+  /// A qstat that names a job which is gone still answers for the others.
+  Answer asked(std::vector<std::string> argv) const {
+    Answer answer = run(std::move(argv));
+    const bool answered = answer.status.clean() || answer.status.code == kUnknownJob || answer.status.code == kJobFinished;
+    if (answer.late || !answered) throw pbs_error("qstat", answer);
+    return answer;
+  }
+
+  /// The newest job that was submitted from this directory since then; empty where there is none.
+  std::string job_from(const std::string& directory, int64_t since) const {
+    std::string newest;
+    for (const auto& [id, origin] : origins_of_qstat(asked({"qstat", "-f", "-F", "json"}).out))
+      if (origin.directory == directory && origin.time >= since) newest = id, since = origin.time;
+    return newest;
+  }
+
+  Variables environment_;
+  std::chrono::milliseconds patience_;
+};
+
+}  // namespace
+
+std::unique_ptr<Scheduler> make_pbs(Variables environment, std::chrono::milliseconds patience) {
+  return std::make_unique<Pbs>(std::move(environment), patience);
+}
+
+}  // namespace llmrun

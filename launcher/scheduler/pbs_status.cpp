@@ -1,0 +1,156 @@
+#include "launcher/scheduler/pbs_status.h"
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+
+#include "engine/core/json.h"
+
+namespace llmrun {
+namespace {
+
+constexpr int kWalltimeExceeded = -29;  // JOB_EXEC_KILL_WALLTIME of pbs_ifl.h
+constexpr int kSubstateTerminated = 91;
+
+/// Doubles a backslash that begins no JSON escape, and blanks control characters, inside strings.
+std::string mended(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool inside = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') inside = !inside;
+    if (inside && c == '\\') {
+      const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+      if (next != '\0' && std::string_view("\"\\/bfnrtu").find(next) != std::string_view::npos) {
+        out += {c, next};
+        ++i;
+      } else {
+        out += "\\\\";
+      }
+      continue;
+    }
+    out += inside && static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out;
+}
+
+json parsed(std::string_view answer) {
+  json document = json::parse(answer, nullptr, /*allow_exceptions=*/false);
+  if (document.is_discarded()) document = json::parse(mended(answer), nullptr, false);
+  if (document.is_object()) return document;
+  throw Error(Exit::unreachable, "qstat's answer of {} bytes is not JSON, or is cut off", answer.size()).hint("qstat -f -F json");
+}
+
+template <typename Visit>
+void for_each_job(std::string_view answer, Visit visit) {
+  const json document = parsed(answer);
+  const auto listed = document.find("Jobs");
+  if (listed == document.end()) return;
+  if (!listed->is_object()) throw Error(Exit::unreachable, "qstat's answer holds 'Jobs' that are no object").hint("qstat -f -F json");
+  for (const auto& [id, attributes] : listed->items())
+    if (attributes.is_object()) visit(id, attributes);
+}
+
+/// Values that PBS took for numbers or truths come back as it wrote them.
+std::string text_of(const json& attributes, const char* key) {
+  const auto found = attributes.find(key);
+  if (found == attributes.end() || found->is_null()) return {};
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::optional<int> number_of(const json& attributes, const char* key) {
+  const auto found = attributes.find(key);
+  if (found == attributes.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<int>();
+}
+
+/// "Mon Nov 23 17:00:34 2026"; older servers give seconds since 1970 for an estimate.
+std::optional<int64_t> time_of(const json& attributes, const char* key) {
+  const auto found = attributes.find(key);
+  if (found == attributes.end()) return std::nullopt;
+  if (found->is_number_integer()) return found->get<int64_t>();
+  if (!found->is_string()) return std::nullopt;
+  std::tm broken_down{};
+  broken_down.tm_isdst = -1;
+  if (::strptime(found->get<std::string>().c_str(), "%a %b %d %H:%M:%S %Y", &broken_down) == nullptr) return std::nullopt;
+  return ::mktime(&broken_down);
+}
+
+/// "x3001c0s1b0n0/0*64+x3001c0s1b1n0/0*64" names each host once for each chunk.
+std::vector<std::string> hosts_of(std::string_view exec_host) {
+  std::vector<std::string> hosts;
+  while (!exec_host.empty()) {
+    const std::string_view chunk = exec_host.substr(0, exec_host.find('+'));
+    exec_host.remove_prefix(std::min(exec_host.size(), chunk.size() + 1));
+    const std::string host(chunk.substr(0, chunk.find('/')));
+    if (std::find(hosts.begin(), hosts.end(), host) == hosts.end()) hosts.push_back(host);
+  }
+  return hosts;
+}
+
+JobPhase phase_of(const std::string& state) {
+  switch (state.empty() ? '?' : state[0]) {
+    case 'R':
+    case 'B':  // an array with members that run
+    case 'E': return JobPhase::running;
+    case 'S':
+    case 'U': return JobPhase::suspended;
+    case 'H': return JobPhase::held;
+    case 'F':
+    case 'X': return JobPhase::ended;
+    default: return JobPhase::waiting;  // Q, W, T, M
+  }
+}
+
+JobEnd end_of(std::optional<int> exit_status, bool terminated) {
+  if (exit_status == kWalltimeExceeded) return JobEnd::walltime;
+  if (terminated) return JobEnd::cancelled;
+  // Substate 92 alone means nothing: a job whose dependency failed has it too, and no Exit_status.
+  if (!exit_status) return JobEnd::never_ran;
+  return *exit_status == 0 ? JobEnd::done : JobEnd::failed;
+}
+
+Job job_of(const std::string& id, const json& attributes) {
+  Job job;
+  job.id = id;
+  job.name = text_of(attributes, "Job_Name");
+  job.queue = text_of(attributes, "queue");
+  job.phase = phase_of(text_of(attributes, "job_state"));
+  job.comment = text_of(attributes, "comment");
+  job.started = time_of(attributes, "stime");
+  if (const auto estimated = attributes.find("estimated"); estimated != attributes.end() && estimated->is_object())
+    job.starts_at = time_of(*estimated, "start_time");
+  job.hosts = hosts_of(text_of(attributes, "exec_host"));
+  job.runs = number_of(attributes, "run_count").value_or(0);
+  if (job.phase != JobPhase::ended) return job;
+  const std::optional<int> exit_status = number_of(attributes, "Exit_status");
+  job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated);
+  if (exit_status) job.exit_code = shell_code_of_pbs(*exit_status);
+  return job;
+}
+
+}  // namespace
+
+int shell_code_of_pbs(int exit_status) {
+  if (exit_status == kWalltimeExceeded) return 128 + SIGTERM;
+  if (exit_status < 0) return 1;
+  return exit_status < 256 ? exit_status : 128 + (exit_status - 256);
+}
+
+std::map<std::string, Job> jobs_of_qstat(std::string_view answer) {
+  std::map<std::string, Job> jobs;
+  for_each_job(answer, [&](const std::string& id, const json& attributes) { jobs.emplace(id, job_of(id, attributes)); });
+  return jobs;
+}
+
+std::map<std::string, JobOrigin> origins_of_qstat(std::string_view answer) {
+  std::map<std::string, JobOrigin> origins;
+  for_each_job(answer, [&](const std::string& id, const json& attributes) {
+    if (const auto variables = attributes.find("Variable_List"); variables != attributes.end())
+      origins[id] = {text_of(*variables, "PBS_O_WORKDIR"), time_of(attributes, "ctime").value_or(0)};
+  });
+  return origins;
+}
+
+}  // namespace llmrun

@@ -1,0 +1,65 @@
+#include "launcher/scheduler/queued_job.h"
+
+#include <fmt/ranges.h>
+
+#include <fstream>
+#include <set>
+
+#include "engine/core/file.h"
+#include "engine/core/json.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string names(const std::vector<QueuedJob>& jobs) {
+  std::vector<std::string> newest;
+  for (auto job = jobs.rbegin(); job != jobs.rend() && newest.size() < 5; ++job) newest.push_back(fmt::format("{} ({})", job->run, job->id));
+  return newest.empty() ? "no job was queued yet: llmrun submit" : fmt::format("newest: {}", fmt::join(newest, ", "));
+}
+
+bool is_id(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
+
+}  // namespace
+
+fs::path job_list_file(const Variables& environment) {
+  const auto state = environment.get("XDG_STATE_HOME"), home = environment.get("HOME");
+  if (state && !state->empty()) return fs::path(*state) / "llmrun/jobs.jsonl";
+  if (home && !home->empty()) return fs::path(*home) / ".local/state/llmrun/jobs.jsonl";
+  return {};
+}
+
+void append_job(const fs::path& list, const QueuedJob& job) {
+  fs::create_directories(list.parent_path());
+  append_line(list, json{{"event", "submitted"}, {"job_id", job.id}, {"scheduler", job.scheduler}, {"run", job.run}, {"dir", job.dir}, {"time", job.submitted}}
+                        .dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+std::vector<QueuedJob> read_jobs(const fs::path& list) {
+  std::vector<QueuedJob> jobs;
+  std::ifstream in(list);
+  for (std::string line; std::getline(in, line);) {
+    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!entry.is_object() || entry.value("event", json()) != "submitted") continue;
+    const auto text = [&](const char* key) { return entry.contains(key) && entry[key].is_string() ? entry[key].get<std::string>() : std::string(); };
+    jobs.push_back({text("job_id"), text("scheduler"), text("run"), text("dir"), text("time")});
+  }
+  return jobs;
+}
+
+QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word) {
+  std::error_code ignored;
+  const std::string directory = fs::weakly_canonical(word, ignored).string();
+  std::set<std::string> fitting;
+  const QueuedJob* newest = nullptr;
+  for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
+    if (word == "last" || is_id(*job, word) || job->run == word || job->dir == directory) return *job;
+    if (!word.empty() && job->run.starts_with(word) && fitting.insert(job->run).second && newest == nullptr) newest = &*job;
+  }
+  if (fitting.size() == 1) return *newest;
+  if (fitting.size() > 1) throw Error(Exit::usage, "'{}' fits {} runs: {}", word, fitting.size(), fmt::join(fitting, ", ")).hint("more of the name, or the job's id");
+  throw Error(Exit::usage, "no job '{}'", word).hint("{}", names(jobs));
+}
+
+}  // namespace llmrun

@@ -1,0 +1,30 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "launcher/process/variables.h"
+
+namespace llmrun {
+
+/// A job that was queued, for a list that outlives the scheduler's own memory of two weeks.
+struct QueuedJob {
+  std::string id;         // in full
+  std::string scheduler;  // "pbs"
+  std::string run;        // its name
+  std::string dir;        // its run directory, absolute
+  std::string submitted;  // UTC, "2023-10-11T09:29:06Z"
+};
+
+/// Every job that this user queued: $XDG_STATE_HOME/llmrun/jobs.jsonl, or ~/.local/state/llmrun/jobs.jsonl; empty where there is no home.
+std::filesystem::path job_list_file(const Variables& environment);
+
+/// Lists are append-only, a JSON object a line, so that many login nodes may write at once. Reading passes over a line that was torn.
+void append_job(const std::filesystem::path& list, const QueuedJob& job);
+std::vector<QueuedJob> read_jobs(const std::filesystem::path& list);  // oldest first; none where there is no file
+
+/// The newest job that `word` means: an id, in full or up to its server, a run's name, its directory, a prefix that only one run has, or
+/// "last". Throws Error(Exit::usage) with what there is.
+QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word);
+
+}  // namespace llmrun

@@ -1,0 +1,38 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/process/variables.h"
+#include "launcher/scheduler/job.h"
+
+namespace llmrun {
+
+/// A batch system, through its own commands. Its calls wait for a server that many people ask: seconds, and ten at most. Whatever the server
+/// refuses is an Error with its words, the cause and a remedy; a server that cannot be reached is Error(Exit::unreachable), which says
+/// nothing about any job.
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+  virtual std::string_view name() const = 0;
+  /// Queues `script` from its own directory, held where `held`; the job's full id. Where the answer is lost on the way the job is looked for
+  /// before anything is said, so that a second try never makes a second job.
+  virtual std::string submit(const std::filesystem::path& script, bool held) = 0;
+  /// Those of `ids` that the system knows, running, waiting or ended, in one question.
+  virtual std::map<std::string, Job> status(const std::vector<std::string>& ids) = 0;
+  /// A job that has ended already is no error: that is what was wanted.
+  virtual void cancel(const std::string& id) = 0;
+};
+
+/// `patience`: how long one command of PBS may take.
+std::unique_ptr<Scheduler> make_pbs(Variables environment, std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+/// By the name that machine.scheduler holds. Throws Error(Exit::config) for one that is not built.
+std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment);
+
+}  // namespace llmrun

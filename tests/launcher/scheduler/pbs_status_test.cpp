@@ -1,0 +1,113 @@
+#include "launcher/scheduler/pbs_status.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "engine/core/error.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+std::string recorded(const std::string& name) {
+  std::ifstream in(std::string(LLMRUN_SOURCE_DIR) + "/tests/data/pbs/" + name + ".json");
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// The one job of a recorded answer.
+Job only_job(const std::string& name) {
+  const auto jobs = jobs_of_qstat(recorded(name));
+  REQUIRE(jobs.size() == 1);
+  return jobs.begin()->second;
+}
+
+}  // namespace
+
+TEST_CASE("a waiting, held or suspended job is told with the scheduler's own reason") {
+  CHECK(only_job("qstat_f_queued").phase == JobPhase::waiting);
+  CHECK(only_job("qstat_f_queued").comment == "Not Running: Not enough free nodes available");
+  CHECK(only_job("qstat_f_can_never_run").comment == "Can Never Run: Not enough total nodes available");
+  CHECK(only_job("qstat_f_waiting").phase == JobPhase::waiting);
+  CHECK(only_job("qstat_f_held_user").phase == JobPhase::held);
+  CHECK(only_job("qstat_f_held_dependency").phase == JobPhase::held);
+  CHECK(only_job("qstat_xf_too_many_failed_attempts").phase == JobPhase::held);
+  CHECK(only_job("qstat_xf_too_many_failed_attempts").runs == 21);
+  CHECK(only_job("qstat_f_suspended").phase == JobPhase::suspended);
+  const Job preempted = only_job("qstat_f_requeued_preempted");  // its last Exit_status, -11, says nothing of the next run
+  CHECK(preempted.phase == JobPhase::waiting);
+  CHECK_FALSE(preempted.end);
+  CHECK_FALSE(preempted.exit_code);
+}
+
+TEST_CASE("a running job knows its hosts, each once, its start and how often it was started") {
+  const Job job = only_job("qstat_f_running");
+  CHECK(job.id == "27.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov");
+  CHECK(job.name == "bigjob");
+  CHECK(job.queue == "quick");
+  CHECK(job.phase == JobPhase::running);
+  CHECK(job.hosts == std::vector<std::string>{"x3001c0s1b0n0", "x3001c0s1b1n0"});
+  CHECK(job.started.has_value());
+  CHECK(job.runs == 1);
+  CHECK(only_job("qstat_f_second_run").runs == 2);
+}
+
+TEST_CASE("how a job ended: Exit_status and substate together, never substate 92 alone") {
+  struct Row {
+    const char* recording;
+    JobEnd end;
+    std::optional<int> exit_code;
+  };
+  const Row rows[] = {
+      {"qstat_xf_finished_ok", JobEnd::done, 0},
+      {"qstat_xf_exit_42", JobEnd::failed, 42},
+      {"qstat_xf_walltime", JobEnd::walltime, 143},
+      {"qstat_xf_deleted_running", JobEnd::cancelled, 143},
+      {"qstat_xf_deleted_queued", JobEnd::cancelled, std::nullopt},
+      {"qstat_xf_dependency_failed", JobEnd::never_ran, std::nullopt},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.recording);
+    const Job job = only_job(row.recording);
+    CHECK(job.phase == JobPhase::ended);
+    CHECK(job.end == row.end);
+    CHECK(job.exit_code == row.exit_code);
+  }
+}
+
+TEST_CASE("an array's members have ids of their own") {
+  const auto jobs = jobs_of_qstat(recorded("qstat_xf_array_done"));
+  REQUIRE(jobs.count("94[].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov") == 1);
+  CHECK(jobs.at("94[0].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov").end == JobEnd::done);
+}
+
+TEST_CASE("an answer without jobs knows none of them, and one that is cut off is no answer") {
+  CHECK(jobs_of_qstat(R"({"timestamp": 1, "pbs_version": "23.06.06"})").empty());
+  const std::string whole = recorded("qstat_f_running");
+  for (const size_t bytes : {size_t{0}, size_t{1}, whole.size() / 2, whole.size() - 4}) {
+    CAPTURE(bytes);
+    CHECK_THROWS_WITH_AS(jobs_of_qstat(whole.substr(0, bytes)), doctest::Contains("is cut off"), Error);
+  }
+}
+
+TEST_CASE("bad escapes and control characters of older servers are mended, and numbers that were names stay text") {
+  const auto jobs = jobs_of_qstat(
+      "{\"Jobs\": {\"1.s\": {\"job_state\": \"Q\", \"Job_Name\": 123, \"comment\": \"C:\\Users\\x and \\\"quoted\\\" \x01 tab\t end\", "
+      "\"estimated\": {\"start_time\": 1795453239}}}}");
+  REQUIRE(jobs.size() == 1);
+  const Job& job = jobs.at("1.s");
+  CHECK(job.name == "123");
+  CHECK(job.comment == "C:\\Users\\x and \"quoted\"   tab  end");
+  CHECK(job.starts_at == 1795453239);
+}
+
+TEST_CASE("a PBS exit status becomes what a shell would say") {
+  CHECK(shell_code_of_pbs(0) == 0);
+  CHECK(shell_code_of_pbs(75) == 75);
+  CHECK(shell_code_of_pbs(139) == 139);
+  CHECK(shell_code_of_pbs(271) == 143);
+  CHECK(shell_code_of_pbs(265) == 137);
+  CHECK(shell_code_of_pbs(-3) == 1);
+}
