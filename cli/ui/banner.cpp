@@ -1,6 +1,7 @@
 #include "cli/ui/banner.h"
 
 #include "cli/ui/terminal.h"
+#include "engine/core/run_paths.h"
 #include "engine/core/units.h"
 #include "launcher/render/shell.h"
 #include "launcher/rundir/log_name.h"
@@ -62,8 +63,10 @@ std::string banner(const PlanInput& input, const Plan& plan, const Attempt& atte
 
 std::string farewell(const Plan& plan, int exit_code) {
   const std::string run = printable(shell_quoted(plan.name));
-  if (exit_code == static_cast<int>(Exit::resubmit)) return fmt::format("Stopped cleanly before the end: the same command goes on.\n");
-  if (exit_code != 0) return fmt::format("Stopped. The same command goes on from the last checkpoint.\n");
+  if (exit_code == static_cast<int>(Exit::resubmit)) return "Stopped cleanly before the end: the same command goes on.\n";
+  const bool saved = std::filesystem::exists(RunPaths(plan.dir).checkpoints() / "latest");
+  if (exit_code != 0)
+    return fmt::format("Stopped. The same command {}.\n", saved ? "goes on from the last checkpoint" : "starts from the beginning: nothing was saved");
   return fmt::format(
       "Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun "
       "tail {} -n 50\n",
