@@ -58,6 +58,7 @@ void ordered_workers(int workers, int64_t begin, int64_t end, const std::functio
       changed.notify_all();
     }
   } const stopper{mutex, changed, stop};
+  threads.reserve(static_cast<size_t>(workers));
   for (int worker = 0; worker < workers; ++worker) threads.emplace_back(work);
 
   while (used < end) {

@@ -138,7 +138,7 @@ std::optional<DatasetCard> complete_already(const PrepareOptions& options, const
                                             const std::vector<TextInput>& inputs, bool interrupted) {
   const bool data_there = fs::exists(options.prefix + ".bin") || fs::exists(options.prefix + ".idx");
   if (!data_there || options.overwrite) return std::nullopt;
-  const auto card = read_card(options.prefix);
+  auto card = read_card(options.prefix);
   if (!card && interrupted) return std::nullopt;  // killed between the last renames
   if (card && card->settings == settings && same_inputs(*card, inputs)) return card;
   throw std::move(Error(Exit::preflight, "'{}' holds a dataset that was made {}", options.prefix,
@@ -202,7 +202,7 @@ void encode_all(const PrepareOptions& options, const InputChunks& chunks, const 
   auto saved = std::chrono::steady_clock::now();
   ordered_workers<EncodedChunk>(
       workers, begin, chunks.count(), [&](int64_t number) { return encode_chunk(chunks.at(number), tokenizer, type, options.jsonl_key); },
-      [&](int64_t number, EncodedChunk chunk) {
+      [&](int64_t number, const EncodedChunk& chunk) {
         const std::string_view stored = chunk.stored;
         int64_t done = 0;
         for (const int64_t end : chunk.ends) {
