@@ -40,12 +40,24 @@ int attempt_from_environment() {
   return attempt;
 }
 
+/// LLMRUN_STOP_AT, seconds since 1970, on the clock that nobody sets.
+std::optional<std::chrono::steady_clock::time_point> stop_at_from_environment() {
+  const char* text = std::getenv("LLMRUN_STOP_AT");
+  if (text == nullptr) return std::nullopt;
+  int64_t seconds = 0;
+  if (std::from_chars(text, text + std::strlen(text), seconds).ec != std::errc{})
+    throw Error(Exit::usage, "LLMRUN_STOP_AT '{}' is not a number of seconds", text).hint("unset LLMRUN_STOP_AT");
+  const auto left = std::chrono::system_clock::time_point(std::chrono::seconds(seconds)) - std::chrono::system_clock::now();
+  return std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(left);
+}
+
 /// One rank from its world to its exit code. An error becomes a report, and frees every other rank from what it may be waiting for.
 Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_rank, int attempt, const std::string& how) {
   const RunPaths paths(plan.dir);
   const int rank = world->rank();
   const auto log = make_rank_log(paths.rank_log(attempt, rank), rank);
   const std::optional<Fault> fault = fault_from_environment();
+  const auto stop_at = stop_at_from_environment();
   std::string section = "start";
   if (rank == 0) log->info("{}", how);
   try {
@@ -53,7 +65,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_r
     const at::Device device = prepare_device(device_needs(plan), local_rank);
     at::set_num_threads(static_cast<int>(plan.threads));
     const Mesh mesh(world, plan.layout, plan.model.kv_heads);
-    const Exit exit = train(plan, mesh, {attempt, log, device, &asked_to_stop, [&](const char* name, int64_t step) {
+    const Exit exit = train(plan, mesh, {attempt, log, device, &asked_to_stop, stop_at, [&](const char* name, int64_t step) {
                                            section = fmt::format("{}, step {}", name, step);
                                            maybe_fail(fault, rank, name, step);
                                          }});

@@ -48,7 +48,7 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   for (int64_t step = 1; step <= plan.steps; ++step) {
     synchronise(options.device);
     const auto begin = Clock::now();
-    train_step(model, mesh, data, plan, step, false);
+    train_step(model, mesh, data, plan, step);
     synchronise(options.device);
     if (step > options.warmup) result.step_times_s.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
   }

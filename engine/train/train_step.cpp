@@ -13,9 +13,14 @@
 namespace llmrun {
 namespace {
 
+/// A sum over ranks that tells whether any wished to stop, and the strongest wish: signals count a million each, more than there are ranks.
+constexpr double kSignalWeight = 1 << 20;
+double weight_of(StopWish wish) { return wish == StopWish::signal ? kSignalWeight : wish == StopWish::walltime ? 1 : 0; }
+StopWish strongest(double weight) { return weight >= kSignalWeight ? StopWish::signal : weight > 0 ? StopWish::walltime : StopWish::none; }
+
 /// Loss, tokens, squares of the gradient and wishes to stop, summed over the world. A loss is contributed by tensor rank 0 of the last
 /// stage, a gradient element by the one rank that owns it.
-std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh, bool wish_to_stop) {
+std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh, StopWish wish) {
   at::Tensor scalars = at::zeros({kStepScalars}, at::TensorOptions().dtype(at::kDouble));
   double* values = scalars.mutable_data_ptr<double>();
   if (model.head() != nullptr && mesh.where().tensor == 0) {
@@ -23,7 +28,7 @@ std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh
     values[1] = static_cast<double>(model.head()->tokens());
   }
   for (const ShardedState& state : model.states()) values[2] += state.owned_sum_of_squares();
-  values[3] = wish_to_stop ? 1 : 0;
+  values[3] = weight_of(wish);
   scalars = scalars.to(model.stage().device);
   mesh.world().all_reduce(scalars).wait();
   scalars = scalars.to(at::kCPU);
@@ -54,7 +59,7 @@ MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Me
   return make_micro_batch(tokens.data(), batch, seq, sample, device);
 }
 
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, bool wish_to_stop) {
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, StopWish wish) {
   using Clock = std::chrono::steady_clock;
   StepResult result;
   model.zero_gradients();
@@ -69,11 +74,11 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   });
   model.reduce_gradients();
 
-  const auto [loss_sum, tokens, squares, stops] = exchange_scalars(model, mesh, wish_to_stop);
+  const auto [loss_sum, tokens, squares, stops] = exchange_scalars(model, mesh, wish);
   result.loss = loss_sum / tokens;
   result.tokens = static_cast<int64_t>(tokens);
   result.grad_norm = std::sqrt(squares) / tokens;
-  result.stop = stops > 0;
+  result.stop = strongest(stops);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
     throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, result.loss, result.grad_norm)
         .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={} --set optimizer.warmup_steps={}",

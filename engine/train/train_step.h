@@ -6,12 +6,19 @@
 
 namespace llmrun {
 
+/// Why a rank wants the run to stop after this step. What outweighs stands below.
+enum class StopWish {
+  none,
+  walltime,  // its time is nearly over: the next job goes on
+  signal,    // somebody asked
+};
+
 /// What every rank knows after a step, the same on each.
 struct StepResult {
   double loss = 0;       // mean over the tokens of the global batch, before the update
   double grad_norm = 0;  // before clipping
   int64_t tokens = 0;    // of the global batch
-  bool stop = false;     // some rank wishes to stop after this step
+  StopWish stop = StopWish::none;  // the strongest wish of any rank
   double data_time_s = 0;  // this rank: reading samples
   StageCounts counts;      // this rank
 };
@@ -19,7 +26,7 @@ struct StepResult {
 /// One optimizer step: the schedule over this data rank's micro-batches, the gradient reductions, one exchange of scalars, clipping, AdamW.
 /// `step` counts from 1; the step takes samples [(step - 1) * global_batch, step * global_batch). Collective over the mesh.
 /// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change.
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, bool wish_to_stop);
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, StopWish wish = StopWish::none);
 
 LrPlan lr_plan(const Plan& plan);
 

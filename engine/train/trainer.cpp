@@ -35,13 +35,10 @@ class Trainer {
     progress_ = restore(model_, mesh_, plan_, paths_, log_);
     last_save_ = Clock::now();
     while (progress_.step < plan_.steps) {
-      const bool stop = step();
+      const StopWish stop = step();
       const bool last = progress_.step == plan_.steps;
-      if (last || stop || save_is_due()) save();
-      if (stop && !last) {
-        log_.warn("stopped after step {} as asked, with a checkpoint", progress_.step);
-        return static_cast<Exit>(128 + std::max(1, asked()));
-      }
+      if (last || stop != StopWish::none || save_is_due()) save();
+      if (stop != StopWish::none && !last) return stopped(stop);
     }
     return Exit::done;
   }
@@ -49,12 +46,22 @@ class Trainer {
  private:
   int asked() const { return options_.signal != nullptr ? options_.signal->load() : 0; }
 
+  StopWish wish() const {
+    if (asked() != 0) return StopWish::signal;
+    return options_.stop_at && Clock::now() >= *options_.stop_at ? StopWish::walltime : StopWish::none;
+  }
+
+  Exit stopped(StopWish why) {
+    log_.warn("stopped after step {} {}, with a checkpoint", progress_.step, why == StopWish::signal ? "as asked" : "before the walltime");
+    return why == StopWish::signal ? static_cast<Exit>(128 + std::max(1, asked())) : Exit::resubmit;
+  }
+
   /// Returns whether to stop: the same on every rank.
-  bool step() {
+  StopWish step() {
     const int64_t number = progress_.step + 1;
     options_.entering("step", number);
     meter_.begin();
-    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, asked() != 0);
+    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, wish());
     Metrics metrics = meter_.end(number, result);
     progress_ = {number, number * plan_.global_batch};
     if (evaluation_is_due()) {

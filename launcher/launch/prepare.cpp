@@ -1,5 +1,7 @@
 #include "launcher/launch/prepare.h"
 
+#include <charconv>
+
 #include "engine/core/run_paths.h"
 #include "launcher/launch/local_identity.h"
 #include "launcher/render/template.h"
@@ -11,13 +13,25 @@ using Assignments = std::vector<std::pair<std::string, std::string>>;
 
 bool is_one_process(const Plan& plan) { return plan.ranks() == 1 || plan.communicator == CommunicatorKind::thread; }
 
-Assignments assignments(const Plan& plan, const Launcher& launcher, const AttemptName& attempt) {
+/// In a job that says when it began (job.sh does), when its ranks stop by themselves: `margin` before its walltime is over.
+std::optional<int64_t> stop_time(const JobConfig& job, const Variables& environment) {
+  const auto begin = environment.get("LLMRUN_STARTED_AT");
+  if (!begin || !job.walltime_s) return std::nullopt;
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(begin->data(), begin->data() + begin->size(), seconds);
+  if (error != std::errc{} || end != begin->data() + begin->size())
+    throw Error(Exit::usage, "LLMRUN_STARTED_AT '{}' is not a number of seconds", *begin).hint("unset LLMRUN_STARTED_AT");
+  return seconds + *job.walltime_s - job.margin_s;
+}
+
+Assignments assignments(const Plan& plan, const Launcher& launcher, const AttemptName& attempt, const Variables& environment) {
   Assignments set = plan.config.machine.environment;
   for (auto& variable : launcher.environment()) set.push_back(std::move(variable));
   set.emplace_back("OMP_NUM_THREADS", std::to_string(plan.threads));
   set.emplace_back("LLMRUN_LAUNCHER", launcher.name());
   set.emplace_back("LLMRUN_ATTEMPT", std::to_string(attempt.number));
   set.emplace_back("LLMRUN_ATTEMPT_ID", attempt.id);
+  if (const auto stop = stop_time(plan.config.job, environment)) set.emplace_back("LLMRUN_STOP_AT", std::to_string(*stop));
   return set;
 }
 
@@ -26,6 +40,7 @@ std::vector<std::string> forwarded(const Plan& plan, const Variables& environmen
   std::vector<std::string> names;
   for (const auto& [name, value] : plan.config.machine.environment) names.push_back(name);
   for (const char* name : {"OMP_NUM_THREADS", "LLMRUN_LAUNCHER", "LLMRUN_ATTEMPT", "LLMRUN_ATTEMPT_ID"}) names.emplace_back(name);
+  if (stop_time(plan.config.job, environment)) names.emplace_back("LLMRUN_STOP_AT");
   if (plan.hosts.size() > 1 && environment.get("LD_LIBRARY_PATH")) names.emplace_back("LD_LIBRARY_PATH");
   return names;
 }
@@ -69,7 +84,7 @@ Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std
 
   Prepared prepared;
   prepared.launcher = std::move(launcher);
-  prepared.set = assignments(plan, *prepared.launcher, attempt);
+  prepared.set = assignments(plan, *prepared.launcher, attempt, environment);
   if (needs_hosts) prepared.hostfile = prepared.launcher->hostfile_text(plan.hosts);
   Variables base = environment;
   remove_stale_identity(base);

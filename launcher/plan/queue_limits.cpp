@@ -53,6 +53,9 @@ void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& 
   const JobConfig& job = resolved.config.job;
   if (job.account.empty()) critic.say("job.account is not set: somebody must pay for the job", "job.account", {}, "--set job.account=PROJECT");
   if (!job.walltime_s) critic.say("job.walltime is not set", "job.walltime", {}, "--set job.walltime=01:00:00");
+  if (job.walltime_s && job.margin_s >= *job.walltime_s)
+    critic.say(fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin_s), format_duration(*job.walltime_s)),
+               "job.margin", {"job.margin", "job.walltime"}, fmt::format("--set job.margin={}", format_duration(*job.walltime_s / 10)));
   if (machine.scheduler == "pbs" && job.filesystems.empty() && machine.filesystems.empty())
     critic.say("job.filesystems is not set", "job.filesystems", {}, "--set job.filesystems=[home]");
   check_queue(resolved, nodes, critic);

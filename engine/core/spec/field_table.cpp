@@ -163,10 +163,7 @@ std::vector<Field> table() {
       KEY(job.queue, "queue or partition"),
       KEY(job.account, "project that pays; there is no default"),
       KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
-      KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves")
-          .unit(Measure::seconds)
-          .at_least(0)
-          .only({}, "stopping before the walltime"),
+      KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves").unit(Measure::seconds).at_least(0),
       KEY(job.filesystems, "file systems the job needs"),
       KEY(job.depends, "jobs that must end first").only({}, "job dependencies"),
       KEY(job.array, "indices of an array job").only({}, "array jobs"),

@@ -47,6 +47,12 @@ TEST_CASE("a queue that is not there is told with the nearest one") {
   CHECK(complaints(polaris("nightly", 3600), 2) == "machine 'polaris' has no queue 'nightly' -> it has debug, prod\n");
 }
 
+TEST_CASE("a margin that leaves nothing of the walltime is refused") {
+  Resolved resolved = polaris("debug", 600);
+  resolved.config.job.margin_s = 600;
+  CHECK(complaints(resolved, 2) == "job.margin 00:10:00 leaves nothing of job.walltime 00:10:00 -> --set job.margin=00:01:00\n");
+}
+
 TEST_CASE("everything that a job lacks is told at once") {
   Resolved resolved = polaris("debug", std::nullopt);
   resolved.config.job.account.clear();

@@ -112,6 +112,7 @@ TEST_CASE("the job script of a PBS machine") {
 #PBS -q prod
 #PBS -A P
 #PBS -k doe
+export LLMRUN_STARTED_AT=$(date +%s)
 cd '/eagle/my project/outputs/gpt-13b' || exit 3
 export TMPDIR=/tmp
 exec /opt/bin/llmrun train '/eagle/my project/outputs/gpt-13b/config.yaml' --set 'run.dir=/eagle/my project/outputs/gpt-13b'
