@@ -56,13 +56,14 @@ class Scan {
     if (c == '[' || c == '{') ++open_brackets_;
     if (c == ']' || c == '}') --open_brackets_;
     if (open_brackets_ > kMaxOpenBrackets) complain(endless_, "more than 16 levels of nesting", "");
-    if ((column_ += static_cast<int>(length)) > kMaxLine) complain(endless_, "a line of more than 4096 characters", "");
+    column_ += static_cast<int>(length);
+    if (column_ > kMaxLine) complain(endless_, "a line of more than 4096 characters", "");
   }
 
   void complain(bool& said, const char* what, const char* hint) {
     if (said) return;
     said = true;
-    complaints_.push_back({what, Place{name_, line_, column_}, {}, std::move(hint)});
+    complaints_.push_back({what, Place{name_, line_, column_}, {}, hint});
   }
 
   std::string_view text_;
