@@ -17,7 +17,8 @@ void cancel(const std::string& word, Context& context) {
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"run", job.run}, {"job_id", job.id}}.dump(2));
   else
-    context.talk().print("Cancelled {} of {}. Its checkpoints stay; the same submit goes on from the last one.\n", printable(job.id), printable(job.run));
+    context.talk().print("Cancelled {} of {}. Its checkpoints stay; the same submit goes on from the last one.\n", printable(job.id),
+                         printable(job.run));
 }
 
 }  // namespace

@@ -50,7 +50,11 @@ std::string state(const Known& job) {
 }
 
 json to_json(const Known& job) {
-  json line{{"run", job.queued.run}, {"job_id", job.queued.id}, {"dir", job.queued.dir}, {"submitted", job.queued.submitted}, {"state", state(job)}};
+  json line{{"run", job.queued.run},
+            {"job_id", job.queued.id},
+            {"dir", job.queued.dir},
+            {"submitted", job.queued.submitted},
+            {"state", state(job)}};
   if (!job.now) return line;
   line["queue"] = job.now->queue;
   line["comment"] = job.now->comment;
@@ -69,8 +73,8 @@ void status(const StatusOptions& options, Context& context) {
   }
   if (jobs.empty()) context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n");
   for (const Known& job : jobs)
-    context.out().print("{:<9}  {:<12}  {}  {}{}\n", state(job), printable(job.now ? job.now->queue : "-"), printable(job.queued.id), printable(job.queued.run),
-                        job.now && !job.now->comment.empty() ? "  " + printable(job.now->comment) : "");
+    context.out().print("{:<9}  {:<12}  {}  {}{}\n", state(job), printable(job.now ? job.now->queue : "-"), printable(job.queued.id),
+                        printable(job.queued.run), job.now && !job.now->comment.empty() ? "  " + printable(job.now->comment) : "");
 }
 
 }  // namespace
@@ -80,7 +84,9 @@ void add_status(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("status", "Where queued jobs stand, with the scheduler's reason");
   command->add_option("jobs", options->jobs, "Run names, directories, job ids or 'last'; default: the newest")->type_name("RUN");
   command->add_option("-n,--most", options->most, "Jobs to show where none is named")->capture_default_str()->check(CLI::PositiveNumber);
-  command->footer("A job that the scheduler does not know any more is unknown, which is not failed.\nExamples:\n  llmrun status\n  llmrun status my-run");
+  command->footer(
+      "A job that the scheduler does not know any more is unknown, which is not failed.\nExamples:\n  llmrun status\n  llmrun status "
+      "my-run");
   command->callback([=, &context] { status(*options, context); });
 }
 

@@ -31,12 +31,13 @@ void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, C
 
 void tell(const QueuedJob& job, const std::filesystem::path& script, Context& context) {
   if (context.json) {
-    context.out().print("{}\n", json{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"dir", job.dir}, {"script", script.string()}}.dump(2));
+    context.out().print("{}\n",
+                        json{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"dir", job.dir}, {"script", script.string()}}.dump(2));
     return;
   }
   context.out().print("{}\n", printable(job.id));
-  context.talk().print("Queued {}. Next:\n  llmrun status {}\n  llmrun tail {}\n  llmrun cancel {}\n", printable(job.run), printable(job.run),
-                       printable(job.run), printable(job.run));
+  context.talk().print("Queued {}. Next:\n  llmrun status {}\n  llmrun tail {}\n  llmrun cancel {}\n", printable(job.run),
+                       printable(job.run), printable(job.run), printable(job.run));
 }
 
 void submit(const SubmitOptions& options, Context& context) {
@@ -58,7 +59,9 @@ void add_submit(CLI::App& app, Context& context) {
   auto options = std::make_shared<SubmitOptions>();
   auto* command = app.add_subcommand("submit", "Queue a job that trains, after checking it against the limits of the queue");
   add_plan_options(*command, options->plan);
-  command->add_option("--dry-run", options->dry_run, "client: print the job script and write nothing; server: let the server check the job, and take it back")
+  command
+      ->add_option("--dry-run", options->dry_run,
+                   "client: print the job script and write nothing; server: let the server check the job, and take it back")
       ->expected(0, 1)
       ->default_str("client")
       ->check(CLI::IsMember({"client", "server"}));

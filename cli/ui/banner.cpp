@@ -66,7 +66,8 @@ std::string farewell(const Plan& plan, int exit_code) {
   if (exit_code == static_cast<int>(Exit::resubmit)) return "Stopped cleanly before the end: the same command goes on.\n";
   const bool saved = std::filesystem::exists(RunPaths(plan.dir).checkpoints() / "latest");
   if (exit_code != 0)
-    return fmt::format("Stopped. The same command {}.\n", saved ? "goes on from the last checkpoint" : "starts from the beginning: nothing was saved");
+    return fmt::format("Stopped. The same command {}.\n",
+                       saved ? "goes on from the last checkpoint" : "starts from the beginning: nothing was saved");
   return fmt::format(
       "Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun "
       "tail {} -n 50\n",

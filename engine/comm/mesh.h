@@ -10,7 +10,8 @@ namespace llmrun {
 /// rank has a communicator of size 1, whose calls are copies at most and are not counted: callers need no special case.
 class Mesh {
  public:
-  /// Collective over the world. REQUIRES world->size() == layout.ranks(). kv_heads tells which tensor ranks hold copies of the same KV heads.
+  /// Collective over the world. REQUIRES world->size() == layout.ranks(). kv_heads tells which tensor ranks hold copies of the same KV
+  /// heads.
   Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads);
 
   const Layout& layout() const { return layout_; }

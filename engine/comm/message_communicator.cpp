@@ -82,9 +82,7 @@ class MessageCommunicator final : public Communicator {
     const at::Tensor host = on_host(tensor);
     const Call call{.verb = Verb::message, .count = static_cast<int64_t>(host.nbytes())};
     named([&] { return fmt::format("send of {} bytes to rank {}", call.count, to); },
-          [&] {
-            port_->send(to, kMessageTag, call, {bytes_of(host), host.nbytes()});
-          });
+          [&] { port_->send(to, kMessageTag, call, {bytes_of(host), host.nbytes()}); });
     return {};
   }
   Work do_receive(at::Tensor tensor, int from) override {

@@ -13,8 +13,8 @@ struct Identity {
 };
 
 /// "Who am I, who are the others": the identity, and a small store of strings that every rank sees. Used once, at the start, to wire
-/// tcp and nccl and to hand round the plan. Values are short (an address, a NCCL id; the plan grows with the hosts). A key that ends in "/N" is put by rank N, every
-/// other key by rank 0: PMIx must know whom to ask.
+/// tcp and nccl and to hand round the plan. Values are short (an address, a NCCL id; the plan grows with the hosts). A key that ends in
+/// "/N" is put by rank N, every other key by rank 0: PMIx must know whom to ask.
 class Rendezvous {
  public:
   virtual ~Rendezvous() = default;
@@ -32,8 +32,8 @@ class Rendezvous {
 /// or does not fit the other: Error(Exit::preflight).
 Identity identity_from_environment();
 
-/// Through the launcher's PMIx server. Null where none answers, or the module llmrun_pmix or its library is not there. Several may live in one
-/// process; they see the same store.
+/// Through the launcher's PMIx server. Null where none answers, or the module llmrun_pmix or its library is not there. Several may live in
+/// one process; they see the same store.
 std::unique_ptr<Rendezvous> make_pmix_rendezvous();
 
 /// PMIx where its server answers (the module llmrun_pmix is loaded for it; absent: not used), else a TCPStore on rank 0, on an

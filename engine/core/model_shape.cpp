@@ -34,9 +34,12 @@ ModelShape model_shape(const ModelConfig& model, int64_t seq_len) {
 
 std::string unit_name(const UnitId& unit) {
   switch (unit.kind) {
-    case UnitKind::embedding: return "embedding";
-    case UnitKind::head: return "head";
-    case UnitKind::block: break;
+    case UnitKind::embedding:
+      return "embedding";
+    case UnitKind::head:
+      return "head";
+    case UnitKind::block:
+      break;
   }
   return fmt::format("block {}", unit.layer);
 }
@@ -57,7 +60,9 @@ class Tensors {
  public:
   explicit Tensors(const ModelShape& shape) : shape_(shape), gpt_(shape.family == Family::gpt) {}
 
-  void embedding(std::string name, int64_t rows) { add({std::move(name), rows, shape_.hidden, false, false, true, Init::normal, shape_.init_std}); }
+  void embedding(std::string name, int64_t rows) {
+    add({std::move(name), rows, shape_.hidden, false, false, true, Init::normal, shape_.init_std});
+  }
 
   /// `residual` projections of GPT-2 begin smaller by sqrt(2 x layers) (Radford et al. 2019, section 2.3).
   void linear(const std::string& name, int64_t out, int64_t in, bool residual = false) {
@@ -111,7 +116,8 @@ std::vector<TensorInfo> unit_tensors(const ModelShape& shape, const UnitId& unit
   switch (unit.kind) {
     case UnitKind::embedding:
       tensors.embedding(gpt ? "transformer.wte.weight" : "model.embed_tokens.weight", shape.vocab);
-      if (shape.positions == Positions::learned) tensors.embedding(gpt ? "transformer.wpe.weight" : "model.embed_positions.weight", shape.max_positions);
+      if (shape.positions == Positions::learned)
+        tensors.embedding(gpt ? "transformer.wpe.weight" : "model.embed_positions.weight", shape.max_positions);
       break;
     case UnitKind::block:
       if (gpt) {

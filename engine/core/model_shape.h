@@ -42,11 +42,11 @@ struct TensorInfo {
   std::string name;
   int64_t rows = 0;
   int64_t columns = 1;
-  bool vector = false;      // one dim in Hugging Face's file
+  bool vector = false;  // one dim in Hugging Face's file
   bool transposed = false;
-  bool decay = false;       // weight decay: tensors of two or more dims
+  bool decay = false;  // weight decay: tensors of two or more dims
   Init init = Init::normal;
-  double init_std = 0.0;    // of Init::normal
+  double init_std = 0.0;  // of Init::normal
   int64_t elements() const { return rows * columns; }
 };
 
@@ -64,7 +64,8 @@ std::string unit_name(const UnitId& unit);  // "embedding", "block 3", "head"
 /// The units of a pipeline stage, in the order they run. The first stage has the embedding, the last one the head.
 std::vector<UnitId> stage_units(const ModelShape& shape, int64_t stages, int64_t stage, const std::vector<int64_t>& layers_per_stage);
 
-/// The tensors a unit is made of. The head of a tied model has no projection of its own here: on another stage than the embedding it keeps a copy (parameters.h).
+/// The tensors a unit is made of. The head of a tied model has no projection of its own here: on another stage than the embedding it keeps
+/// a copy (parameters.h).
 std::vector<TensorInfo> unit_tensors(const ModelShape& shape, const UnitId& unit);
 /// Every tensor of the model, each once, in running order.
 std::vector<TensorInfo> model_tensors(const ModelShape& shape);

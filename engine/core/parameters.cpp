@@ -190,9 +190,15 @@ void build_head(Builder& builder, const ModelShape& shape, const Cut& cut) {
 UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, const Cut& cut) {
   Builder builder(shape, unit, cut);
   switch (unit.kind) {
-    case UnitKind::embedding: build_embedding(builder, shape, cut); break;
-    case UnitKind::block: build_block(builder, shape, cut); break;
-    case UnitKind::head: build_head(builder, shape, cut); break;
+    case UnitKind::embedding:
+      build_embedding(builder, shape, cut);
+      break;
+    case UnitKind::block:
+      build_block(builder, shape, cut);
+      break;
+    case UnitKind::head:
+      build_head(builder, shape, cut);
+      break;
   }
   return builder.take();
 }

@@ -25,9 +25,9 @@ enum class Partial {
 
 /// A box of one Hugging Face tensor, lying row-major and contiguous in a unit's buffer.
 struct Segment {
-  int64_t tensor = 0;   // index into UnitParameters::tensors
+  int64_t tensor = 0;  // index into UnitParameters::tensors
   Box box;
-  int64_t offset = 0;   // elements from the start of the unit's buffer
+  int64_t offset = 0;  // elements from the start of the unit's buffer
   Partial partial = Partial::none;
   Interval shared_rows{};  // of the tensor: what the ranks of a partial sum hold between them; a box's own rows but for KV copies
   bool owned = true;       // false on a copy that another one counts in the norm and writes into checkpoints
@@ -36,17 +36,30 @@ struct Segment {
 
 /// What a layer calls a parameter: one or more segments below one another, so that a fused product is one GEMM.
 enum class Role {
-  token_embedding, position_embedding,
-  attention_norm_weight, attention_norm_bias, qkv_weight, qkv_bias, attention_out_weight, attention_out_bias,
-  mlp_norm_weight, mlp_norm_bias, mlp_in_weight, mlp_in_bias, mlp_out_weight, mlp_out_bias,
-  final_norm_weight, final_norm_bias, output_projection,
+  token_embedding,
+  position_embedding,
+  attention_norm_weight,
+  attention_norm_bias,
+  qkv_weight,
+  qkv_bias,
+  attention_out_weight,
+  attention_out_bias,
+  mlp_norm_weight,
+  mlp_norm_bias,
+  mlp_in_weight,
+  mlp_in_bias,
+  mlp_out_weight,
+  mlp_out_bias,
+  final_norm_weight,
+  final_norm_bias,
+  output_projection,
 };
 
 struct LocalParameter {
   Role role;
-  int64_t rows = 0;     // of this rank; those below its segments are padding
+  int64_t rows = 0;  // of this rank; those below its segments are padding
   int64_t columns = 1;
-  int64_t offset = 0;   // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
+  int64_t offset = 0;  // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
   bool decay = false;
   int64_t elements() const { return rows * columns; }
 };

@@ -16,16 +16,26 @@ namespace {
 class Count {
  public:
   Count(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train, int64_t rank)
-      : shape_(shape), layout_(layout), parallel_(parallel), where_(coordinates(layout, rank)),
+      : shape_(shape),
+        layout_(layout),
+        parallel_(parallel),
+        where_(coordinates(layout, rank)),
         sliced_(parallel.sequence == SequenceParallel::megatron && layout.tensor > 1),
-        element_(train.precision == Precision::fp32 ? 4 : 2), tokens_(train.micro_batch * train.seq_len) {}
+        element_(train.precision == Precision::fp32 ? 4 : 2),
+        tokens_(train.micro_batch * train.seq_len) {}
 
   void micro_batch() {
     for (const UnitId& unit : units()) {
       switch (unit.kind) {
-        case UnitKind::embedding: leave(1), enter(1); break;
-        case UnitKind::block: block(); break;
-        case UnitKind::head: enter(1), loss(), leave(1); break;
+        case UnitKind::embedding:
+          leave(1), enter(1);
+          break;
+        case UnitKind::block:
+          block();
+          break;
+        case UnitKind::head:
+          enter(1), loss(), leave(1);
+          break;
       }
     }
     const int64_t activation = (sliced_ ? tokens_ / layout_.tensor : tokens_) * shape_.hidden * element_;

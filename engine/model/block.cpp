@@ -67,7 +67,11 @@ void Block::drop(at::Tensor& tensor, Branch branch, const MicroBatch& batch) con
 AttentionShape Block::attention_shape(const MicroBatch& batch) const {
   const ModelShape& shape = context_.shape;
   const Communicator& tensor = context_.region.communicator();
-  return {batch.batch, batch.seq, shape.heads / tensor.size(), kv_copies(shape, tensor.size()).local, shape.head_dim,
+  return {batch.batch,
+          batch.seq,
+          shape.heads / tensor.size(),
+          kv_copies(shape, tensor.size()).local,
+          shape.head_dim,
           1.0 / std::sqrt(static_cast<double>(shape.head_dim))};
 }
 
@@ -114,7 +118,8 @@ void Block::backward_weight(const MicroBatch&, Saved& saved) {
   linear_backward_weight(saved.take(Slot::mlp_out_dy), activate(saved.take(Slot::mlp_in)), gradient(Role::mlp_out_weight), {}, true);
   linear_backward_weight(saved.take(Slot::mlp_in_dy), region.enter(saved.take(Slot::mlp_norm_out)), gradient(Role::mlp_in_weight),
                          gradient(Role::mlp_in_bias), true);
-  linear_backward_weight(saved.take(Slot::attention_out_dy), saved.take(Slot::attention_out), gradient(Role::attention_out_weight), {}, true);
+  linear_backward_weight(saved.take(Slot::attention_out_dy), saved.take(Slot::attention_out), gradient(Role::attention_out_weight), {},
+                         true);
   linear_backward_weight(saved.take(Slot::qkv_dy), region.enter(saved.take(Slot::attention_norm_out)), gradient(Role::qkv_weight),
                          gradient(Role::qkv_bias), true);
 }

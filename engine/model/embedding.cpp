@@ -8,7 +8,9 @@
 namespace llmrun {
 
 Embedding::Embedding(const UnitContext& context, std::shared_ptr<UnitBuffers> buffers)
-    : Unit(std::move(buffers)), context_(context), rows_(part(context.shape.vocab, context.region.communicator().size(), context.region.communicator().rank())) {}
+    : Unit(std::move(buffers)),
+      context_(context),
+      rows_(part(context.shape.vocab, context.region.communicator().size(), context.region.communicator().rank())) {}
 
 at::Tensor Embedding::forward(const at::Tensor&, const MicroBatch& batch, Saved&) {
   at::Tensor x = context_.region.leave(embed(batch.ids, weight(Role::token_embedding), rows_));

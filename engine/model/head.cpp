@@ -19,8 +19,9 @@ at::Tensor Head::forward(const at::Tensor& x, const MicroBatch& batch, Saved& sa
   Communicator& tensor = context_.region.communicator();
   norm_.forward(x, saved);
   const at::Tensor normed = context_.region.enter(saved.take(Slot::mlp_norm_out));
-  LossResult loss = linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()), tensor,
-                                         context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
+  LossResult loss =
+      linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()), tensor,
+                           context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
   loss_sum_ = loss_sum_.defined() ? at::add(loss_sum_, loss.loss_sum) : loss.loss_sum;
   tokens_ = tokens_.defined() ? at::add(tokens_, loss.tokens) : loss.tokens;
   if (context_.training) {

@@ -41,9 +41,15 @@ void initialise(ShardedState& state, uint64_t seed) {
     const TensorInfo& tensor = table.tensors[segment.tensor];
     float* out = weights.mutable_data_ptr<float>() + (held.begin - shard.begin);
     switch (tensor.init) {
-      case Init::zeros: std::fill_n(out, held.size(), 0.0F); break;
-      case Init::ones: std::fill_n(out, held.size(), 1.0F); break;
-      case Init::normal: fill_normal(out, tensor, segment.box, {held.begin - segment.offset, held.end - segment.offset}, seed); break;
+      case Init::zeros:
+        std::fill_n(out, held.size(), 0.0F);
+        break;
+      case Init::ones:
+        std::fill_n(out, held.size(), 1.0F);
+        break;
+      case Init::normal:
+        fill_normal(out, tensor, segment.box, {held.begin - segment.offset, held.end - segment.offset}, seed);
+        break;
     }
   }
   if (!weights.is_same(state.master())) state.master().copy_(weights);

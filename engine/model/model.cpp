@@ -9,9 +9,13 @@ namespace {
 at::ScalarType compute_dtype(Precision precision) { return precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }
 
 UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
-  UnitContext context{options.shape, &mesh, TensorRegion(mesh.tensor(), options.sequence_parallel),
+  UnitContext context{options.shape,
+                      &mesh,
+                      TensorRegion(mesh.tensor(), options.sequence_parallel),
                       options.attention == AttentionKind::automatic ? AttentionKind::flash : options.attention,
-                      {}, options.seed, 0};
+                      {},
+                      options.seed,
+                      0};
   if (options.shape.positions == Positions::rotary)
     context.rotary = make_rotary(std::max(options.shape.max_positions, options.seq_len), options.shape.head_dim, options.shape.rope_theta,
                                  at::TensorOptions().device(options.device));
@@ -43,7 +47,9 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
         stage_.units.push_back(std::move(unit));
         break;
       }
-      case UnitKind::block: stage_.units.push_back(std::make_unique<Block>(context_, buffers)); break;
+      case UnitKind::block:
+        stage_.units.push_back(std::make_unique<Block>(context_, buffers));
+        break;
       case UnitKind::head: {
         const bool borrows = options.shape.tie_embeddings && embedding_buffers != nullptr;
         auto unit = std::make_unique<Head>(context_, buffers, borrows ? embedding_buffers : buffers);

@@ -16,8 +16,8 @@ at::Tensor NormLayer::forward(const at::Tensor& x, Saved& saved) const {
 
 at::Tensor NormLayer::forward_sum(const at::Tensor& residual, const at::Tensor& delta, Slot sum, Saved& saved) const {
   const at::Tensor weight = buffers_->weight(weight_);
-  AddNormResult both = rms_ ? add_rms_norm(residual, delta, weight, eps_)
-                            : add_layer_norm(residual, delta, weight, buffers_->weight(bias_), eps_);
+  AddNormResult both =
+      rms_ ? add_rms_norm(residual, delta, weight, eps_) : add_layer_norm(residual, delta, weight, buffers_->weight(bias_), eps_);
   saved[sum] = std::move(both.sum);
   return keep(std::move(both.norm), saved);
 }

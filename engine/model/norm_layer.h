@@ -13,7 +13,12 @@ class NormLayer {
     Slot mean, rstd, out;
   };
   NormLayer(const ModelShape& shape, std::shared_ptr<UnitBuffers> buffers, Role weight, Role bias, Slots slots)
-      : rms_(shape.norm == Norm::rmsnorm), eps_(shape.norm_eps), buffers_(std::move(buffers)), weight_(weight), bias_(bias), slots_(slots) {}
+      : rms_(shape.norm == Norm::rmsnorm),
+        eps_(shape.norm_eps),
+        buffers_(std::move(buffers)),
+        weight_(weight),
+        bias_(bias),
+        slots_(slots) {}
 
   /// norm(x), kept in slots.out.
   at::Tensor forward(const at::Tensor& x, Saved& saved) const;

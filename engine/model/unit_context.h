@@ -13,10 +13,10 @@ struct UnitContext {
   const Mesh* mesh = nullptr;  // not owned
   TensorRegion region;         // the border of the tensor axis
   AttentionKind attention = AttentionKind::flash;
-  RotaryTable rotary;          // empty with learned positions
-  uint64_t seed = 0;           // of dropout
-  int64_t loss_chunk = 0;      // tokens whose logits exist at once
-  bool training = true;        // false: a loss without dropout and without gradients
+  RotaryTable rotary;      // empty with learned positions
+  uint64_t seed = 0;       // of dropout
+  int64_t loss_chunk = 0;  // tokens whose logits exist at once
+  bool training = true;    // false: a loss without dropout and without gradients
 
   double dropout() const { return training ? shape.dropout : 0; }
 };

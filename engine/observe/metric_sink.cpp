@@ -37,7 +37,8 @@ class JsonlSink : public MetricSink {
     if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') append("\n");
   }
   [[noreturn]] void fail(const char* what) const {
-    throw Error(Exit::failed, "cannot {} '{}': {}", what, path_.string(), std::strerror(errno)).hint("df -h {}", path_.parent_path().string());
+    throw Error(Exit::failed, "cannot {} '{}': {}", what, path_.string(), std::strerror(errno))
+        .hint("df -h {}", path_.parent_path().string());
   }
   std::filesystem::path path_;
   int descriptor_;

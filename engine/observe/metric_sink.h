@@ -10,8 +10,8 @@ namespace llmrun {
 
 /// What one optimizer step tells. Bytes and seconds are rank 0's.
 struct Metrics {
-  int64_t step = 0;  // from 1
-  double loss = 0;   // mean over the tokens of the global batch, before the update
+  int64_t step = 0;      // from 1
+  double loss = 0;       // mean over the tokens of the global batch, before the update
   double grad_norm = 0;  // before clipping
   double lr = 0;
   int64_t tokens = 0;   // seen since the run began

@@ -8,12 +8,12 @@ namespace llmrun {
 /// The tokens of one micro-batch, as every stage sees them: each makes its own from the data, so that nothing but activations travels.
 /// T = batch * seq.
 struct MicroBatch {
-  int64_t batch = 0;        // sequences
-  int64_t seq = 0;          // tokens of each
-  at::Tensor ids;           // int64 [T]
-  at::Tensor targets;       // int64 [T]: the next token of each
-  at::Tensor positions;     // int64 [T]: within the sequence
-  at::Tensor token_index;   // int64 [T]: position in the stream of all consumed tokens, which keys dropout
+  int64_t batch = 0;       // sequences
+  int64_t seq = 0;         // tokens of each
+  at::Tensor ids;          // int64 [T]
+  at::Tensor targets;      // int64 [T]: the next token of each
+  at::Tensor positions;    // int64 [T]: within the sequence
+  at::Tensor token_index;  // int64 [T]: position in the stream of all consumed tokens, which keys dropout
   int64_t tokens() const { return batch * seq; }
 };
 

@@ -74,8 +74,12 @@ class Walk {
   void act(size_t index) {
     const StageAction& action = actions_[index];
     switch (action.kind) {
-      case Kind::forward: forward(action.micro_batch, received(index)); break;
-      case Kind::backward: backward(action.micro_batch, received(index)); break;
+      case Kind::forward:
+        forward(action.micro_batch, received(index));
+        break;
+      case Kind::backward:
+        backward(action.micro_batch, received(index));
+        break;
     }
   }
 

@@ -11,11 +11,26 @@ namespace llmrun {
 enum class Slot {
   input,  // all that full recompute keeps
   // after forward
-  attention_norm_mean, attention_norm_rstd, attention_norm_out, qkv, attention_out, attention_lse, attention_seed, attention_offset,
-  middle, mlp_norm_mean, mlp_norm_rstd, mlp_norm_out, mlp_in,
+  attention_norm_mean,
+  attention_norm_rstd,
+  attention_norm_out,
+  qkv,
+  attention_out,
+  attention_lse,
+  attention_seed,
+  attention_offset,
+  middle,
+  mlp_norm_mean,
+  mlp_norm_rstd,
+  mlp_norm_out,
+  mlp_in,
   head_dx,
   // between backward_input and backward_weight
-  mlp_out_dy, mlp_in_dy, attention_out_dy, qkv_dy, embedding_dy,
+  mlp_out_dy,
+  mlp_in_dy,
+  attention_out_dy,
+  qkv_dy,
+  embedding_dy,
 };
 inline constexpr size_t kSlots = static_cast<size_t>(Slot::embedding_dy) + 1;
 

@@ -87,9 +87,7 @@ void ShardedState::gather() {
 
 void ShardedState::zero_gradients() { buffers_->gradients().zero_(); }
 
-int64_t ShardedState::gradient_bytes() const {
-  return static_cast<int64_t>(buffers_->gradients().nbytes());
-}
+int64_t ShardedState::gradient_bytes() const { return static_cast<int64_t>(buffers_->gradients().nbytes()); }
 
 int64_t ShardedState::optimizer_bytes() const {
   return static_cast<int64_t>(exp_avg_.nbytes() + exp_avg_sq_.nbytes() + (separate_master_ ? master_.nbytes() : 0));

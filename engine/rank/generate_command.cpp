@@ -107,9 +107,15 @@ void add_generate(CLI::App& app, int& exit_code) {
   auto* ids = command->add_option("--prompt-ids", options->prompt_ids, "Token ids to continue: 1,2,3")->delimiter(',');
   prompt->excludes(ids);
   command->add_option("--max-new-tokens", options->max_new_tokens, "Tokens to add")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command->add_option("--temperature", options->sampling.temperature, "0: the likeliest token each time")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command->add_option("--top-k", options->sampling.top_k, "Choose among the k likeliest; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command->add_option("--top-p", options->sampling.top_p, "Choose among the likeliest that hold this share")->capture_default_str()->check(CLI::Range(0.0, 1.0));
+  command->add_option("--temperature", options->sampling.temperature, "0: the likeliest token each time")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--top-k", options->sampling.top_k, "Choose among the k likeliest; 0: all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--top-p", options->sampling.top_p, "Choose among the likeliest that hold this share")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--seed", options->sampling.seed, "Of the draws")->capture_default_str();
   command->add_option("--tokenizer", options->tokenizer, "bytes or spm:MODEL, instead of what the run says");
   command->add_flag("--json", options->json, "{ids, text} on one line");

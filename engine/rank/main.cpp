@@ -21,8 +21,9 @@ int report(const llmrun::Error& error) {
 int main(int argc, char** argv) {
   using namespace llmrun;
   int exit_code = 0;
-  CLI::App app("The trainer of llmrun: one process a GPU, or a CPU rank. `llmrun train` starts it; by hand: mpiexec -n 4 llmrun-rank --plan FILE",
-               std::filesystem::path(argv[0]).filename().string());
+  CLI::App app(
+      "The trainer of llmrun: one process a GPU, or a CPU rank. `llmrun train` starts it; by hand: mpiexec -n 4 llmrun-rank --plan FILE",
+      std::filesystem::path(argv[0]).filename().string());
   app.formatter(std::make_shared<Help>(help_width()));
   app.require_subcommand(0, 1);
   rank::add_train(app, exit_code);

@@ -16,8 +16,8 @@
 #include "engine/rank/device.h"
 #include "engine/rank/error_report.h"
 #include "engine/rank/fault.h"
-#include "engine/rank/shared_plan.h"
 #include "engine/rank/parent.h"
+#include "engine/rank/shared_plan.h"
 #include "engine/train/trainer.h"
 
 namespace llmrun::rank {
@@ -121,7 +121,8 @@ void add_train(CLI::App& app, int& exit_code) {
   app.add_option("--plan", *plan, "plan.json of the run directory (absolute); every rank is started with the same one");
   app.callback([=, &app, &exit_code] {
     if (!app.get_subcommands().empty()) return;
-    if (plan->empty()) throw Error(Exit::usage, "llmrun-rank needs a plan or a command").hint("llmrun-rank --plan outputs/my-run/plan.json");
+    if (plan->empty())
+      throw Error(Exit::usage, "llmrun-rank needs a plan or a command").hint("llmrun-rank --plan outputs/my-run/plan.json");
     exit_code = train_plan(*plan);
   });
 }

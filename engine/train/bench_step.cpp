@@ -37,7 +37,16 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   using Clock = std::chrono::steady_clock;
   const Plan plan = bench_plan(options);
   const Mesh mesh(make_solo("world", Purpose::control), plan.layout, options.shape.kv_heads);
-  Model model({options.shape, {}, false, 0, options.recompute, options.attention, options.precision, 1, options.micro_batch, options.seq_len,
+  Model model({options.shape,
+               {},
+               false,
+               0,
+               options.recompute,
+               options.attention,
+               options.precision,
+               1,
+               options.micro_batch,
+               options.seq_len,
                options.device},
               mesh);
   for (ShardedState& state : model.states()) initialise(state, 1);

@@ -23,12 +23,12 @@ struct BenchStepOptions {
 struct BenchStepResult {
   std::vector<double> step_times_s;  // one a step, after the warm-up
   double median_s = 0;
-  double tokens_per_s = 0;           // at the median
-  double model_tflops = 0;           // attention in full
-  double model_tflops_causal = 0;    // attention by halves
+  double tokens_per_s = 0;         // at the median
+  double model_tflops = 0;         // attention in full
+  double model_tflops_causal = 0;  // attention by halves
   double hardware_tflops = 0;
   int64_t parameters = 0;
-  int64_t mem_peak_bytes = 0;        // on the device
+  int64_t mem_peak_bytes = 0;  // on the device
 };
 
 BenchStepResult bench_step(const BenchStepOptions& options);

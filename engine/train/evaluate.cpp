@@ -25,7 +25,8 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
   model.set_training(false);
   if (model.head() != nullptr) model.head()->reset_loss();
   run_schedule(model.stage(), forward_only(whole.accumulate), [&](int64_t index) {
-    return without_samples_from(samples, sample_of(whole, mesh, index), read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
+    return without_samples_from(samples, sample_of(whole, mesh, index),
+                                read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
   });
   model.set_training(true);
 

@@ -33,9 +33,12 @@ class HostState {
  private:
   static at::Tensor& tensor_of(ShardedState& state, Kind kind) {
     switch (kind) {
-      case Kind::weight: return state.master();
-      case Kind::exp_avg: return state.exp_avg();
-      case Kind::exp_avg_sq: break;
+      case Kind::weight:
+        return state.master();
+      case Kind::exp_avg:
+        return state.exp_avg();
+      case Kind::exp_avg_sq:
+        break;
     }
     return state.exp_avg_sq();
   }
@@ -50,8 +53,8 @@ std::vector<std::string> save_state(Model& model, const Mesh& mesh, const Plan& 
   const HostState state(model, {kKinds.begin(), kKinds.end()}, Ownership::owned);
   const SaveGroup group{static_cast<int>(mesh.rank()), static_cast<int>(mesh.layout().ranks()),
                         [&](bool ok) { return all_agree(mesh, ok, model.stage().device); }};
-  const Snapshot snapshot{progress.step, progress.samples, static_cast<uint64_t>(plan.config.run.seed), plan.layout, plan.model,
-                          to_json(plan.config)};
+  const Snapshot snapshot{progress.step, progress.samples, static_cast<uint64_t>(plan.config.run.seed),
+                          plan.layout,   plan.model,       to_json(plan.config)};
   SaveOptions options;
   options.keep = plan.config.checkpoint.keep;
   return save_checkpoint(checkpoints, snapshot, state.pieces(), group, options).notes;

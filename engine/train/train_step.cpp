@@ -85,7 +85,12 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
               plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
 
   const OptimizerConfig& optimizer = plan.config.optimizer;
-  const AdamWStep how{learning_rate(lr_plan(plan), step), optimizer.betas[0], optimizer.betas[1], optimizer.eps, optimizer.weight_decay, step,
+  const AdamWStep how{learning_rate(lr_plan(plan), step),
+                      optimizer.betas[0],
+                      optimizer.betas[1],
+                      optimizer.eps,
+                      optimizer.weight_decay,
+                      step,
                       clip_coefficient(result.grad_norm, plan.config.train.clip_grad) / tokens};
   for (ShardedState& state : model.states()) state.step(how);
   return result;

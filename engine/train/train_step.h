@@ -15,18 +15,19 @@ enum class StopWish {
 
 /// What every rank knows after a step, the same on each.
 struct StepResult {
-  double loss = 0;       // mean over the tokens of the global batch, before the update
-  double grad_norm = 0;  // before clipping
-  int64_t tokens = 0;    // of the global batch
+  double loss = 0;                 // mean over the tokens of the global batch, before the update
+  double grad_norm = 0;            // before clipping
+  int64_t tokens = 0;              // of the global batch
   StopWish stop = StopWish::none;  // the strongest wish of any rank
-  double data_time_s = 0;  // this rank: reading samples
-  StageCounts counts;      // this rank
+  double data_time_s = 0;          // this rank: reading samples
+  StageCounts counts;              // this rank
 };
 
 /// One optimizer step: the schedule over this data rank's micro-batches, the gradient reductions, one exchange of scalars, clipping, AdamW.
 /// `step` counts from 1; the step takes samples [(step - 1) * global_batch, step * global_batch). Collective over the mesh.
 /// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change.
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, StopWish wish = StopWish::none);
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step,
+                      StopWish wish = StopWish::none);
 
 LrPlan lr_plan(const Plan& plan);
 

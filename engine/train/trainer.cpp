@@ -20,7 +20,11 @@ using Clock = std::chrono::steady_clock;
 class Trainer {
  public:
   Trainer(const Plan& plan, const Mesh& mesh, const TrainerOptions& options)
-      : plan_(plan), mesh_(mesh), options_(options), log_(*options.log), paths_(plan.dir),
+      : plan_(plan),
+        mesh_(mesh),
+        options_(options),
+        log_(*options.log),
+        paths_(plan.dir),
         model_(model_options(plan, options.device), mesh),
         meter_(plan, mesh, model_, options.attempt) {
     const SampleShape samples{plan.config.train.seq_len, static_cast<uint64_t>(plan.config.run.seed), plan.model.vocab};
@@ -114,9 +118,17 @@ class Trainer {
 
 ModelOptions model_options(const Plan& plan, at::Device device) {
   const ParallelConfig& parallel = plan.config.parallel;
-  return {plan.model, parallel.layers_per_stage, parallel.sequence == SequenceParallel::megatron, parallel.zero, parallel.recompute,
-          plan.config.train.attention, plan.config.train.precision, static_cast<uint64_t>(plan.config.run.seed),
-          plan.config.train.micro_batch, plan.config.train.seq_len, device};
+  return {plan.model,
+          parallel.layers_per_stage,
+          parallel.sequence == SequenceParallel::megatron,
+          parallel.zero,
+          parallel.recompute,
+          plan.config.train.attention,
+          plan.config.train.precision,
+          static_cast<uint64_t>(plan.config.run.seed),
+          plan.config.train.micro_batch,
+          plan.config.train.seq_len,
+          device};
 }
 
 Exit train(const Plan& plan, const Mesh& mesh, const TrainerOptions& options) { return Trainer(plan, mesh, options).run(); }

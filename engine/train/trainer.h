@@ -31,8 +31,8 @@ struct TrainerOptions {
 ModelOptions model_options(const Plan& plan, at::Device device);
 
 /// Runs the plan to its last step on one rank: restore, then steps with metrics (rank 0), evaluations and checkpoints. Every rank of the
-/// world calls it. Returns done, 128 + signal where it was asked to stop, or resubmit where its time was over (a checkpoint is saved then). Errors are thrown; the caller
-/// aborts the mesh.
+/// world calls it. Returns done, 128 + signal where it was asked to stop, or resubmit where its time was over (a checkpoint is saved then).
+/// Errors are thrown; the caller aborts the mesh.
 Exit train(const Plan& plan, const Mesh& mesh, const TrainerOptions& options);
 
 }  // namespace llmrun

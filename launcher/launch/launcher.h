@@ -44,7 +44,8 @@ class Launcher {
   virtual std::string hostfile_text(const std::vector<PlanHost>& hosts) const = 0;
   /// Feeds a line of the launcher's output; a report once the line tells of a rank that ended badly.
   virtual std::optional<RankDeath> death(std::string_view line) = 0;
-  /// True for a line in which the launcher tells how the job ended: the run's last word says it better, so the line goes into the log alone.
+  /// True for a line in which the launcher tells how the job ended: the run's last word says it better, so the line goes into the log
+  /// alone.
   virtual bool is_chatter(std::string_view) { return false; }
   /// What to send it so that every rank is asked to stop at the end of its step, and can save. (mpirun on SIGTERM gives ranks one second.)
   virtual int stop_signal() const { return SIGTERM; }

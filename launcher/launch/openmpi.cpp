@@ -54,9 +54,8 @@ class OpenMpi : public Launcher {
   ///   with errorcode 5.
   std::optional<RankDeath> death(std::string_view view) override {
     if (!speaks_of_an_end(view)) return {};  // regular expressions are slow, and training writes many lines
-    static const std::regex kWho(
-        R"(process rank (\d+) with PID \d+ on node (\S+)|Process name: \[(?:\[\d+,\d+\]|[^\]]*@\d+),(\d+)\])"
-        R"(|MPI_ABORT was invoked on rank (\d+))");
+    static const std::regex kWho(R"(process rank (\d+) with PID \d+ on node (\S+)|Process name: \[(?:\[\d+,\d+\]|[^\]]*@\d+),(\d+)\])"
+                                 R"(|MPI_ABORT was invoked on rank (\d+))");
     static const std::regex kHow(R"((signal|Exit code:|with errorcode)\s+(\d+))");
     const std::string line(view);
     std::smatch found;

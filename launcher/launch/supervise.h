@@ -20,7 +20,7 @@ struct Patience {
 /// What to supervise and whom to tell. `processes` is one launcher, or (local) every rank, in rank order.
 struct Supervision {
   std::vector<Command> processes;
-  Launcher* launcher = nullptr;                                                  // reads the output for deaths
+  Launcher* launcher = nullptr;                                                     // reads the output for deaths
   std::function<void(std::string_view line)> on_line = [](std::string_view) {};     // of the combined output, without the newline
   std::function<void(std::string_view line)> on_chatter = [](std::string_view) {};  // one that Launcher::is_chatter() knows
   std::function<void(int signal)> on_stop = [](int) {};                             // the first signal that asks us to stop

@@ -17,7 +17,8 @@ bool within(int64_t value, const std::array<int64_t, 2>& limits) { return limits
 std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, int64_t nodes, int64_t walltime_s) {
   for (const QueueLimits& queue : machine.queues)
     if (within(nodes, queue.nodes) && within(walltime_s, queue.walltime_s))
-      return fmt::format("--set job.queue={}, which takes {} node{} for {}", queue.name, nodes, nodes == 1 ? "" : "s", format_duration(walltime_s));
+      return fmt::format("--set job.queue={}, which takes {} node{} for {}", queue.name, nodes, nodes == 1 ? "" : "s",
+                         format_duration(walltime_s));
   return fmt::format("--set job.nodes={} --set job.walltime={}", std::clamp(nodes, chosen.nodes[0], chosen.nodes[1]),
                      format_duration(std::clamp(walltime_s, chosen.walltime_s[0], chosen.walltime_s[1])));
 }
@@ -36,7 +37,8 @@ void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
   if (job.queue.empty() || machine.queues.empty() || !job.walltime_s) return;
-  const auto queue = std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& each) { return each.name == job.queue; });
+  const auto queue =
+      std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& each) { return each.name == job.queue; });
   if (queue != machine.queues.end()) return check_limits(machine, *queue, nodes, *job.walltime_s, critic);
   std::vector<std::string_view> names;
   for (const QueueLimits& each : machine.queues) names.push_back(each.name);
@@ -51,11 +53,13 @@ void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& 
   Critic critic(resolved, complaints);
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
-  if (job.account.empty()) critic.say("job.account is not set: somebody must pay for the job", "job.account", {}, "--set job.account=PROJECT");
+  if (job.account.empty())
+    critic.say("job.account is not set: somebody must pay for the job", "job.account", {}, "--set job.account=PROJECT");
   if (!job.walltime_s) critic.say("job.walltime is not set", "job.walltime", {}, "--set job.walltime=01:00:00");
   if (job.walltime_s && job.margin_s >= *job.walltime_s)
-    critic.say(fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin_s), format_duration(*job.walltime_s)),
-               "job.margin", {"job.margin", "job.walltime"}, fmt::format("--set job.margin={}", format_duration(*job.walltime_s / 10)));
+    critic.say(
+        fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin_s), format_duration(*job.walltime_s)),
+        "job.margin", {"job.margin", "job.walltime"}, fmt::format("--set job.margin={}", format_duration(*job.walltime_s / 10)));
   if (machine.scheduler == "pbs" && job.filesystems.empty() && machine.filesystems.empty())
     critic.say("job.filesystems is not set", "job.filesystems", {}, "--set job.filesystems=[home]");
   check_queue(resolved, nodes, critic);

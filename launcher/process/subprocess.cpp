@@ -86,8 +86,7 @@ Subprocess::Subprocess(const Command& command) {
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
-  if (pid_ == 0)
-    become({command, program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent});
+  if (pid_ == 0) become({command, program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent});
   ::close(output[1]);
   ::close(failure[1]);
   output_ = output[0];

@@ -199,7 +199,8 @@ Resolved read_config(const Sources& sources) {
   const std::string& directory = above.empty() ? below : above;
   std::optional<Layer> from;
   if (!directory.empty() && complaints.empty()) {
-    from = Layer{fmt::format("'{}'", (std::filesystem::path(directory) / "config.json").string()), model_of_hugging_face(directory), directory};
+    from = Layer{fmt::format("'{}'", (std::filesystem::path(directory) / "config.json").string()), model_of_hugging_face(directory),
+                 directory};
     lay(*from, resolved, complaints);
   }
   const Config shape = resolved.config;

@@ -21,7 +21,7 @@ struct Resolved {
   Config config;
   std::string model_size_key;  // the spelling of MODEL_SIZE_KEY where it chose the model: the run's name keeps it
   std::map<std::string, std::vector<Setting>, std::less<>> settings;  // weakest first; the last one holds
-  std::map<std::string, std::string, std::less<>> derived;  // keys that are `auto` and have got their value: by which rule
+  std::map<std::string, std::string, std::less<>> derived;            // keys that are `auto` and have got their value: by which rule
 
   /// Whether any layer says it: false means that the built-in default stands.
   bool is_set(std::string_view path) const { return settings.contains(path); }

@@ -4,22 +4,32 @@ namespace llmrun {
 
 std::string_view spelling(JobPhase phase) {
   switch (phase) {
-    case JobPhase::waiting: return "waiting";
-    case JobPhase::held: return "held";
-    case JobPhase::running: return "running";
-    case JobPhase::suspended: return "suspended";
-    case JobPhase::ended: return "ended";
+    case JobPhase::waiting:
+      return "waiting";
+    case JobPhase::held:
+      return "held";
+    case JobPhase::running:
+      return "running";
+    case JobPhase::suspended:
+      return "suspended";
+    case JobPhase::ended:
+      return "ended";
   }
   return "";
 }
 
 std::string_view spelling(JobEnd end) {
   switch (end) {
-    case JobEnd::done: return "done";
-    case JobEnd::failed: return "failed";
-    case JobEnd::walltime: return "walltime";
-    case JobEnd::cancelled: return "cancelled";
-    case JobEnd::never_ran: return "never ran";
+    case JobEnd::done:
+      return "done";
+    case JobEnd::failed:
+      return "failed";
+    case JobEnd::walltime:
+      return "walltime";
+    case JobEnd::cancelled:
+      return "cancelled";
+    case JobEnd::never_ran:
+      return "never ran";
   }
   return "";
 }

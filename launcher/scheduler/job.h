@@ -9,8 +9,8 @@ namespace llmrun {
 
 /// Where a job is, in words that every batch system has a form of.
 enum class JobPhase {
-  waiting,    // for nodes, for its time, for the scheduler's next look
-  held,       // by a person, by a dependency, or by the system after too many failed starts
+  waiting,  // for nodes, for its time, for the scheduler's next look
+  held,     // by a person, by a dependency, or by the system after too many failed starts
   running,
   suspended,  // its nodes were lent to another job
   ended,

@@ -10,7 +10,7 @@
 namespace llmrun {
 namespace {
 
-constexpr int64_t kClockSkew_s = 60;  // between a login node and the server, at most
+constexpr int64_t kClockSkew_s = 60;                 // between a login node and the server, at most
 constexpr int kUnknownJob = 153, kJobFinished = 35;  // exit codes: PBSE_UNKJOBID, PBSE_HISTJOBID & 0xff
 
 /// "27.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov", "94[].server": qsub's answer, whatever a hook printed around it.

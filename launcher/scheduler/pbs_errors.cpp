@@ -20,10 +20,12 @@ constexpr Remedy kRemedies[] = {
     {"Unknown queue", "qstat -Q lists the queues: --set job.queue=NAME"},
     {"Access to queue is denied", "submit to the queue that routes there: --set job.queue=prod"},
     {"Queue is not enabled", "another queue, or later: qstat -Q shows which take jobs"},
-    {"violates queue and/or server resource limits", "nodes or walltime are outside the queue's limits: qstat -Qf QUEUE, --set job.nodes=N --set job.walltime=H:MM:SS"},
+    {"violates queue and/or server resource limits",
+     "nodes or walltime are outside the queue's limits: qstat -Qf QUEUE, --set job.nodes=N --set job.walltime=H:MM:SS"},
     {"per-user limit", "the queue takes no more of your jobs now: qstat -u $USER, or --set job.queue=NAME"},
     {"No active allocation found", "--set job.account=PROJECT, one that has time on this machine"},
-    {"rejected by all possible destinations", "no execution queue takes this many nodes for this long: --set job.nodes=N --set job.walltime=H:MM:SS"},
+    {"rejected by all possible destinations",
+     "no execution queue takes this many nodes for this long: --set job.nodes=N --set job.walltime=H:MM:SS"},
     {"Unauthorized Request", "it belongs to somebody else, or the project may not use this queue"},
     {"Unknown Job Id", "qstat -x -u $USER lists the jobs of the last weeks"},
     {"script contains cr, lf", "the script was edited with DOS line ends: sed -i 's/\\r$//' job.sh"},
@@ -49,10 +51,12 @@ std::string last_line(std::string text) {
 Error pbs_error(std::string_view command, const Answer& answer) {
   const std::string said = last_line(answer.err);
   if (answer.late)
-    return std::move(Error(Exit::unreachable, "{} did not answer in time", command).hint("qstat -B shows whether the server is there; then again"));
+    return std::move(
+        Error(Exit::unreachable, "{} did not answer in time", command).hint("qstat -B shows whether the server is there; then again"));
   if (unreachable(answer))
     return std::move(Error(Exit::unreachable, "{}", said).hint("the PBS server does not answer: again in some minutes"));
-  Error error(Exit::preflight, "{}", said.empty() ? fmt::format("{} ended with exit code {} and said nothing", command, answer.status.exit_code()) : said);
+  Error error(Exit::preflight, "{}",
+              said.empty() ? fmt::format("{} ended with exit code {} and said nothing", command, answer.status.exit_code()) : said);
   for (const Remedy& remedy : kRemedies)
     if (said.find(remedy.text) != std::string::npos) return std::move(error.hint("{}", remedy.hint));
   return error;

@@ -93,13 +93,18 @@ JobPhase phase_of(const std::string& state) {
   switch (state.empty() ? '?' : state[0]) {
     case 'R':
     case 'B':  // an array with members that run
-    case 'E': return JobPhase::running;
+    case 'E':
+      return JobPhase::running;
     case 'S':
-    case 'U': return JobPhase::suspended;
-    case 'H': return JobPhase::held;
+    case 'U':
+      return JobPhase::suspended;
+    case 'H':
+      return JobPhase::held;
     case 'F':
-    case 'X': return JobPhase::ended;
-    default: return JobPhase::waiting;  // Q, W, T, M
+    case 'X':
+      return JobPhase::ended;
+    default:
+      return JobPhase::waiting;  // Q, W, T, M
   }
 }
 

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 std::string names(const std::vector<QueuedJob>& jobs) {
   std::vector<std::string> newest;
-  for (auto job = jobs.rbegin(); job != jobs.rend() && newest.size() < 5; ++job) newest.push_back(fmt::format("{} ({})", job->run, job->id));
+  for (auto job = jobs.rbegin(); job != jobs.rend() && newest.size() < 5; ++job)
+    newest.push_back(fmt::format("{} ({})", job->run, job->id));
   return newest.empty() ? "no job was queued yet: llmrun submit" : fmt::format("newest: {}", fmt::join(newest, ", "));
 }
 
@@ -32,7 +33,12 @@ fs::path job_list_file(const Variables& environment) {
 
 void append_job(const fs::path& list, const QueuedJob& job) {
   fs::create_directories(list.parent_path());
-  append_line(list, json{{"event", "submitted"}, {"job_id", job.id}, {"scheduler", job.scheduler}, {"run", job.run}, {"dir", job.dir}, {"time", job.submitted}}
+  append_line(list, json{{"event", "submitted"},
+                         {"job_id", job.id},
+                         {"scheduler", job.scheduler},
+                         {"run", job.run},
+                         {"dir", job.dir},
+                         {"time", job.submitted}}
                         .dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
@@ -42,7 +48,9 @@ std::vector<QueuedJob> read_jobs(const fs::path& list) {
   for (std::string line; std::getline(in, line);) {
     const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!entry.is_object() || entry.value("event", json()) != "submitted") continue;
-    const auto text = [&](const char* key) { return entry.contains(key) && entry[key].is_string() ? entry[key].get<std::string>() : std::string(); };
+    const auto text = [&](const char* key) {
+      return entry.contains(key) && entry[key].is_string() ? entry[key].get<std::string>() : std::string();
+    };
     jobs.push_back({text("job_id"), text("scheduler"), text("run"), text("dir"), text("time")});
   }
   return jobs;
@@ -58,7 +66,9 @@ QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word) 
     if (!word.empty() && job->run.starts_with(word) && fitting.insert(job->run).second && newest == nullptr) newest = &*job;
   }
   if (fitting.size() == 1) return *newest;
-  if (fitting.size() > 1) throw Error(Exit::usage, "'{}' fits {} runs: {}", word, fitting.size(), fmt::join(fitting, ", ")).hint("more of the name, or the job's id");
+  if (fitting.size() > 1)
+    throw Error(Exit::usage, "'{}' fits {} runs: {}", word, fitting.size(), fmt::join(fitting, ", "))
+        .hint("more of the name, or the job's id");
   throw Error(Exit::usage, "no job '{}'", word).hint("{}", names(jobs));
 }
 

@@ -13,15 +13,15 @@
 
 namespace llmrun {
 
-/// A batch system, through its own commands. Its calls wait for a server that many people ask: seconds, and ten at most. Whatever the server
-/// refuses is an Error with its words, the cause and a remedy; a server that cannot be reached is Error(Exit::unreachable), which says
-/// nothing about any job.
+/// A batch system, through its own commands. Its calls wait for a server that many people ask: seconds, and ten at most. Whatever the
+/// server refuses is an Error with its words, the cause and a remedy; a server that cannot be reached is Error(Exit::unreachable), which
+/// says nothing about any job.
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
   virtual std::string_view name() const = 0;
-  /// Queues `script` from its own directory, held where `held`; the job's full id. Where the answer is lost on the way the job is looked for
-  /// before anything is said, so that a second try never makes a second job.
+  /// Queues `script` from its own directory, held where `held`; the job's full id. Where the answer is lost on the way the job is looked
+  /// for before anything is said, so that a second try never makes a second job.
   virtual std::string submit(const std::filesystem::path& script, bool held) = 0;
   /// Those of `ids` that the system knows, running, waiting or ended, in one question.
   virtual std::map<std::string, Job> status(const std::vector<std::string>& ids) = 0;

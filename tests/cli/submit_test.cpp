@@ -14,7 +14,8 @@ Outcome on_polaris(const CommandLine& shell, const std::string& words) {
 }
 
 const std::string kSubmit =
-    "llmrun submit --set machine=polaris --set model=gpt-1.5b --set run.steps=100 --set run.name=king --set job.nodes=2 --set parallel.tensor=8"
+    "llmrun submit --set machine=polaris --set model=gpt-1.5b --set run.steps=100 --set run.name=king --set job.nodes=2 --set "
+    "parallel.tensor=8"
     " --set job.account=datascience --set job.walltime=1:00:00 --set job.queue=debug ";
 
 }  // namespace
@@ -28,7 +29,8 @@ TEST_CASE("submit queues a job, status says why it waits, a second submit is ref
   CHECK(shell.read("outputs/king/job.sh") == on_polaris(shell, kSubmit + "--dry-run").out);
 
   const Outcome status = on_polaris(shell, "llmrun status");
-  CHECK(status.out == "waiting    debug         1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov  king  Not Running: Not enough free nodes available\n");
+  CHECK(status.out ==
+        "waiting    debug         1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov  king  Not Running: Not enough free nodes available\n");
   const Outcome again = on_polaris(shell, kSubmit);
   CHECK(again.exit == 5);
   CHECK(again.err.find("of run 'king' is waiting") != std::string::npos);

@@ -63,7 +63,8 @@ TEST_CASE("help shows what a value may be, and breaks lines between words") {
 
 TEST_CASE("help on a narrow screen gives the words lines of their own") {
   const std::string help = Tool(40).app.help();
-  CHECK(help.find("\n  paint\n      Paint a thing in one or more\n      colours, as often as there are\n      layers of paint on the wall\n") !=
+  CHECK(help.find(
+            "\n  paint\n      Paint a thing in one or more\n      colours, as often as there are\n      layers of paint on the wall\n") !=
         std::string::npos);
 }
 

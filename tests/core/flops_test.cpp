@@ -33,9 +33,10 @@ TEST_CASE("model and hardware FLOPs are the published equations of GPT") {
     CAPTURE(row.at("params_B"));
     const double h = std::stod(row.at("hidden")), l = std::stod(row.at("layers")), s = std::stod(row.at("seq_len")),
                  v = std::stod(row.at("vocab"));
-    const TokenFlops flops = flops_per_token(gpt_shape(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
-                                                 std::stoll(row.at("vocab")), std::stoll(row.at("seq_len"))),
-                                             std::stoll(row.at("seq_len")), /*full_recompute=*/true);
+    const TokenFlops flops =
+        flops_per_token(gpt_shape(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
+                                  std::stoll(row.at("vocab")), std::stoll(row.at("seq_len"))),
+                        std::stoll(row.at("seq_len")), /*full_recompute=*/true);
     CHECK(near(flops.model, 72 * l * h * h * (1 + s / (6 * h) + v / (12 * h * l)), 1e-12));     // Korthikanti 2022, eq. 7
     CHECK(near(flops.hardware, 96 * l * h * h * (1 + s / (6 * h) + v / (16 * l * h)), 1e-12));  // Narayanan 2021, eq. 3
     CHECK(near(flops.model - flops.model_causal, 6 * l * h * s, 1e-12));

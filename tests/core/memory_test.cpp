@@ -35,7 +35,7 @@ TEST_CASE("state bytes follow Megatron's table of distributed optimizers") {
       parallel.zero = stage == "Megatron no dist-opt bf16/fp32" ? 0 : 1;
       const double bytes = static_cast<double>(state_bytes(shape, layout, parallel, bf16 ? Precision::bf16 : Precision::fp32, 0).total());
       const double expected = formula(row.at("formula_bytes"), psi, static_cast<double>(data));
-      CHECK(bytes >= expected);            // padding only adds
+      CHECK(bytes >= expected);  // padding only adds
       CHECK(bytes <= expected * 1.002);
       ++checked;
     }
@@ -69,9 +69,10 @@ TEST_CASE("the parts of all stages and tensor ranks together hold the model, the
   const ModelShape shape = gpt_shape(5, 64, 4, 256, 32);
   const Layout layout{.tensor = 2, .pipeline = 2};
   int64_t bytes = 0;
-  for (int64_t rank = 0; rank < 4; ++rank) bytes += state_bytes(shape, layout, {.tensor = 2, .pipeline = 2}, Precision::fp32, rank).parameters;
+  for (int64_t rank = 0; rank < 4; ++rank)
+    bytes += state_bytes(shape, layout, {.tensor = 2, .pipeline = 2}, Precision::fp32, rank).parameters;
   const int64_t once = parameter_count(shape) * 4, embedding = shape.vocab * shape.hidden * 4;
-  CHECK(bytes > once + embedding);           // norms and row biases stand on both tensor ranks
+  CHECK(bytes > once + embedding);  // norms and row biases stand on both tensor ranks
   CHECK(bytes < (once + embedding) * 1.05);
 }
 

@@ -11,9 +11,9 @@ namespace {
 
 struct Bad {
   const char* what;
-  const char* words;    // behind `llmrun train golden.yaml`
+  const char* words;  // behind `llmrun train golden.yaml`
   int exit;
-  const char* says;     // a part of the message
+  const char* says;  // a part of the message
 };
 
 const Bad kBad[] = {

@@ -39,10 +39,10 @@ TEST_CASE("a dozen layouts as MPI and TCP processes come out as plain PyTorch ma
     const CommandLine shell;
     write_golden_yaml(shell, golden);
     const Layout& layout = process_case.layout;
-    const std::string words =
-        fmt::format("llmrun train golden.yaml --ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} "
-                    "--set parallel.communicator={} {}",
-                    layout.ranks(), layout.tensor, layout.pipeline, layout.data, process_case.communicator, process_case.more);
+    const std::string words = fmt::format(
+        "llmrun train golden.yaml --ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} "
+        "--set parallel.communicator={} {}",
+        layout.ranks(), layout.tensor, layout.pipeline, layout.data, process_case.communicator, process_case.more);
     const Outcome outcome = shell(words);
     CHECK_MESSAGE(outcome.exit == 0, words, "\n", outcome.err);
     if (outcome.exit != 0) continue;

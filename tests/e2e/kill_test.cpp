@@ -25,13 +25,16 @@ TEST_CASE("K1: a rank killed at any step is named, the run ends, and the same co
     int step;
     const char* section;
   };
-  for (const Kill& kill : {Kill{"mpi", 2, 7, "step"}, Kill{"tcp", 1, 1, "step"}, Kill{"tcp", 3, 10, "checkpoint"}, Kill{"mpi", 0, 23, "step"}}) {
+  for (const Kill& kill :
+       {Kill{"mpi", 2, 7, "step"}, Kill{"tcp", 1, 1, "step"}, Kill{"tcp", 3, 10, "checkpoint"}, Kill{"mpi", 0, 23, "step"}}) {
     const CommandLine shell;
     write_golden_yaml(shell, golden, "checkpoint: {every_steps: 5}\n");
-    const std::string words = fmt::format("llmrun train golden.yaml --ranks 4 --set parallel.tensor=2 --set parallel.pipeline=2 --set parallel.communicator={}",
-                                          kill.communicator);
+    const std::string words =
+        fmt::format("llmrun train golden.yaml --ranks 4 --set parallel.tensor=2 --set parallel.pipeline=2 --set parallel.communicator={}",
+                    kill.communicator);
     const auto begin = std::chrono::steady_clock::now();
-    const Outcome killed = shell(fmt::format("LLMRUN_FAULT=kill9@rank={},step={},section={} {}", kill.rank, kill.step, kill.section, words));
+    const Outcome killed =
+        shell(fmt::format("LLMRUN_FAULT=kill9@rank={},step={},section={} {}", kill.rank, kill.step, kill.section, words));
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(45));  // start included
     CHECK(killed.exit == 137);
     CHECK_MESSAGE(killed.err.find(fmt::format("rank {}", kill.rank)) != std::string::npos, killed.err);

@@ -83,9 +83,10 @@ TEST_CASE("K3: whatever ends the launcher, no rank outlives it by ten seconds") 
       CAPTURE(fault.what);
       const CommandLine shell;
       write_golden_yaml(shell, golden);
-      Terminal terminal(shell.script(fmt::format(
-          "exec llmrun train golden.yaml --ranks 4 --set parallel.tensor=2 --set parallel.pipeline=2 --set run.steps=1000000 --set machine.launcher={}",
-          launcher)));
+      Terminal terminal(
+          shell.script(fmt::format("exec llmrun train golden.yaml --ranks 4 --set parallel.tensor=2 --set parallel.pipeline=2 --set "
+                                   "run.steps=1000000 --set machine.launcher={}",
+                                   launcher)));
       REQUIRE_MESSAGE(terminal.wait_for("/1000000  loss"), terminal.last_words());
       const std::string id = read_record(RunPaths(shell.path("run")).record()).attempts.at(0).id;
       CHECK(processes_of(id, "llmrun-rank").size() == 4);

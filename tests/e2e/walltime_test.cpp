@@ -22,7 +22,9 @@ TEST_CASE("T1: a run in a job stops its margin before the walltime with exit 75 
   }
   const CommandLine shell;
   write_golden_yaml(shell, golden, "job: {walltime: 01:00:00, margin: 00:05:00}\n");
-  const auto in_job_that_began = [&](int64_t seconds_ago) { return fmt::format("LLMRUN_STARTED_AT={} {}", std::time(nullptr) - seconds_ago, words); };
+  const auto in_job_that_began = [&](int64_t seconds_ago) {
+    return fmt::format("LLMRUN_STARTED_AT={} {}", std::time(nullptr) - seconds_ago, words);
+  };
   const Outcome late = shell(in_job_that_began(3300));  // 55 of 60 minutes are over
   CHECK_MESSAGE(late.exit == 75, late.err);
   CHECK(late.err.find("before the walltime") != std::string::npos);

@@ -7,8 +7,6 @@ cd "$(dirname "$0")/../.."
 tools=.deps/lint
 export PYTHONPATH=$PWD/$tools
 
-# Folders whose layout is clang-format's.
-formatted=(tests/arch tests/fuzz tests/support engine/checkpoint engine/core/dataset engine/data engine/optim)
 # Folders that clang-tidy reads: they need no LibTorch, whose headers cost it half a minute a file.
 tidied=(engine/core launcher cli)
 
@@ -21,7 +19,7 @@ fetch_tools() {
 
 sources() { git ls-files -- "${@/%/\/*.h}" "${@/%/\/*.cpp}"; }
 
-format() { sources "${formatted[@]}" | xargs "$tools/bin/clang-format" --dry-run -Werror; }
+format() { git ls-files '*.h' '*.cpp' | xargs "$tools/bin/clang-format" --dry-run -Werror; }
 
 shell() {
   { git grep -lE '^#!.*\b(ba)?sh$' -- ':!templates' ':!tests/*/golden/*' ':!*.md'; git ls-files 'completions/*.bash'; } | xargs shellcheck --shell=bash

@@ -83,7 +83,8 @@ std::string ParityCase::name() const {
 
 std::string ParityCase::arguments() const {
   return fmt::format(
-      "--ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} --set parallel.sequence={} --set parallel.zero={} "
+      "--ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} --set parallel.sequence={} --set "
+      "parallel.zero={} "
       "--set train.micro_batch={} --set parallel.recompute={} --set train.attention={}",
       layout.ranks(), layout.tensor, layout.pipeline, layout.data, sequence == SequenceParallel::megatron ? "megatron" : "none", zero,
       micro_batch, recompute == Recompute::full ? "full" : "none", attention == AttentionKind::plain ? "plain" : "flash");

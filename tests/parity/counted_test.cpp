@@ -52,10 +52,13 @@ TEST_CASE("calls and bytes of a step are the formula's, on every rank and axis")
         Plan plan = golden_plan(golden, parity_case, "/nowhere");
         plan.config.train.precision = precision;
         count_step(plan, [&](const Counted& counted) {
-          const Traffic wanted = step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
+          const Traffic wanted =
+              step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
           for (int i = 0; i < kPurposes; ++i) {
-            CHECK_MESSAGE(counted.traffic.cells[i].calls == wanted.cells[i].calls, parity_case.name(), ": calls on ", std::string(kPurposeNames[i]));
-            CHECK_MESSAGE(counted.traffic.cells[i].bytes == wanted.cells[i].bytes, parity_case.name(), ": bytes on ", std::string(kPurposeNames[i]));
+            CHECK_MESSAGE(counted.traffic.cells[i].calls == wanted.cells[i].calls, parity_case.name(), ": calls on ",
+                          std::string(kPurposeNames[i]));
+            CHECK_MESSAGE(counted.traffic.cells[i].bytes == wanted.cells[i].bytes, parity_case.name(), ": bytes on ",
+                          std::string(kPurposeNames[i]));
           }
         });
       }
@@ -67,7 +70,8 @@ TEST_CASE("KV heads that two tensor ranks share cost what the formula says") {
   for (const auto& [name, tensor] : {std::pair{"llama-tiny", 8}, {"llama-odd", 2}}) {
     const Plan plan = golden_plan(read_golden(name), ParityCase{{.tensor = tensor}}, "/nowhere");
     count_step(plan, [&](const Counted& counted) {
-      const Traffic wanted = step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
+      const Traffic wanted =
+          step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
       CHECK(counted.traffic[Purpose::tensor].calls == wanted[Purpose::tensor].calls);
       CHECK(counted.traffic[Purpose::tensor].bytes == wanted[Purpose::tensor].bytes);
     });
@@ -100,9 +104,8 @@ TEST_CASE("1F1B holds at most stages - stage micro-batches while it runs") {
   for (int64_t stages : {1, 2, 4}) {
     ParityCase parity_case{{.pipeline = stages}};
     parity_case.micro_batch = 1;
-    count_step(golden_plan(golden, parity_case, "/nowhere"), [&](const Counted& counted) {
-      CHECK(counted.counts.peak_micro_batches == stages - counted.mesh->where().pipeline);
-    });
+    count_step(golden_plan(golden, parity_case, "/nowhere"),
+               [&](const Counted& counted) { CHECK(counted.counts.peak_micro_batches == stages - counted.mesh->where().pipeline); });
   }
 }
 

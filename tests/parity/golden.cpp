@@ -46,7 +46,8 @@ void compare_metrics(const Golden& golden, const Plan& plan, Agreement& result) 
     return;
   }
   for (size_t i = 0; i < got.size(); ++i) {
-    if (got[i].at("step") != golden.expected[i].at("step")) result.complaints.push_back(fmt::format("line {} is step {}", i + 1, got[i].at("step").dump()));
+    if (got[i].at("step") != golden.expected[i].at("step"))
+      result.complaints.push_back(fmt::format("line {} is step {}", i + 1, got[i].at("step").dump()));
     result.loss = std::max(result.loss, relative(got[i].at("loss"), golden.expected[i].at("loss")));
     result.grad_norm = std::max(result.grad_norm, relative(got[i].at("grad_norm"), golden.expected[i].at("grad_norm")));
     if (relative(got[i].at("lr"), golden.expected[i].at("lr")) > 1e-9) result.complaints.push_back("another learning rate");

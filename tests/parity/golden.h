@@ -35,8 +35,8 @@ void run_plan(
 
 std::vector<json> read_metrics(const std::filesystem::path& run);
 
-/// The largest relative or absolute differences to the golden run; complaints where something else does not agree (a step is missing, a layout
-/// moved no bytes on an axis it has).
+/// The largest relative or absolute differences to the golden run; complaints where something else does not agree (a step is missing, a
+/// layout moved no bytes on an axis it has).
 struct Agreement {
   double loss = 0;       // relative
   double grad_norm = 0;  // relative

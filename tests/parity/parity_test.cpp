@@ -24,7 +24,8 @@ void expect_parity(const std::string& name) {
     const Plan plan = golden_plan(golden, parity_case, dir.path() / "run");
     run_plan(plan);
     const Agreement agreement = compare(golden, plan);
-    CHECK_MESSAGE(agreement.holds(), parity_case.name(), ": ", agreement.text(), "\nagain: llmrun train GOLDEN.yaml ", parity_case.arguments());
+    CHECK_MESSAGE(agreement.holds(), parity_case.name(), ": ", agreement.text(), "\nagain: llmrun train GOLDEN.yaml ",
+                  parity_case.arguments());
     worst.loss = std::max(worst.loss, agreement.loss);
     worst.grad_norm = std::max(worst.grad_norm, agreement.grad_norm);
     worst.weights = std::max(worst.weights, agreement.weights);

@@ -30,7 +30,8 @@ std::map<std::string, std::vector<float>> state_of(const Plan& plan) {
       std::vector<float>& values = state[fmt::format("{}/{}", kind_name(kind), tensor.name)];
       values.resize(static_cast<size_t>(tensor.elements()));
       Piece piece;
-      static_cast<Slice&>(piece) = {tensor.name, kind, tensor.rows, tensor.columns, {{0, tensor.rows}, {0, tensor.columns}}, {0, tensor.elements()}};
+      static_cast<Slice&>(piece) = {tensor.name,           kind, tensor.rows, tensor.columns, {{0, tensor.rows}, {0, tensor.columns}},
+                                    {0, tensor.elements()}};
       piece.data = values.data();
       pieces.push_back(piece);
     }
@@ -108,7 +109,8 @@ TEST_CASE("a checkpoint of 2 x 2 x 2 with ZeRO-1 loads in other layouts: state b
       CHECK(bit_equal(loaded_state(reader), saved));
       run_plan(reader, 12);
       for (int64_t step : {11, 12})
-        CHECK(losses(reader).at(step) == doctest::Approx(golden.expected[static_cast<size_t>(step - 1)].at("loss").get<double>()).epsilon(1e-5));
+        CHECK(losses(reader).at(step) ==
+              doctest::Approx(golden.expected[static_cast<size_t>(step - 1)].at("loss").get<double>()).epsilon(1e-5));
     }
   }
 }

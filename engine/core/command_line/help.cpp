@@ -36,7 +36,8 @@ std::string choices(const std::string& type) {
   const size_t open = type.find('{'), close = type.find('}', open);
   if (open == std::string::npos || close == std::string::npos) return "";
   std::string words = type.substr(open + 1, close - open - 1);
-  for (size_t arrow; (arrow = words.find("->")) != std::string::npos;) words.erase(arrow, std::min(words.find(',', arrow), words.size()) - arrow);
+  for (size_t arrow; (arrow = words.find("->")) != std::string::npos;)
+    words.erase(arrow, std::min(words.find(',', arrow), words.size()) - arrow);
   std::replace(words.begin(), words.end(), ',', '|');
   return words;
 }
@@ -76,7 +77,8 @@ std::string Help::make_option_opts(const CLI::Option* option) const {
 std::string Help::make_option_desc(const CLI::Option* option) const {
   std::string text = option->get_description();
   if (option->get_required() && !option->get_positional()) text += text.empty() ? "needed" : "; needed";
-  if (const std::string standard = option->get_default_str(); !standard.empty()) text += (text.empty() ? "default " : "; default ") + standard;
+  if (const std::string standard = option->get_default_str(); !standard.empty())
+    text += (text.empty() ? "default " : "; default ") + standard;
   return text;
 }
 

@@ -29,7 +29,8 @@ std::string told(const CLI::App& command, const std::string& sentence) {
   if (colon == std::string::npos || end == std::string::npos) return lower_first(sentence);
   const std::string name = sentence.substr(0, colon), value = sentence.substr(colon + 8, end - colon - 8);
   const CLI::Option* option = command.get_option_no_throw(name);
-  if (option == nullptr || wanted(*option).empty()) return fmt::format("{}: '{}' is not in the range {}", name, value, sentence.substr(end + 14));
+  if (option == nullptr || wanted(*option).empty())
+    return fmt::format("{}: '{}' is not in the range {}", name, value, sentence.substr(end + 14));
   return fmt::format("{}: '{}' is not {}", name, value, wanted(*option));
 }
 

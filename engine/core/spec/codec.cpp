@@ -229,9 +229,7 @@ json schema(const double*, const Rules& rules) {
   return number;
 }
 
-json schema(const std::string*, const Rules& rules) {
-  return rules.words.empty() ? json{{"type", "string"}} : json{{"enum", rules.words}};
-}
+json schema(const std::string*, const Rules& rules) { return rules.words.empty() ? json{{"type", "string"}} : json{{"enum", rules.words}}; }
 
 json schema(const DataSource*, const Rules&) {
   const json map = {{"type", "object"},

@@ -20,7 +20,7 @@ struct Rules {
   Measure unit = Measure::none;
   std::optional<double> least;
   std::optional<double> most;
-  bool above_least = false;  // `least` itself is out of range
+  bool above_least = false;             // `least` itself is out of range
   std::vector<std::string_view> words;  // of a text: the only ones it may be, "" first where it may be empty; none: any text
 };
 

@@ -42,18 +42,18 @@ struct ModelConfig {
   int64_t layers = 0;
   int64_t hidden = 0;
   int64_t heads = 0;
-  std::optional<int64_t> kv_heads;       // heads
-  std::optional<int64_t> ffn;            // 4 x hidden
+  std::optional<int64_t> kv_heads;  // heads
+  std::optional<int64_t> ffn;       // 4 x hidden
   int64_t vocab = 0;
   std::optional<int64_t> max_positions;  // train.seq_len
   std::optional<Positions> positions;    // gpt: learned, llama: rotary
   double rope_theta = 10000.0;
-  std::optional<Norm> norm;              // gpt: layernorm, llama: rmsnorm
+  std::optional<Norm> norm;  // gpt: layernorm, llama: rmsnorm
   double norm_eps = 1e-5;
   std::optional<Activation> activation;  // gpt: gelu_tanh, llama: swiglu
   std::optional<int64_t> head_dim;       // hidden / heads
   double init_std = 0.02;
-  std::optional<bool> tie_embeddings;    // gpt: true, llama: false
+  std::optional<bool> tie_embeddings;  // gpt: true, llama: false
   double dropout = 0.0;
   int64_t experts = 0;
   int64_t experts_per_token = 0;
@@ -146,7 +146,7 @@ struct NodeConfig {
   std::optional<int64_t> gpus;
   std::optional<int64_t> gpu_memory_bytes;
   std::optional<int64_t> cores;
-  std::string affinity;  // none, linear, reversed
+  std::string affinity;         // none, linear, reversed
   double peak_tflops_fp32 = 0;  // 0: not known, then MFU is null
   double peak_tflops_bf16 = 0;
   double peak_tflops_fp16 = 0;

@@ -7,8 +7,9 @@ namespace llmrun {
 
 /// Lays `tree` (a map of sections) over `config`: keys that it does not name stay as they are. Every unknown key and every bad value
 /// becomes a complaint; good ones are taken, and `taken` hears of each.
-void apply(const Value& tree, Config& config, std::vector<Complaint>& complaints,
-           const std::function<void(const Field&, const Value&)>& taken = [](const Field&, const Value&) {});
+void apply(
+    const Value& tree, Config& config, std::vector<Complaint>& complaints,
+    const std::function<void(const Field&, const Value&)>& taken = [](const Field&, const Value&) {});
 
 /// One complaint for each value whose feature this version does not have. `where(path)` is the Place of the value.
 std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<Place(std::string_view path)>& where);

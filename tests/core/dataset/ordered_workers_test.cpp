@@ -36,8 +36,7 @@ TEST_CASE("results are used in order, whatever the number of workers, and never 
 }
 
 TEST_CASE("nothing to do is done at once") {
-  ordered_workers<int>(
-      3, 4, 4, [](int64_t) { return 0; }, [](int64_t, int) { FAIL("there is nothing to use"); });
+  ordered_workers<int>(3, 4, 4, [](int64_t) { return 0; }, [](int64_t, int) { FAIL("there is nothing to use"); });
 }
 
 TEST_CASE("the first failure in order is the one that is thrown, after everything before it was used") {

@@ -145,7 +145,8 @@ TEST_CASE("auto empties an optional value") {
 
 TEST_CASE("a text of a few words takes those only, and where it is derived, auto") {
   CHECK(with("machine.scheduler", scalar("pbs")).machine.scheduler == "pbs");
-  CHECK(complaint("machine.scheduler", scalar("pbss")) == "machine.scheduler: 'pbss' is not one of pbs, slurm, local | did you mean 'pbs'?");
+  CHECK(complaint("machine.scheduler", scalar("pbss")) ==
+        "machine.scheduler: 'pbss' is not one of pbs, slurm, local | did you mean 'pbs'?");
   CHECK(complaint("machine.scheduler", text("")) == "machine.scheduler: '\"\"' is not one of pbs, slurm, local");
   CHECK(with("machine.launcher", text("")).machine.launcher == "");
   CHECK(with("train.seq_len", scalar("auto")).train.seq_len == Config{}.train.seq_len);

@@ -62,7 +62,8 @@ at::Tensor attention_reference(const ModelShape& shape, const at::Tensor& qkv) {
   auto heads_of = [&](int64_t first, int64_t heads) {
     return qkv.narrow(1, first * shape.head_dim, heads * shape.head_dim).view({kBatch, kSeq, heads, shape.head_dim}).transpose(1, 2);
   };
-  at::Tensor q = heads_of(0, shape.heads), k = heads_of(shape.heads, shape.kv_heads), v = heads_of(shape.heads + shape.kv_heads, shape.kv_heads);
+  at::Tensor q = heads_of(0, shape.heads), k = heads_of(shape.heads, shape.kv_heads),
+             v = heads_of(shape.heads + shape.kv_heads, shape.kv_heads);
   if (shape.positions == Positions::rotary) q = rotate_reference(shape, q), k = rotate_reference(shape, k);
   const int64_t repeat = shape.heads / shape.kv_heads;
   k = k.repeat_interleave(repeat, 1), v = v.repeat_interleave(repeat, 1);
@@ -72,10 +73,14 @@ at::Tensor attention_reference(const ModelShape& shape, const at::Tensor& qkv) {
 }
 
 at::Tensor block_reference(const ModelShape& shape, const at::Tensor& x, const std::function<at::Tensor(Role)>& p) {
-  const at::Tensor qkv = at::linear(norm_reference(shape, x, p(Role::attention_norm_weight), p(Role::attention_norm_bias)), p(Role::qkv_weight), p(Role::qkv_bias));
+  const at::Tensor qkv = at::linear(norm_reference(shape, x, p(Role::attention_norm_weight), p(Role::attention_norm_bias)),
+                                    p(Role::qkv_weight), p(Role::qkv_bias));
   const at::Tensor middle = x + at::linear(attention_reference(shape, qkv), p(Role::attention_out_weight), p(Role::attention_out_bias));
-  const at::Tensor in = at::linear(norm_reference(shape, middle, p(Role::mlp_norm_weight), p(Role::mlp_norm_bias)), p(Role::mlp_in_weight), p(Role::mlp_in_bias));
-  const at::Tensor activated = shape.activation == Activation::swiglu ? at::silu(in.narrow(1, 0, shape.ffn)) * in.narrow(1, shape.ffn, shape.ffn) : at::gelu(in, "tanh");
+  const at::Tensor in = at::linear(norm_reference(shape, middle, p(Role::mlp_norm_weight), p(Role::mlp_norm_bias)), p(Role::mlp_in_weight),
+                                   p(Role::mlp_in_bias));
+  const at::Tensor activated = shape.activation == Activation::swiglu
+                                   ? at::silu(in.narrow(1, 0, shape.ffn)) * in.narrow(1, shape.ffn, shape.ffn)
+                                   : at::gelu(in, "tanh");
   return middle + at::linear(activated, p(Role::mlp_out_weight), p(Role::mlp_out_bias));
 }
 
@@ -98,7 +103,8 @@ TEST_CASE("a block's forward, input gradient and weight gradients are autograd's
       for (const LocalParameter& parameter : block.buffers().table().parameters)
         leaves[parameter.role] = block.buffers().weight(parameter.role).clone().set_requires_grad(true);
       const at::Tensor leaf_x = x.clone().set_requires_grad(true);
-      const at::Tensor wanted = block_reference(shape, leaf_x, [&](Role role) { return leaves.contains(role) ? leaves[role] : at::Tensor(); });
+      const at::Tensor wanted =
+          block_reference(shape, leaf_x, [&](Role role) { return leaves.contains(role) ? leaves[role] : at::Tensor(); });
       wanted.backward(dy);
 
       const at::NoGradGuard no_grad;
@@ -125,7 +131,8 @@ TEST_CASE("the head's loss and gradients are autograd's") {
       const MicroBatch batch = batch_of(shape);
       const at::Tensor x = at::randn({kBatch * kSeq, shape.hidden});
 
-      const at::Tensor leaf_x = x.clone().set_requires_grad(true), leaf_w = of_vocabulary(projection.weight(role)).clone().set_requires_grad(true);
+      const at::Tensor leaf_x = x.clone().set_requires_grad(true),
+                       leaf_w = of_vocabulary(projection.weight(role)).clone().set_requires_grad(true);
       const at::Tensor leaf_norm = head.buffers().weight(Role::final_norm_weight).clone().set_requires_grad(true);
       const at::Tensor normed = norm_reference(shape, leaf_x, leaf_norm, head.buffers().weight(Role::final_norm_bias));
       const at::Tensor wanted = at::cross_entropy_loss(at::linear(normed, leaf_w), batch.targets, {}, at::Reduction::Sum);
@@ -199,7 +206,8 @@ TEST_CASE("the embedding's forward and gradients are autograd's, and it saves on
       const at::Tensor tokens = embedding.buffers().weight(Role::token_embedding).clone().set_requires_grad(true);
       at::Tensor positions = embedding.buffers().weight(Role::position_embedding);
       at::Tensor wanted = at::embedding(tokens, batch.ids);
-      if (positions.defined()) positions = positions.clone().set_requires_grad(true), wanted = wanted + at::embedding(positions, batch.positions);
+      if (positions.defined())
+        positions = positions.clone().set_requires_grad(true), wanted = wanted + at::embedding(positions, batch.positions);
       wanted.backward(dy);
 
       const at::NoGradGuard no_grad;

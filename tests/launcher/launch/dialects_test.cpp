@@ -79,16 +79,19 @@ std::string shown(Launcher& launcher, std::string_view output) {
 
 TEST_CASE("mpirun's account of an end is not shown, what a rank says and what else mpirun says is") {
   const std::string frame(74, '-');
-  const std::string ending = frame +
-                             "\nPrimary job  terminated normally, but 1 process returned\na non-zero exit code. Per user-direction, the job "
-                             "has been aborted.\n" +
-                             frame + "\n";
+  const std::string ending =
+      frame +
+      "\nPrimary job  terminated normally, but 1 process returned\na non-zero exit code. Per user-direction, the job "
+      "has been aborted.\n" +
+      frame + "\n";
   CHECK(shown(*make_openmpi(), "step 1\nmpirun: Forwarding signal 10 to job\n" + ending + "saved checkpoint of step 3\n" + frame +
                                    "\nmpirun detected that one or more processes exited with non-zero status, thus causing\nthe job to be "
                                    "terminated. The first process to do so was:\n\n  Process name: [[1130,1],1]\n  Exit code:    138\n" +
                                    frame + "\n") == "step 1\nsaved checkpoint of step 3\n");
-  CHECK(shown(*make_openmpi(), frame + "\nprterun noticed that process rank 3 with PID 47 on node n2 exited on\nsignal 9 (Killed).\n" + frame) == "");
-  CHECK(shown(*make_openmpi(), frame + "\nMPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD\nwith errorcode 5.\n" + frame) == "");
+  CHECK(shown(*make_openmpi(),
+              frame + "\nprterun noticed that process rank 3 with PID 47 on node n2 exited on\nsignal 9 (Killed).\n" + frame) == "");
+  CHECK(shown(*make_openmpi(), frame + "\nMPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD\nwith errorcode 5.\n" + frame) ==
+        "");
   const std::string slots = "There are not enough slots available in the system to satisfy the 9\nslots that were requested:\n";
   CHECK(shown(*make_openmpi(), frame + "\n" + slots + frame + "\nstep 2\n") == slots + "step 2\n");
   std::string open = "mpirun noticed that process rank 1 with PID 0 on node n1 exited on signal 9 (Killed).\n";  // its frame never closes
@@ -97,7 +100,8 @@ TEST_CASE("mpirun's account of an end is not shown, what a rank says and what el
 }
 
 TEST_CASE("PALS tells of every rank that it ended: the log keeps that") {
-  CHECK(shown(*make_pals(), "n1: rank 5 died from signal 9\nn1: rank 0 died from signal 15\nn1: rank 2 is fine\n") == "n1: rank 2 is fine\n");
+  CHECK(shown(*make_pals(), "n1: rank 5 died from signal 9\nn1: rank 0 died from signal 15\nn1: rank 2 is fine\n") ==
+        "n1: rank 2 is fine\n");
 }
 
 TEST_CASE("deaths are read from what PALS prints") {

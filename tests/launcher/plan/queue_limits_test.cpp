@@ -39,7 +39,8 @@ TEST_CASE("nodes and walltime outside a queue's limits name the queue that takes
   CHECK(complaints(polaris("debug", 7200), 20) ==
         "queue 'debug' takes 1 to 2 nodes, not 20 -> --set job.queue=prod, which takes 20 nodes for 02:00:00\n"
         "queue 'debug' takes 00:05:00 to 01:00:00, not 02:00:00 -> --set job.queue=prod, which takes 20 nodes for 02:00:00\n");
-  CHECK(complaints(polaris("prod", 3600), 4) == "queue 'prod' takes 10 to 496 nodes, not 4 -> --set job.nodes=10 --set job.walltime=01:00:00\n");
+  CHECK(complaints(polaris("prod", 3600), 4) ==
+        "queue 'prod' takes 10 to 496 nodes, not 4 -> --set job.nodes=10 --set job.walltime=01:00:00\n");
 }
 
 TEST_CASE("a queue that is not there is told with the nearest one") {

@@ -22,8 +22,10 @@ struct FakePbs {
   void fault(const std::string& word) const { std::ofstream(home.path() / "fault") << word; }
   std::filesystem::path script(const std::string& queue, const std::string& more = "") const {
     const auto path = home.path() / "job.sh";
-    std::ofstream(path) << "#!/bin/bash\n#PBS -N king\n#PBS -l select=2\n#PBS -l walltime=00:30:00\n#PBS -l filesystems=home:eagle\n#PBS -q " << queue
-                        << "\n" << more << "exec true\n";
+    std::ofstream(path)
+        << "#!/bin/bash\n#PBS -N king\n#PBS -l select=2\n#PBS -l walltime=00:30:00\n#PBS -l filesystems=home:eagle\n#PBS -q " << queue
+        << "\n"
+        << more << "exec true\n";
     return path;
   }
   int jobs() const { return static_cast<int>(read_json_file(home.path() / "state.json").at("jobs").size()); }
@@ -68,7 +70,8 @@ TEST_CASE("Q1: what qsub refuses is told in its words, with a remedy") {
   CHECK(fake.refusal(fake.script("debug")) ==
         "qsub: Account_Name is required to be set. -> --set job.account=PROJECT, one that sbank or your project page lists");
   CHECK(fake.refusal(fake.script("nowhere", kAccount)) == "qsub: Unknown queue -> qstat -Q lists the queues: --set job.queue=NAME");
-  CHECK(fake.refusal(fake.script("prod", kAccount)).starts_with("qsub: Job violates queue and/or server resource limits -> nodes or walltime"));
+  CHECK(fake.refusal(fake.script("prod", kAccount))
+            .starts_with("qsub: Job violates queue and/or server resource limits -> nodes or walltime"));
   CHECK(fake.refusal(fake.home.path() / "missing.sh").starts_with("qsub: script file:: No such file or directory"));
 }
 

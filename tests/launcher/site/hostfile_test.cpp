@@ -1,6 +1,5 @@
 #include "launcher/site/hostfile.h"
 
-
 #include "tests/support/test.h"
 
 namespace llmrun {
