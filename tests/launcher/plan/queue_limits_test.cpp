@@ -55,11 +55,12 @@ TEST_CASE("a margin that leaves nothing of the walltime is refused") {
 }
 
 TEST_CASE("everything that a job lacks is told at once") {
-  Resolved resolved = polaris("debug", std::nullopt);
+  Resolved resolved = polaris("debug", std::nullopt);  // whose nodes are too many, too
   resolved.config.job.account.clear();
   resolved.config.machine.filesystems.clear();
-  CHECK(complaints(resolved, 2) ==
+  CHECK(complaints(resolved, 20) ==
         "job.account is not set: somebody must pay for the job -> --set job.account=PROJECT\n"
         "job.walltime is not set -> --set job.walltime=01:00:00\n"
-        "job.filesystems is not set -> --set job.filesystems=[home]\n");
+        "job.filesystems is not set -> --set job.filesystems=[home]\n"
+        "queue 'debug' takes 1 to 2 nodes, not 20 -> --set job.queue=prod, which takes 20 nodes\n");
 }
