@@ -68,6 +68,7 @@ class Pbs final : public Scheduler {
     Command command;
     command.argv = std::move(argv);
     command.environment = environment_;
+    if (!directory.empty()) command.environment.set("PWD", directory);  // a job's PBS_O_WORKDIR is what the shell says, as after a cd
     command.directory = std::move(directory);
     return ask(std::move(command), patience_);
   }

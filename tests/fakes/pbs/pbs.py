@@ -87,7 +87,7 @@ def qsub(words):
         state["jobs"][id] = {
             "Job_Name": fields.get("-N", script.name), "job_state": "H" if held else "Q", "queue": queue, "Account_Name": fields["-A"],
             "Hold_Types": "u" if held else "n", "substate": 20 if held else 10, "ctime": time.strftime("%a %b %d %H:%M:%S %Y"),
-            "Resource_List": resources, "Variable_List": {"PBS_O_WORKDIR": os.getcwd()},
+            "Resource_List": resources, "Variable_List": {"PBS_O_WORKDIR": os.environ.get("PWD", os.getcwd())},
             "comment": "Not Running: Not enough free nodes available"}
     if fault() == "lost":
         time.sleep(3600)
