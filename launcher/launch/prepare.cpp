@@ -24,23 +24,23 @@ std::optional<int64_t> stop_time(const JobConfig& job, const Variables& environm
   return seconds + *job.walltime_s - job.margin_s;
 }
 
-Assignments assignments(const Plan& plan, const Launcher& launcher, const AttemptName& attempt, const Variables& environment) {
+Assignments assignments(const Plan& plan, const Launcher& launcher, const AttemptName& attempt, std::optional<int64_t> stop) {
   Assignments set = plan.config.machine.environment;
   for (auto& variable : launcher.environment()) set.push_back(std::move(variable));
   set.emplace_back("OMP_NUM_THREADS", std::to_string(plan.threads));
   set.emplace_back("LLMRUN_LAUNCHER", launcher.name());
   set.emplace_back("LLMRUN_ATTEMPT", std::to_string(attempt.number));
   set.emplace_back("LLMRUN_ATTEMPT_ID", attempt.id);
-  if (const auto stop = stop_time(plan.config.job, environment)) set.emplace_back("LLMRUN_STOP_AT", std::to_string(*stop));
+  if (stop) set.emplace_back("LLMRUN_STOP_AT", std::to_string(*stop));
   return set;
 }
 
 /// What must reach ranks on other hosts: what we set, and how libraries are found.
-std::vector<std::string> forwarded(const Plan& plan, const Variables& environment) {
+std::vector<std::string> forwarded(const Plan& plan, const Variables& environment, bool stops) {
   std::vector<std::string> names;
   for (const auto& [name, value] : plan.config.machine.environment) names.push_back(name);
   for (const char* name : {"OMP_NUM_THREADS", "LLMRUN_LAUNCHER", "LLMRUN_ATTEMPT", "LLMRUN_ATTEMPT_ID"}) names.emplace_back(name);
-  if (stop_time(plan.config.job, environment)) names.emplace_back("LLMRUN_STOP_AT");
+  if (stops) names.emplace_back("LLMRUN_STOP_AT");
   if (plan.hosts.size() > 1 && environment.get("LD_LIBRARY_PATH")) names.emplace_back("LD_LIBRARY_PATH");
   return names;
 }
@@ -77,14 +77,15 @@ Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std
   request.even = plan.ranks() == plan.ranks_per_node * static_cast<int64_t>(plan.hosts.size());
   request.cores_per_node = cores_per_node;
   if (needs_hosts) request.hostfile = paths.hostfile().string();
-  request.forwarded = forwarded(plan, environment);
+  const std::optional<int64_t> stop = stop_time(plan.config.job, environment);
+  request.forwarded = forwarded(plan, environment, stop.has_value());
   request.cpu_bind = plan.config.machine.cpu_bind;
   request.depth = plan.config.machine.depth;
   request.command = {rank_program, "--plan", paths.plan().string()};
 
   Prepared prepared;
   prepared.launcher = std::move(launcher);
-  prepared.set = assignments(plan, *prepared.launcher, attempt, environment);
+  prepared.set = assignments(plan, *prepared.launcher, attempt, stop);
   if (needs_hosts) prepared.hostfile = prepared.launcher->hostfile_text(plan.hosts);
   Variables base = environment;
   remove_stale_identity(base);
