@@ -67,6 +67,7 @@ def main():
     p.add_argument("--family", default="gpt")
     for name, value in dict(layers=8, hidden=512, heads=8, ffn=2048, vocab=8192, seq_len=512, micro_batch=4, threads=2, steps=5, warmup=2).items():
         p.add_argument("--" + name.replace("_", "-"), type=int, default=value)
+    p.add_argument("--precision", choices=["fp32"], default="fp32")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(1)

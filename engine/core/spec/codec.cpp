@@ -161,10 +161,12 @@ void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
   as_map(value, "a map of queues");
   for (size_t i = 0; i < value.items.size(); ++i) {
     const Value& limits = as_map(value.items[i], "a map of nodes and walltime");
-    refuse_other_keys(limits, {"nodes", "walltime"});
+    refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user"});
     QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
     if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
     if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
+    if (const Value* via = limits.find("via")) decode(*via, Rules{}, queue.via);
+    if (const Value* jobs = limits.find("jobs_of_user")) decode(*jobs, Rules{.least = 0}, queue.jobs_of_user);
   }
   out = std::move(queues);
 }
@@ -200,8 +202,11 @@ json encode(const DataSource& value, const Rules&) {
 
 json encode(const std::vector<QueueLimits>& value, const Rules&) {
   json queues = json::object();
-  for (const QueueLimits& queue : value)
-    queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
+  for (const QueueLimits& queue : value) {
+    json& limits = queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
+    if (!queue.via.empty()) limits["via"] = queue.via;
+    if (queue.jobs_of_user > 0) limits["jobs_of_user"] = queue.jobs_of_user;
+  }
   return queues;
 }
 
@@ -242,7 +247,9 @@ json schema(const DataSource*, const Rules&) {
 json schema(const std::vector<QueueLimits>*, const Rules&) {
   const json nodes = {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 1}}}, {"minItems", 2}, {"maxItems", 2}};
   const json walltime = {{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 2}, {"maxItems", 2}};
-  const json limits = {{"type", "object"}, {"properties", {{"nodes", nodes}, {"walltime", walltime}}}, {"additionalProperties", false}};
+  const json properties = {
+      {"nodes", nodes}, {"walltime", walltime}, {"via", {{"type", "string"}}}, {"jobs_of_user", {{"type", "integer"}, {"minimum", 0}}}};
+  const json limits = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   return {{"type", "object"}, {"additionalProperties", limits}};
 }
 

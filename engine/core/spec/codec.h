@@ -39,7 +39,8 @@ void decode(const Value& value, const Rules& rules, std::string& out);
 void decode(const Value& value, const Rules& rules, DataSource& out);
 /// A PATH alone is a list of one.
 void decode(const Value& value, const Rules& rules, std::vector<DataSource>& out);
-/// {debug: {nodes: [1, 2], walltime: [00:05:00, 01:00:00]}}; a queue that is there already is replaced, a new one added.
+/// {debug: {nodes: [1, 2], walltime: [00:05:00, 01:00:00], via: prod, jobs_of_user: 1}}; a queue that is there already is replaced, a new
+/// one added.
 void decode(const Value& value, const Rules& rules, std::vector<QueueLimits>& out);
 /// {NAME: value}; a name that is there already gets the new value, a new one is added at the end.
 void decode(const Value& value, const Rules& rules, std::vector<std::pair<std::string, std::string>>& out);

@@ -11,7 +11,7 @@ namespace llmrun {
 // fields.h holds one row for every member below; nothing else knows their names. An optional that is empty means "not set:
 // derive it", and resolve() (launcher/plan) says from what.
 
-enum class Family { gpt, llama };
+enum class Family { gpt, llama, neox };
 enum class Positions { learned, rotary };
 enum class Norm { layernorm, rmsnorm };
 enum class Activation { gelu_tanh, swiglu };
@@ -140,12 +140,15 @@ struct QueueLimits {
   std::string name;
   std::array<int64_t, 2> nodes{1, 1};
   std::array<int64_t, 2> walltime_s{0, 0};
+  std::string via;           // the routing queue that alone leads here; empty: jobs are submitted to it
+  int64_t jobs_of_user = 0;  // queued and running, at most; 0: no limit
 };
 
 struct NodeConfig {
   std::optional<int64_t> gpus;
   std::optional<int64_t> gpu_memory_bytes;
   std::optional<int64_t> cores;
+  std::string accelerator;      // cuda, xpu, rocm; empty: cuda where there are GPUs
   std::string affinity;         // none, linear, reversed
   double peak_tflops_fp32 = 0;  // 0: not known, then MFU is null
   double peak_tflops_bf16 = 0;
@@ -159,9 +162,15 @@ struct MachineConfig {
   NodeConfig node;
   std::string scheduler = "local";  // pbs, slurm, local
   std::vector<QueueLimits> queues;
-  std::string launcher;  // openmpi, pals, hydra, srun, local; empty: what is installed
-  std::string cpu_bind;  // none, depth, list:...
+  std::string default_queue;                  // where a job goes that names none
+  std::string queue_option = "partition";     // what a queue is called in a Slurm script: partition or qos
+  std::string select;                         // what a job script asks of each node: PBS "system=polaris", Slurm's --constraint
+  std::string launcher;                       // openmpi, prrte, pals, hydra, srun, local; empty: what is installed
+  std::vector<std::string> launcher_options;  // handed to the launcher as they are, each one word
+  std::string pmi;                            // how the launcher tells ranks who they are: pmix, cray, pmi2, none; empty: its own default
+  std::string cpu_bind;                       // none, depth, list:...
   int64_t depth = 0;
+  std::vector<std::string> modules;  // loaded by a job script before anything runs
   std::vector<std::string> filesystems;
   std::vector<std::pair<std::string, std::string>> environment;  // exported before the launch, in this order
 };
@@ -174,8 +183,9 @@ struct JobConfig {
   std::optional<int64_t> walltime_s;
   int64_t margin_s = 300;
   std::vector<std::string> filesystems;
-  std::vector<std::string> depends;
-  std::string array;
+  std::vector<std::string> depends;  // "afterok:RUN-OR-ID"; a bare RUN means afterok
+  std::string array;                 // of a sweep: "0-3", "0-7%2"; empty: every member at once
+  int64_t chain = 0;                 // further jobs, at most, when a walltime ends one
 };
 
 struct Config {

@@ -47,7 +47,7 @@ std::vector<Field> table() {
       KEY(run.until_done, "queue the next attempt until the last step is done").only({}, "continuing by itself"),
 
       KEY(model.profile, "the model profile these sizes come from"),
-      KEY(model.family, "architecture: GPT-2 or Llama form"),
+      KEY(model.family, "architecture: GPT-2 or Llama form").only({"llama"}, "the {} family"),
       KEY(model.layers, "transformer layers").range(0, 1e5),
       KEY(model.hidden, "width of the residual stream").range(0, 1e6),
       KEY(model.heads, "attention heads").range(0, 1e5),
@@ -143,18 +143,27 @@ std::vector<Field> table() {
       KEY(machine.node.gpus, "GPUs a node; auto: look").range(0, 1024),
       KEY_AS("machine.node.gpu_memory", machine.node.gpu_memory_bytes, "memory of one GPU; auto: look").unit(Measure::bytes).at_least(0),
       KEY(machine.node.cores, "physical cores a node; auto: look").range(1, 65536),
+      KEY(machine.node.accelerator, "what the GPUs speak: cuda, xpu, rocm; empty: cuda").one_of({"", "cuda", "xpu", "rocm"}),
       KEY(machine.node.affinity, "which GPU a local rank gets: none, linear, reversed").one_of({"", "none", "linear", "reversed"}),
       KEY_AS("machine.node.peak_tflops.fp32", machine.node.peak_tflops_fp32, "peak of one GPU; 0: not known, no MFU").at_least(0),
       KEY_AS("machine.node.peak_tflops.bf16", machine.node.peak_tflops_bf16, "peak of one GPU, dense").at_least(0),
       KEY_AS("machine.node.peak_tflops.fp16", machine.node.peak_tflops_fp16, "peak of one GPU, dense").at_least(0),
       KEY_AS("machine.node.peak_tflops.fp8", machine.node.peak_tflops_fp8, "peak of one GPU, dense").at_least(0),
       KEY(machine.scheduler, "pbs, slurm, or local for none").one_of({"pbs", "slurm", "local"}),
-      KEY(machine.queues, "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST]}}"),
-      KEY(machine.launcher, "openmpi, pals, hydra, srun or local; empty: what is installed")
-          .one_of({"", "openmpi", "pals", "hydra", "srun", "local"})
+      KEY(machine.queues,
+          "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST], via: ROUTING-QUEUE, jobs_of_user: N}}"),
+      KEY(machine.default_queue, "where a job goes that names no queue"),
+      KEY(machine.queue_option, "what a queue is in a Slurm script: partition or qos").one_of({"partition", "qos"}),
+      KEY(machine.select, "what a job asks of each node: PBS resources such as system=polaris, or a Slurm constraint"),
+      KEY(machine.launcher, "openmpi, prrte, pals, hydra, srun or local; empty: what is installed")
+          .one_of({"", "openmpi", "prrte", "pals", "hydra", "srun", "local"})
           .only({"openmpi", "pals", "local"}, "the {} launcher"),
+      KEY(machine.launcher_options, "further words for the launcher, as they are"),
+      KEY(machine.pmi, "how ranks learn who they are: pmix, cray, pmi2 or none; empty: the launcher's default")
+          .one_of({"", "pmix", "cray", "pmi2", "none"}),
       KEY(machine.cpu_bind, "none, depth, or list:..."),
       KEY(machine.depth, "CPUs a rank where cpu_bind is depth").range(0, 65536),
+      KEY(machine.modules, "environment modules that a job loads first"),
       KEY(machine.filesystems, "file systems a job asks for where job.filesystems is empty"),
       KEY(machine.environment, "variables exported before the launch"),
 
@@ -165,8 +174,9 @@ std::vector<Field> table() {
       KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
       KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves").unit(Measure::seconds).at_least(0),
       KEY(job.filesystems, "file systems the job needs"),
-      KEY(job.depends, "jobs that must end first").only({}, "job dependencies"),
-      KEY(job.array, "indices of an array job").only({}, "array jobs"),
+      KEY(job.depends, "jobs that must end first: afterok:RUN, afterany:ID; a bare RUN means afterok").only({}, "job dependencies"),
+      KEY(job.array, "which members of a sweep to queue, and how many at once: 0-7%2").only({}, "array jobs"),
+      KEY(job.chain, "further jobs to queue, at most, when the walltime ends one").range(0, 1e6).only({}, "a chain of jobs"),
   };
 }
 

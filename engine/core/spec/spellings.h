@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, sizeof...(Words)> words(Words... list) {
 template <typename E>
 inline constexpr auto kSpellings = nullptr;  // only the enums below have words
 template <>
-inline constexpr auto kSpellings<Family> = words("gpt", "llama");
+inline constexpr auto kSpellings<Family> = words("gpt", "llama", "neox");
 template <>
 inline constexpr auto kSpellings<Positions> = words("learned", "rotary");
 template <>
