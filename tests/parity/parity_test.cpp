@@ -55,23 +55,38 @@ TEST_CASE("bf16 stays within one percent of the golden losses") {
   }
 }
 
+namespace {
+
+/// The golden run from weights made by seed, at learning rate `lr`.
+std::vector<json> run_by_seed(const Golden& golden, const Layout& layout, double lr) {
+  const TemporaryDirectory dir;
+  Plan plan = golden_plan(golden, ParityCase{layout}, dir.path() / "run");
+  plan.config.model.from.clear();
+  plan.config.optimizer.lr = lr;
+  run_plan(plan);
+  return read_metrics(plan.dir);
+}
+
+/// At the golden's rate a row may pass close to zero, where its norm turns rounding into a spike of grad_norm: from llama-tiny's seed 1
+/// plain PyTorch is 4.5e-4 from itself at step 33 when the micro batch changes (tests/reference/spread.py). At a quarter of it nothing is
+/// amplified.
+constexpr double kCalm = 0.25;
+
+}  // namespace
+
 TEST_CASE("initialised by seed, layouts agree") {
   for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
     const Golden golden = read_golden(name);
-    std::vector<json> first;
-    for (const Layout& layout : {Layout{}, Layout{.tensor = 4, .pipeline = 2}, Layout{.tensor = 2, .data = 4}}) {
-      const TemporaryDirectory dir;
-      Plan plan = golden_plan(golden, ParityCase{layout}, dir.path() / "run");
-      plan.config.model.from.clear();
-      // At the golden's 2e-3 an embedding row may pass close to zero, where a norm turns rounding into a spike (gpt2-tiny, step 12).
-      plan.config.optimizer.lr = 5e-4;
-      run_plan(plan);
-      const std::vector<json> metrics = read_metrics(plan.dir);
-      if (first.empty()) first = metrics;
-      REQUIRE(metrics.size() == first.size());
-      for (size_t i = 0; i < metrics.size(); ++i) {
-        CHECK(metrics[i].at("loss").get<double>() == doctest::Approx(first[i].at("loss").get<double>()).epsilon(1e-5));
-        CHECK(metrics[i].at("grad_norm").get<double>() == doctest::Approx(first[i].at("grad_norm").get<double>()).epsilon(2e-4));
+    const double own = golden.run.at("lr");
+    for (const double lr : {own, kCalm * own}) {
+      const std::vector<json> one = run_by_seed(golden, {}, lr);
+      for (const Layout& layout : {Layout{.tensor = 4, .pipeline = 2}, Layout{.tensor = 2, .data = 4}}) {
+        const std::vector<json> many = run_by_seed(golden, layout, lr);
+        REQUIRE(many.size() == one.size());
+        for (size_t i = 0; i < many.size(); ++i) {
+          CHECK(many[i].at("loss").get<double>() == doctest::Approx(one[i].at("loss").get<double>()).epsilon(1e-5));
+          if (lr < own) CHECK(many[i].at("grad_norm").get<double>() == doctest::Approx(one[i].at("grad_norm").get<double>()).epsilon(2e-4));
+        }
       }
     }
   }

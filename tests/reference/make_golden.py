@@ -108,4 +108,5 @@ def main():
     (out / "generate.json").write_text(json.dumps({"prompt": tokens[:16], "final": final}))
 
 
-main()
+if __name__ == "__main__":
+    main()
