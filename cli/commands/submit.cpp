@@ -6,6 +6,7 @@
 #include "cli/plan_options.h"
 #include "launcher/plan/queue_limits.h"
 #include "launcher/render/job_script.h"
+#include "launcher/render/template.h"
 #include "launcher/scheduler/submit_run.h"
 
 namespace llmrun::cli {
@@ -24,7 +25,7 @@ void check(const PlanInput& input, const Plan& plan) {
 
 /// The server's word on the job: it is queued as held, which no scheduler starts, and taken back.
 void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {
-  const std::string id = scheduler.submit(script, /*held=*/true);
+  const std::string id = scheduler.submit({.script = script, .held = true});
   scheduler.cancel(id);
   context.talk().print("The server took the job, held, as {}; it was taken back.\n", printable(id));
 }
@@ -46,7 +47,8 @@ void submit(const SubmitOptions& options, Context& context) {
   const Plan plan = make_plan(input);
   const auto scheduler = make_scheduler(plan.config.machine.scheduler, environment);
   check(input, plan);
-  const std::string text = pbs_job_script(plan, std::filesystem::read_symlink("/proc/self/exe").string());
+  const std::string text = job_script(
+      plan, {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
   if (options.dry_run == "client") return context.out().write(text);
   const std::filesystem::path script = write_job_files(plan, text, *scheduler);
   if (options.dry_run == "server") return ask_the_server(script, *scheduler, context);

@@ -36,18 +36,31 @@ class Pbs final : public Scheduler {
   std::string_view name() const override { return "pbs"; }
 
   /// The job's PBS_O_WORKDIR is the script's directory: by that and its age a job is known whose id was lost.
-  std::string submit(const std::filesystem::path& script, bool held) override {
-    const std::string directory = script.parent_path().string();
-    const int64_t since = std::time(nullptr) - kClockSkew_s;
+  std::string submit(const Submission& job) override {
+    const std::string directory = job.script.parent_path().string();
+    const int64_t since = std::time(nullptr);
     std::vector<std::string> argv{"qsub"};
-    if (held) argv.push_back("-h");
-    argv.push_back(script.filename().string());
+    if (job.held) argv.push_back("-h");
+    if (!job.after.empty()) argv.insert(argv.end(), {"-W", "depend=afterany:" + job.after});
+    argv.push_back(job.script.filename().string());
     const Answer answer = run(std::move(argv), directory);
-    if (!answer.late && !answer.status.clean()) throw pbs_error("qsub", answer);
+    const bool died = answer.late || answer.status.signal != 0;  // on the way, before the server's word or behind it
+    if (!died && !answer.status.clean()) throw pbs_error("qsub", answer);
     if (std::string id = job_id_in(answer.out); !id.empty()) return id;
-    if (std::string id = job_from(directory, since); !id.empty()) return id;
-    if (answer.late) throw pbs_error("qsub", answer);
+    if (std::string id = find(directory, since, job.known); !id.empty()) return id;
+    if (died) throw pbs_error("qsub", answer);
     throw Error(Exit::failed, "qsub ended well and gave no job id: '{}'", answer.out.substr(0, 200)).hint("qstat -u $USER");
+  }
+
+  std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) override {
+    std::string newest;
+    since -= kClockSkew_s;
+    for (const auto& [id, origin] : origins_of_qstat(asked({"qstat", "-f", "-F", "json"}).out)) {
+      if (origin.directory != directory || origin.time < since || std::find(known.begin(), known.end(), id) != known.end()) continue;
+      newest = id;
+      since = origin.time;
+    }
+    return newest;
   }
 
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
@@ -79,14 +92,6 @@ class Pbs final : public Scheduler {
     const bool answered = answer.status.clean() || answer.status.code == kUnknownJob || answer.status.code == kJobFinished;
     if (answer.late || !answered) throw pbs_error("qstat", answer);
     return answer;
-  }
-
-  /// The newest job that was submitted from this directory since then; empty where there is none.
-  std::string job_from(const std::string& directory, int64_t since) const {
-    std::string newest;
-    for (const auto& [id, origin] : origins_of_qstat(asked({"qstat", "-f", "-F", "json"}).out))
-      if (origin.directory == directory && origin.time >= since) newest = id, since = origin.time;
-    return newest;
   }
 
   Variables environment_;

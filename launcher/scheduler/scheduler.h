@@ -13,6 +13,14 @@
 
 namespace llmrun {
 
+/// How a job is queued, beside what its script says.
+struct Submission {
+  std::filesystem::path script;
+  bool held = false;
+  std::string after;  // full id of a job that must end first, however it ends: takes the place of the script's own dependencies
+  std::vector<std::string> known;  // jobs that were queued from this directory before: none of them is this one
+};
+
 /// A batch system, through its own commands. Its calls wait for a server that many people ask: seconds, and ten at most. Whatever the
 /// server refuses is an Error with its words, the cause and a remedy; a server that cannot be reached is Error(Exit::unreachable), which
 /// says nothing about any job.
@@ -20,9 +28,12 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
   virtual std::string_view name() const = 0;
-  /// Queues `script` from its own directory, held where `held`; the job's full id. Where the answer is lost on the way the job is looked
-  /// for before anything is said, so that a second try never makes a second job.
-  virtual std::string submit(const std::filesystem::path& script, bool held) = 0;
+  /// Queues the script from its own directory; the job's full id. Where the answer is lost on the way the job is looked for before anything
+  /// is said, so that a second try never makes a second job.
+  virtual std::string submit(const Submission& submission) = 0;
+  /// The newest job, not among `known`, that was queued from this directory at `since` (seconds since 1970) or later and has not ended;
+  /// empty where there is none. What was meant to be queued is found by this where its id was lost.
+  virtual std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) = 0;
   /// Those of `ids` that the system knows, running, waiting or ended, in one question.
   virtual std::map<std::string, Job> status(const std::vector<std::string>& ids) = 0;
   /// A job that has ended already is no error: that is what was wanted.

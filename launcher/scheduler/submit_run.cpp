@@ -30,7 +30,7 @@ std::filesystem::path write_job_files(const Plan& plan, const std::string& scrip
 
 QueuedJob submit_run(const Plan& plan, const std::filesystem::path& script, Scheduler& scheduler, const std::filesystem::path& list,
                      std::time_t now) {
-  const QueuedJob job{scheduler.submit(script, /*held=*/false), std::string(scheduler.name()), plan.name, plan.dir, utc_time(now)};
+  const QueuedJob job{scheduler.submit({.script = script}), std::string(scheduler.name()), plan.name, plan.dir, utc_time(now)};
   append_job(RunPaths(plan.dir).events(), job);
   if (!list.empty()) append_job(list, job);
   return job;

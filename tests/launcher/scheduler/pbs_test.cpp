@@ -31,7 +31,7 @@ struct FakePbs {
   int jobs() const { return static_cast<int>(read_json_file(home.path() / "state.json").at("jobs").size()); }
   std::string refusal(const std::filesystem::path& path) const {
     try {
-      return "queued as " + pbs->submit(path, false);
+      return "queued as " + pbs->submit({.script = path});
     } catch (const Error& error) {
       return std::string(error.what()) + " -> " + error.complaints().back().hint;
     }
@@ -47,7 +47,7 @@ const std::string kAccount = "#PBS -A datascience\n";
 
 TEST_CASE("a job is queued, seen waiting with the reason, cancelled, and known as cancelled") {
   const FakePbs fake;
-  const std::string id = fake.pbs->submit(fake.script("debug", kAccount), /*held=*/false);
+  const std::string id = fake.pbs->submit({.script = fake.script("debug", kAccount)});
   CHECK(id == "1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov");
   const auto jobs = fake.pbs->status({id, "99999.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"});
   REQUIRE(jobs.size() == 1);  // unknown is not failed: it is absent
@@ -61,7 +61,7 @@ TEST_CASE("a job is queued, seen waiting with the reason, cancelled, and known a
 
 TEST_CASE("a job queued as held is held") {
   const FakePbs fake;
-  const std::string id = fake.pbs->submit(fake.script("debug", kAccount), /*held=*/true);
+  const std::string id = fake.pbs->submit({.script = fake.script("debug", kAccount), .held = true});
   CHECK(fake.pbs->status({id}).at(id).phase == JobPhase::held);
 }
 
@@ -77,10 +77,10 @@ TEST_CASE("Q1: what qsub refuses is told in its words, with a remedy") {
 
 TEST_CASE("Q2: a server that is down says nothing about a job: exit 6") {
   const FakePbs fake;
-  const std::string id = fake.pbs->submit(fake.script("debug", kAccount), false);
+  const std::string id = fake.pbs->submit({.script = fake.script("debug", kAccount)});
   fake.fault("down");
   for (const auto& call : {std::function<void()>([&] { fake.pbs->status({id}); }), std::function<void()>([&] { fake.pbs->cancel(id); }),
-                           std::function<void()>([&] { fake.pbs->submit(fake.script("debug", kAccount), false); })}) {
+                           std::function<void()>([&] { fake.pbs->submit({.script = fake.script("debug", kAccount)}); })}) {
     try {
       call();
       CHECK_MESSAGE(false, "the server answered");
@@ -94,7 +94,7 @@ TEST_CASE("Q2: a server that is down says nothing about a job: exit 6") {
 TEST_CASE("Q1: a job whose id was lost on the way is found again, not queued twice") {
   const FakePbs fake(std::chrono::seconds(2));  // time enough for qstat, which answers at once
   fake.fault("lost");
-  CHECK(fake.pbs->submit(fake.script("debug", kAccount), false) == "1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov");
+  CHECK(fake.pbs->submit({.script = fake.script("debug", kAccount)}) == "1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov");
   CHECK(fake.jobs() == 1);
 }
 
