@@ -110,6 +110,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->check(CLI::NonNegativeNumber);
   step->add_flag("--json", arguments->json, "One object on one line");
   step->callback([=, &exit_code] { exit_code = bench(*arguments); });
+  add_bench_comm(*command, exit_code);
 }
 
 }  // namespace llmrun::rank
