@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   rank::add_train(app, exit_code);
   rank::add_generate(app, exit_code);
   rank::add_bench(app, exit_code);
+  rank::add_diagnose(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;
