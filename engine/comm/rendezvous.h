@@ -2,15 +2,9 @@
 #include <memory>
 #include <string>
 
-namespace llmrun {
+#include "engine/core/identity.h"
 
-/// Who this process is among those of the launch.
-struct Identity {
-  int rank = 0;
-  int size = 1;        // 0: the launcher does not say
-  int local_rank = 0;  // among the ranks of this node
-  int local_size = 1;
-};
+namespace llmrun {
 
 /// "Who am I, who are the others": the identity, and a small store of strings that every rank sees. Used once, at the start, to wire
 /// tcp and nccl and to hand round the plan. Values are short (an address, a NCCL id; the plan grows with the hosts). A key that ends in
@@ -24,13 +18,6 @@ class Rendezvous {
   /// Waits until it has been put. Throws Error(Exit::failed) with the key after `timeout_s`.
   virtual std::string get(const std::string& key, double timeout_s = 60) = 0;
 };
-
-/// What the launcher's environment says of this process: LLMRUN_LAUNCHER=local (llmrun itself started the ranks and gave them torchrun's
-/// names), OMPI_COMM_WORLD_*, PALS_*, PMI_*, SLURM_* of a job step, PMIX_RANK, torchrun's names, in that order, else a single rank.
-/// Whatever the user's shell had in RANK or WORLD_SIZE is not believed unless LLMRUN_LAUNCHER=local or TORCHELASTIC_RUN_ID is set.
-/// `size` is 0 where the launcher says a rank but not how many there are (PALS and PRRTE with PMIx). A rank or size that is not a number,
-/// or does not fit the other: Error(Exit::preflight).
-Identity identity_from_environment();
 
 /// Through the launcher's PMIx server. Null where none answers, or the module llmrun_pmix or its library is not there. Several may live in
 /// one process; they see the same store.

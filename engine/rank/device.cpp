@@ -8,6 +8,7 @@
 
 #include "engine/comm/gpu.h"
 #include "engine/core/error.h"
+#include "engine/core/gpu_of.h"
 
 namespace llmrun {
 namespace {
@@ -37,11 +38,6 @@ at::Device take_gpu(int local_rank, std::string_view affinity) {
 }
 
 }  // namespace
-
-int gpu_of(int local_rank, int gpus, std::string_view affinity) {
-  const int place = local_rank % gpus;
-  return affinity == "reversed" ? gpus - 1 - place : place;
-}
 
 DeviceNeeds device_needs(const Plan& plan) {
   const TrainConfig& train = plan.config.train;

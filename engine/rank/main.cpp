@@ -5,8 +5,8 @@
 
 #include "engine/core/command_line/help.h"
 #include "engine/core/command_line/usage.h"
+#include "engine/core/error_report.h"
 #include "engine/rank/commands.h"
-#include "engine/rank/error_report.h"
 
 namespace {
 

@@ -10,9 +10,9 @@
 
 #include "engine/comm/gpu.h"
 #include "engine/comm/thread.h"
+#include "engine/core/error_report.h"
 #include "engine/core/file.h"
 #include "engine/rank/device.h"
-#include "engine/rank/error_report.h"
 #include "engine/rank/parent.h"
 
 namespace llmrun::rank {

@@ -10,11 +10,12 @@
 
 #include "engine/comm/thread.h"
 #include "engine/comm/world.h"
+#include "engine/core/error_report.h"
+#include "engine/core/rank_process.h"
 #include "engine/core/run_paths.h"
 #include "engine/observe/rank_log.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/device.h"
-#include "engine/rank/error_report.h"
 #include "engine/rank/fault.h"
 #include "engine/rank/parent.h"
 #include "engine/rank/shared_plan.h"
@@ -95,11 +96,19 @@ int run_threads(const Plan& plan, int attempt) {
   return 0;
 }
 
+/// The rank's place on its node; the plan knows it where the launcher is silent.
+int local_rank_of(const Identity& identity, const Plan& plan) {
+  std::vector<int64_t> hosts;
+  for (const PlanHost& host : plan.hosts) hosts.push_back(host.slots);
+  return completed(identity, hosts).local_rank;
+}
+
 int run_process(const Plan& plan, int attempt) {
   TakeGpu take_gpu;
-  if (plan.device == Device::cuda) take_gpu = [&](const Identity& identity) { prepare_device(device_needs(plan), identity.local_rank); };
+  if (plan.device == Device::cuda)
+    take_gpu = [&](const Identity& identity) { prepare_device(device_needs(plan), local_rank_of(identity, plan)); };
   const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), RunPaths(plan.dir).meeting(attempt).string(), take_gpu);
-  const Exit exit = run_rank(plan, world.comm, world.identity.local_rank, attempt, world.why);
+  const Exit exit = run_rank(plan, world.comm, local_rank_of(world.identity, plan), attempt, world.why);
   // After a failure the other ranks may be gone: nothing that could wait for them runs any more.
   if (exit != Exit::done) std::_Exit(static_cast<int>(exit));
   return 0;
@@ -110,6 +119,7 @@ int train_plan(const std::string& path) {
   const SharedPlan shared = share_plan(path);
   const Plan& plan = shared.plan;
   stop_on_signals();
+  announce_process(identity_from_environment().rank);
   if (std::getenv("LLMRUN_LAUNCHER") != nullptr) end_with_parent();  // a rank started by hand may outlive its shell
   return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
 }

@@ -26,17 +26,6 @@ Exit code_of(const DeviceNeeds& needs) {
 
 }  // namespace
 
-TEST_CASE("a rank's GPU follows its place on the node, and goes round where ranks share") {
-  CHECK(gpu_of(0, 4, "linear") == 0);
-  CHECK(gpu_of(3, 4, "none") == 3);
-  CHECK(gpu_of(3, 4, "") == 3);
-  CHECK(gpu_of(0, 4, "reversed") == 3);
-  CHECK(gpu_of(3, 4, "reversed") == 0);
-  CHECK(gpu_of(5, 4, "linear") == 1);
-  CHECK(gpu_of(5, 4, "reversed") == 2);
-  for (const char* affinity : {"none", "linear", "reversed"}) CHECK(gpu_of(3, 1, affinity) == 0);  // a launcher that binds
-}
-
 TEST_CASE("kernels that do not exist on a GPU are exit 3, before a GPU is looked for") {
   const DeviceNeeds gpu{.device = Device::cuda, .precision = Precision::fp32};
   for (const AttentionKind named : {AttentionKind::flash, AttentionKind::cudnn}) {

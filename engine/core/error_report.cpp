@@ -1,4 +1,4 @@
-#include "engine/rank/error_report.h"
+#include "engine/core/error_report.h"
 
 #include <unistd.h>
 
