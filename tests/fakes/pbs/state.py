@@ -127,7 +127,9 @@ def release(state, job):
             waits = waits or met is None
     if waits:
         return False
-    touch(job, job_state="Q", substate=10, Hold_Types="n", etime=cluster.date())
+    left = [group for group in job["depend"].split(",") if not group.startswith("after")]
+    del job["depend"]  # what was met is no longer shown
+    touch(job, job_state="Q", substate=10, Hold_Types="n", etime=cluster.date(), **({"depend": ",".join(left)} if left else {}))
     return True
 
 
@@ -248,7 +250,9 @@ def end_array(parent, members, **changes):
     for member in members.values():
         if ended(member):
             member["job_state"] = "F"
-    finish(parent, obittime=cluster.date(), array_indices_remaining="-", **changes)
+    expired = sum(member["job_state"] == "X" for member in members.values())
+    finish(parent, obittime=cluster.date(), array_indices_remaining="-",
+           array_state_count=f"Queued:0 Running:0 Exiting:0 Expired:{expired}", **changes)
 
 
 def ranges(indices):
