@@ -3,11 +3,22 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-namespace llmrun::cli {
+#include "engine/core/dataset/utf8.h"
 
-std::string printable(std::string_view text) {
-  std::string safe;
-  safe.reserve(text.size());
+namespace llmrun::cli {
+namespace {
+
+bool is_control(unsigned char byte) { return (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F; }
+
+/// One pass without branches, which compilers turn into vector instructions.
+bool is_plain(std::string_view text) {
+  bool special = false;
+  for (const char c : text) special |= is_control(static_cast<unsigned char>(c)) | (static_cast<unsigned char>(c) >= 0x80);
+  return !special;
+}
+
+/// `text` is UTF-8.
+void append_harmless(std::string& to, std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     const auto next = [&](size_t n) { return i + n < text.size() ? static_cast<unsigned char>(text[i + n]) : 0; };
@@ -15,15 +26,37 @@ std::string printable(std::string_view text) {
     // U+202A..U+202E and U+2066..U+2069: text that reads otherwise than it is
     const bool bidirectional = byte == 0xE2 && ((next(1) == 0x80 && next(2) >= 0xAA && next(2) <= 0xAE) ||
                                                 (next(1) == 0x81 && next(2) >= 0xA6 && next(2) <= 0xA9));
-    if ((byte < 0x20 && byte != '\n') || byte == 0x7F || c1 || bidirectional)
-      safe += fmt::format("\\x{:02x}", byte);
+    if (is_control(byte) || c1 || bidirectional)
+      to += fmt::format("\\x{:02x}", byte);
     else
-      safe += text[i];
+      to += text[i];
     if (c1 || bidirectional) {
-      for (size_t n = 1; n <= (c1 ? 1u : 2u); ++n) safe += fmt::format("\\x{:02x}", next(n));
+      for (size_t n = 1; n <= (c1 ? 1u : 2u); ++n) to += fmt::format("\\x{:02x}", next(n));
       i += c1 ? 1 : 2;
     }
   }
+}
+
+}  // namespace
+
+void append_printable(std::string& to, std::string_view text) {
+  if (is_plain(text)) {
+    to += text;
+    return;
+  }
+  while (!text.empty()) {
+    const size_t valid = invalid_utf8(text).value_or(text.size());
+    append_harmless(to, text.substr(0, valid));
+    if (valid == text.size()) return;
+    to += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[valid]));
+    text.remove_prefix(valid + 1);
+  }
+}
+
+std::string printable(std::string_view text) {
+  std::string safe;
+  safe.reserve(text.size());
+  append_printable(safe, text);
   return safe;
 }
 

@@ -7,9 +7,11 @@
 
 namespace llmrun::cli {
 
-/// Text of others (logs, file names, values) made harmless for a terminal: control characters and the bidirectional overrides of Unicode
-/// become \x1b and the like; newlines stay.
+/// Text of others (logs, file names, values) made harmless for a terminal: control characters, the bidirectional overrides of Unicode and
+/// bytes that are no UTF-8 become \x1b and the like; newlines and tabs stay.
 std::string printable(std::string_view text);
+/// The same behind what `to` holds, at the speed of memory where all is plain ASCII.
+void append_printable(std::string& to, std::string_view text);
 
 /// stdout or stderr. Writes are buffered by stdio; failed() tells at the end whether all of them arrived.
 class Output {

@@ -1,11 +1,8 @@
-#include <fmt/ranges.h>
-
 #include <fstream>
 
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "launcher/follow/console.h"
-#include "launcher/follow/file_tail.h"
 #include "launcher/follow/rank_list.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
@@ -14,8 +11,6 @@ namespace llmrun {
 namespace {
 
 void append(const std::string& file, const std::string& text) { std::ofstream(file, std::ios::app | std::ios::binary) << text; }
-
-std::string joined(const std::vector<std::string>& lines) { return fmt::format("{}", fmt::join(lines, "|")); }
 
 /// A console whose screen and log are strings.
 struct Screen {
@@ -38,58 +33,6 @@ std::string step_line(int64_t step, const char* more = "") {
 
 }  // namespace
 
-TEST_CASE("a tail starts with the last lines and goes on with what comes") {
-  TemporaryDirectory directory;
-  const std::string file = directory / "log";
-  append(file, "1\n2\n3\n4\n");
-  FileTail tail(file, 2);
-  CHECK(joined(tail.next()) == "3|4");
-  CHECK(tail.next().empty());
-  append(file, "5\nsi");
-  CHECK(joined(tail.next()) == "5");
-  append(file, "x\n");
-  CHECK(joined(tail.next()) == "six");
-  append(file, "rest");
-  CHECK(tail.next().empty());
-  CHECK(tail.take_rest() == "rest");
-}
-
-TEST_CASE("a tail of more history than there is, of none, and of long files") {
-  TemporaryDirectory directory;
-  append(directory / "log", "1\n2\n");
-  CHECK(joined(FileTail(directory / "log", 10).next()) == "1|2");
-  CHECK(FileTail(directory / "log", 0).next().empty());
-  std::string many;
-  for (int i = 0; i < 100'000; ++i) many += fmt::format("line {}\n", i);
-  append(directory / "long", many);
-  const std::vector<std::string> last = FileTail(directory / "long", 20'000).next();
-  REQUIRE(last.size() == 20'000);
-  CHECK(last.front() == "line 80000");
-  CHECK(last.back() == "line 99999");
-}
-
-TEST_CASE("a tail survives a file that appears late, is cut, or is replaced") {
-  TemporaryDirectory directory;
-  const std::string file = directory / "log";
-  FileTail tail(file, 1);
-  CHECK(tail.next().empty());
-  append(file, "a\nb\n");
-  CHECK(joined(tail.next()) == "a|b");
-  std::filesystem::resize_file(file, 0);
-  append(file, "c\n");
-  CHECK(joined(tail.next()) == "c");
-  write_file_atomically(file, "new\nfile\n");
-  CHECK(joined(tail.next()) == "new|file");
-}
-
-TEST_CASE("a watcher wakes when a file changes") {
-  TemporaryDirectory directory;
-  ChangeWatcher watcher;
-  watcher.watch(directory.path());
-  append(directory / "log", "x");
-  watcher.wait(60'000);  // returns at once, or the test runs into its time limit
-}
-
 TEST_CASE("ranks are named by numbers, ranges or all") {
   CHECK(parse_ranks("0", 4) == std::vector<int64_t>{0});
   CHECK(parse_ranks("3,0-1,1", 4) == std::vector<int64_t>{0, 1, 3});
@@ -98,6 +41,14 @@ TEST_CASE("ranks are named by numbers, ranges or all") {
     CAPTURE(text);
     CHECK_THROWS_AS(parse_ranks(text, 4), Error);
   }
+}
+
+TEST_CASE("hosts are named by patterns, and their ranks follow the hosts' order") {
+  const std::vector<PlanHost> hosts = {{"x3001c0s1b0n0.hsn.cm", 4}, {"x3001c0s7b0n0", 4}, {"x3002c0s1b0n0", 2}};
+  CHECK(ranks_on_hosts("x3001*", hosts) == std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  CHECK(ranks_on_hosts("x3001c0s1b0n0", hosts) == std::vector<int64_t>{0, 1, 2, 3});
+  CHECK(ranks_on_hosts("x3002*,*s7*", hosts) == std::vector<int64_t>{4, 5, 6, 7, 8, 9});
+  CHECK_THROWS_WITH_AS(ranks_on_hosts("x9*", hosts), "no host fits 'x9*'", Error);
 }
 
 TEST_CASE("progress away from a terminal is a line every few steps and at the end") {

@@ -1,0 +1,87 @@
+#include "cli/tail_run.h"
+
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+
+#include "cli/context.h"
+#include "cli/ui/log_view.h"
+#include "launcher/follow/follow_run.h"
+#include "launcher/follow/followed_run.h"
+#include "launcher/scheduler/scheduler.h"
+
+namespace llmrun::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Ctrl-C asks to leave; a second one ends whatever we still wait for.
+class Interruptible {
+ public:
+  Interruptible() {
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = SA_RESETHAND;
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+  ~Interruptible() { ::sigaction(SIGINT, &before_, nullptr); }
+
+ private:
+  struct sigaction before_ {};
+};
+
+/// One question to each scheduler.
+std::map<std::string, Job> ask_schedulers(const std::vector<QueuedJob>& jobs, const Variables& environment) {
+  std::map<std::string, std::vector<std::string>> ids;
+  for (const QueuedJob& job : jobs) ids[job.scheduler].push_back(job.id);
+  std::map<std::string, Job> answers;
+  for (const auto& [scheduler, wanted] : ids) answers.merge(make_scheduler(scheduler, environment)->status(wanted));
+  return answers;
+}
+
+constexpr int64_t kHistory = 20;
+
+LogStart start_of(const TailOptions& options) {
+  if (options.since.empty()) return {options.lines.value_or(kHistory), {}};
+  return {{}, parse_since(options.since, std::time(nullptr))};
+}
+
+LogViewStyle style_of(const TailOptions& options, const RunPaths& paths, const Context& context) {
+  LogViewStyle style;
+  style.run = read_record(paths.record()).name;
+  if (style.run.empty()) style.run = paths.root().filename().string();
+  style.history = options.since.empty() ? options.lines.value_or(kHistory) : options.lines;
+  if (!options.level.empty()) style.level = parse_level(options.level);
+  if (!options.grep.empty()) style.grep.emplace(options.grep);
+  style.raw = options.raw;
+  style.json = context.json;
+  return style;
+}
+
+}  // namespace
+
+void tail_run(const TailOptions& options, Context& context) {
+  const Variables environment = Variables::of_this_process();
+  const fs::path list = job_list_file(environment);
+  const RunPaths paths(find_followed(options.run, fs::current_path(), read_jobs(list)));
+  const FollowRequest request{paths, options.ranks, options.hosts, start_of(options), options.newer_than};
+  RunJobs jobs([&] { return jobs_of_run(paths.root(), read_jobs(list)); },
+               [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); });
+  const Interruptible until_ctrl_c;
+  LogView view(style_of(options, paths, context), context, [] { return interrupted != 0; });
+  context.set_exit(follow_run(request, jobs, view));
+  if (interrupted != 0) {
+    view.leave();
+    context.set_exit(Exit::interrupted);
+  } else if (view.gone()) {  // nobody reads any more: we end as everybody in a pipe does
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+}
+
+}  // namespace llmrun::cli

@@ -1,0 +1,55 @@
+#pragma once
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/scheduler/job.h"
+#include "launcher/scheduler/queued_job.h"
+
+namespace llmrun {
+
+/// A job and what its scheduler last said of it.
+struct JobNews {
+  QueuedJob queued;
+  std::optional<Job> job;  // empty: no answer yet, or not known any more
+  int absent = 0;          // answers in a row that did not know it
+};
+
+/// The jobs of one run, of which a chain has several, asked about at most every `every`: schedulers are asked by many people.
+class RunJobs {
+ public:
+  /// Every job of the run, oldest first: read anew at each question, for a job of a chain queues the next one.
+  using List = std::function<std::vector<QueuedJob>()>;
+  /// Those of `jobs` that their schedulers know, by id. Throws Error where one does not answer.
+  using Ask = std::function<std::map<std::string, Job>(const std::vector<QueuedJob>& jobs)>;
+
+  RunJobs(List list, Ask ask, std::chrono::milliseconds every = std::chrono::seconds(15));
+
+  /// Asks if it is time to; true where it did.
+  bool ask();
+  /// Asks at the next call, whenever the last one was.
+  void ask_soon() { next_ = {}; }
+  bool none() const { return news_.empty(); }
+  const std::vector<JobNews>& news() const { return news_; }  // oldest first
+  /// Why the last question was not answered; empty where it was. No answer says nothing about a job.
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  void take(const std::vector<QueuedJob>& jobs, const std::map<std::string, Job>& answers);
+
+  List list_;
+  Ask ask_;
+  std::chrono::milliseconds every_, pause_;
+  std::chrono::steady_clock::time_point next_{};
+  std::vector<JobNews> news_;
+  std::string trouble_;
+};
+
+/// Also one that its scheduler forgot. A job that was known a moment ago, or that was queued a moment ago, is forgotten at the second such
+/// answer only.
+bool has_ended(const JobNews& news);
+
+}  // namespace llmrun
