@@ -8,6 +8,7 @@
 #include "launcher/process/sibling.h"
 #include "launcher/render/job_script.h"
 #include "launcher/render/shell.h"
+#include "launcher/render/template.h"
 
 namespace llmrun::cli {
 namespace {
@@ -33,13 +34,13 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
   const Plan plan = make_plan(input);
   const bool queued = plan.config.machine.scheduler != "local";
   const std::string what = !options.what.empty() ? options.what : queued ? "script" : "launch";
-  if (what == "script" && plan.config.machine.scheduler == "pbs") {
-    if (plan.config.job.account.empty()) context.talk().print("llmrun: note: job.account is not set, and qsub may want one\n");
-    return pbs_job_script(plan, std::filesystem::read_symlink("/proc/self/exe").string());
+  if (what == "script" && queued) {
+    if (plan.config.job.account.empty())
+      context.talk().print("llmrun: note: job.account is not set, and {} may want one\n",
+                           plan.config.machine.scheduler == "pbs" ? "qsub" : "sbatch");
+    return job_script(plan,
+                      {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
   }
-  if (what == "script" && queued)
-    throw Error(Exit::config, "job scripts for machine.scheduler '{}' are not built yet", plan.config.machine.scheduler)
-        .hint("llmrun render launch");
   const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(),
                                     input.node.cores, environment);
   return what == "script" ? prepared.script : shell_line(prepared.processes[0].argv) + "\n";

@@ -103,8 +103,8 @@ Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std
     for (auto& variable : local_world(processes)) exported.push_back(std::move(variable));
   if (prepared.launcher->spawns_itself() && processes == 1)
     for (const char* name : {"RANK", "LOCAL_RANK"}) exported.emplace_back(name, "0");
-  prepared.script = render_template(built_in_template("local/launch.sh"),
-                                    script_values(plan, *prepared.launcher, exported, argv, processes), "local/launch.sh");
+  prepared.script = render_template(find_template("local/launch.sh", template_directories(environment)),
+                                    script_values(plan, *prepared.launcher, exported, argv, processes));
   return prepared;
 }
 

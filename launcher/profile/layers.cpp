@@ -10,6 +10,7 @@
 #include "engine/core/spec/hugging_face.h"
 #include "launcher/profile/alcf.h"
 #include "launcher/profile/layer.h"
+#include "launcher/profile/site_directories.h"
 #include "launcher/profile/yaml.h"
 
 namespace llmrun {
@@ -151,18 +152,7 @@ void complain_of_contradictions(const Layer& from, const Config& shape, const Re
 }  // namespace
 
 std::vector<fs::path> profile_directories(const Environment& environment) {
-  std::vector<fs::path> directories;
-  const auto variable = [&](const char* name) { return environment.contains(name) ? environment.at(name) : std::string(); };
-  std::string listed = variable("LLMRUN_PROFILES");
-  for (size_t colon; !listed.empty(); listed = colon == std::string::npos ? "" : listed.substr(colon + 1)) {
-    colon = listed.find(':');
-    if (colon != 0) directories.emplace_back(listed.substr(0, colon));
-  }
-  if (const std::string config = variable("XDG_CONFIG_HOME"); !config.empty())
-    directories.push_back(fs::path(config) / "llmrun/profiles");
-  else if (const std::string home = variable("HOME"); !home.empty())
-    directories.push_back(fs::path(home) / ".config/llmrun/profiles");
-  directories.emplace_back("/etc/llmrun/profiles");
+  std::vector<fs::path> directories = site_directories(environment, "LLMRUN_PROFILES", "profiles");
   std::error_code unknown;
   const fs::path program = fs::read_symlink("/proc/self/exe", unknown).parent_path();
   directories.push_back((program / "../share/llmrun/profiles").lexically_normal());  // installed

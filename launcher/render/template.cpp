@@ -5,6 +5,8 @@
 #include <kainjow/mustache.hpp>
 #include <set>
 
+#include "engine/core/file.h"
+#include "launcher/profile/site_directories.h"
 #include "launcher/render/shell.h"
 
 namespace llmrun {
@@ -52,15 +54,27 @@ class StrictContext : public kainjow::mustache::context<std::string> {
 
 }  // namespace
 
-std::string render_template(std::string_view text, const json& values, std::string_view name) {
-  kainjow::mustache::mustache mustache{std::string(text)};
-  if (!mustache.is_valid()) throw Error(Exit::failed, "template '{}': {}", name, mustache.error_message());
+std::vector<std::filesystem::path> template_directories(const Variables& environment) {
+  return site_directories(environment.all(), "LLMRUN_TEMPLATES", "templates");
+}
+
+Template find_template(std::string_view name, const std::vector<std::filesystem::path>& directories) {
+  for (const std::filesystem::path& directory : directories)
+    if (const std::filesystem::path file = directory / fmt::format("{}.mustache", name); std::filesystem::exists(file))
+      return {read_file(file, Exit::config), file.string()};
+  return {std::string(built_in_template(name)), std::string(name)};
+}
+
+std::string render_template(const Template& from, const json& values) {
+  kainjow::mustache::mustache mustache{from.text};
+  if (!mustache.is_valid()) throw Error(Exit::config, "template '{}': {}", from.name, mustache.error_message());
   mustache.set_custom_escape([](const std::string& word) { return shell_quoted(word); });
   const data root = to_mustache(values);
   StrictContext context(&root);
   std::string rendered = mustache.render(context);
   if (!context.missing().empty())
-    throw Error(Exit::failed, "template '{}' asks for '{}', which has no value", name, fmt::join(context.missing(), "', '"));
+    throw Error(Exit::config, "template '{}' asks for '{}', which has no value", from.name, fmt::join(context.missing(), "', '"))
+        .hint("templates/README.md lists every value");
   while (rendered.ends_with("\n\n")) rendered.pop_back();  // kainjow leaves one behind a section at the end
   return rendered;
 }
