@@ -5,8 +5,10 @@
 #include "cli/context.h"
 #include "cli/plan_options.h"
 #include "launcher/plan/queue_limits.h"
+#include "launcher/profile/yaml_text.h"
 #include "launcher/render/job_script.h"
 #include "launcher/render/template.h"
+#include "launcher/rundir/run_dir.h"
 #include "launcher/scheduler/submit_run.h"
 
 namespace llmrun::cli {
@@ -50,9 +52,15 @@ void submit(const SubmitOptions& options, Context& context) {
   const std::string text = job_script(
       plan, {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
   if (options.dry_run == "client") return context.out().write(text);
-  const std::filesystem::path script = write_job_files(plan, text, *scheduler);
-  if (options.dry_run == "server") return ask_the_server(script, *scheduler, context);
-  tell(submit_run(plan, script, *scheduler, job_list_file(environment), std::time(nullptr)), script, context);
+
+  const RunDir run(plan.dir);
+  const RunOfJob job{plan.name, plan.dir, job_list_file(environment)};
+  const JobHistory history = settled_history(job, *scheduler, std::time(nullptr));
+  refuse_a_second(job, history, *scheduler);
+  RunDir::write(run.paths().config(), to_yaml(plan.config));
+  RunDir::write(run.paths().job_script(), text, /*executable=*/true);
+  if (options.dry_run == "server") return ask_the_server(run.paths().job_script(), *scheduler, context);
+  tell(queue_job(job, history, /*by=*/"", *scheduler, std::time(nullptr)), run.paths().job_script(), context);
 }
 
 }  // namespace

@@ -13,21 +13,21 @@
 namespace llmrun {
 namespace {
 
-/// A `llmrun tail` that looks whether the run lives holds the lock for an instant: so try for one.
-bool take(int descriptor) {
-  for (int tries = 0; tries < 10; ++tries) {
+bool take(int descriptor, std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
     if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK) return false;
+    if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= deadline) return false;
     ::usleep(10'000);
   }
-  return false;
 }
 
 }  // namespace
 
-RunLock::RunLock(const std::filesystem::path& file) : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)) {
+RunLock::RunLock(const std::filesystem::path& file, std::chrono::milliseconds patience)
+    : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)) {
   if (descriptor_ < 0) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(errno));
-  if (!take(descriptor_)) {
+  if (!take(descriptor_, patience)) {
     const int cause = errno;
     ::close(descriptor_);
     if (cause != EWOULDBLOCK) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(cause));

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <filesystem>
 
 namespace llmrun {
@@ -7,8 +8,9 @@ namespace llmrun {
 /// clean up; the file then still names the last owner and is written over.
 class RunLock {
  public:
-  /// Throws Error(Exit::preflight) naming the owner where another process holds it.
-  explicit RunLock(const std::filesystem::path& file);
+  /// Throws Error(Exit::preflight) naming the owner where another process still holds it after `patience`. A tenth of a second is enough
+  /// for one that only looks, as is_locked() does.
+  explicit RunLock(const std::filesystem::path& file, std::chrono::milliseconds patience = std::chrono::milliseconds(100));
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();

@@ -33,9 +33,9 @@ void before_start(Work work) {
 
 }  // namespace
 
-RunDir::RunDir(const fs::path& root) : paths_(root) {
+RunDir::RunDir(const fs::path& root, std::chrono::milliseconds patience) : paths_(root) {
   create(root);
-  lock_ = std::make_unique<RunLock>(paths_.lock());
+  lock_ = std::make_unique<RunLock>(paths_.lock(), patience);
   record_ = read_record(paths_.record());
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <memory>
@@ -11,11 +12,15 @@
 
 namespace llmrun {
 
+/// How long to wait for a run directory that another process holds.
+constexpr std::chrono::milliseconds kNoPatience{100};  // for one that only looks, as `llmrun tail` does
+constexpr std::chrono::minutes kPatienceInAJob{2};     // for the job before this one, or the submit that queued it, to end
+
 /// A run directory that this process owns: locked from construction to destruction. Its names are RunPaths'.
 class RunDir {
  public:
   /// Creates the directory where it is not there. Throws Error(Exit::preflight) where that fails or another run holds it.
-  explicit RunDir(const std::filesystem::path& root);
+  explicit RunDir(const std::filesystem::path& root, std::chrono::milliseconds patience = kNoPatience);
 
   const RunPaths& paths() const { return paths_; }
   const RunRecord& record() const { return record_; }

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "engine/core/file.h"
-#include "engine/core/json.h"
 
 namespace llmrun {
 namespace {
@@ -38,8 +37,17 @@ void append_job(const fs::path& list, const QueuedJob& job) {
                          {"scheduler", job.scheduler},
                          {"run", job.run},
                          {"dir", job.dir},
-                         {"time", job.submitted}}
+                         {"time", job.submitted},
+                         {"by", job.by}}
                         .dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+QueuedJob queued_job_of(const json& line) {
+  const auto text = [&](const char* key) {
+    const auto found = line.find(key);
+    return found != line.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  return {text("job_id"), text("scheduler"), text("run"), text("dir"), text("time"), text("by")};
 }
 
 std::vector<QueuedJob> read_jobs(const fs::path& list) {
@@ -48,10 +56,7 @@ std::vector<QueuedJob> read_jobs(const fs::path& list) {
   for (std::string line; std::getline(in, line);) {
     const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!entry.is_object() || entry.value("event", json()) != "submitted") continue;
-    const auto text = [&](const char* key) {
-      return entry.contains(key) && entry[key].is_string() ? entry[key].get<std::string>() : std::string();
-    };
-    jobs.push_back({text("job_id"), text("scheduler"), text("run"), text("dir"), text("time")});
+    jobs.push_back(queued_job_of(entry));
   }
   return jobs;
 }

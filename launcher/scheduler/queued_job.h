@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/json.h"
 #include "launcher/process/variables.h"
 
 namespace llmrun {
@@ -14,6 +15,7 @@ struct QueuedJob {
   std::string run;        // its name
   std::string dir;        // its run directory, absolute
   std::string submitted;  // UTC, "2023-10-11T09:29:06Z"
+  std::string by;         // id of the job that queued it; empty: a person did
 };
 
 /// Every job that this user queued: $XDG_STATE_HOME/llmrun/jobs.jsonl, or ~/.local/state/llmrun/jobs.jsonl; empty where there is no home.
@@ -21,6 +23,8 @@ std::filesystem::path job_list_file(const Variables& environment);
 
 /// Lists are append-only, a JSON object a line, so that many login nodes may write at once. Reading passes over a line that was torn.
 void append_job(const std::filesystem::path& list, const QueuedJob& job);
+/// What such a line says; text that is not there is empty.
+QueuedJob queued_job_of(const json& line);
 std::vector<QueuedJob> read_jobs(const std::filesystem::path& list);  // oldest first; none where there is no file
 
 /// The newest job that `word` means: an id, in full or up to its server, a run's name, its directory, a prefix that only one run has, or

@@ -1,39 +1,54 @@
 #include "launcher/scheduler/submit_run.h"
 
-#include "launcher/profile/yaml_text.h"
+#include <algorithm>
+
+#include "engine/core/run_paths.h"
 #include "launcher/rundir/log_name.h"
-#include "launcher/rundir/run_dir.h"
 
 namespace llmrun {
 namespace {
 
-/// One job a run: two would write the same checkpoints.
-void refuse_a_second(const RunPaths& paths, const std::string& name, Scheduler& scheduler) {
-  const std::vector<QueuedJob> jobs = read_jobs(paths.events());
-  if (jobs.empty()) return;
-  const auto known = scheduler.status({jobs.back().id});
-  const auto job = known.find(jobs.back().id);
-  if (job == known.end() || job->second.phase == JobPhase::ended) return;
-  throw Error(Exit::preflight, "job {} of run '{}' is {}", jobs.back().id, name, spelling(job->second.phase))
-      .hint("llmrun status {}; llmrun cancel {}; or another directory: --set run.dir=outputs/another", name, name);
+constexpr size_t kRecentJobs = 16;  // of a run: those before have ended long ago
+
+QueuedJob write_down(const RunOfJob& run, std::string id, const std::string& by, const Scheduler& scheduler, std::time_t now) {
+  QueuedJob job{std::move(id), std::string(scheduler.name()), run.name, run.dir.string(), utc_time(now), by};
+  append_job(RunPaths(run.dir).events(), job);
+  if (!run.list.empty()) append_job(run.list, job);
+  return job;
 }
 
 }  // namespace
 
-std::filesystem::path write_job_files(const Plan& plan, const std::string& script, Scheduler& scheduler) {
-  const RunDir run(plan.dir);
-  refuse_a_second(run.paths(), plan.name, scheduler);
-  RunDir::write(run.paths().config(), to_yaml(plan.config));
-  RunDir::write(run.paths().job_script(), script, /*executable=*/true);
-  return run.paths().job_script();
+JobHistory settled_history(const RunOfJob& run, Scheduler& scheduler, std::time_t now) {
+  const RunPaths paths(run.dir);
+  JobHistory history = read_job_history(paths.events());
+  if (!history.doubt) return history;
+  std::string id = scheduler.find(run.dir, history.doubt->since, history.ids());
+  if (id.empty())
+    note_not_queued(paths.events(), "no such job was found", now);
+  else
+    write_down(run, std::move(id), history.doubt->by, scheduler, now);
+  return read_job_history(paths.events());
 }
 
-QueuedJob submit_run(const Plan& plan, const std::filesystem::path& script, Scheduler& scheduler, const std::filesystem::path& list,
-                     std::time_t now) {
-  const QueuedJob job{scheduler.submit({.script = script}), std::string(scheduler.name()), plan.name, plan.dir, utc_time(now)};
-  append_job(RunPaths(plan.dir).events(), job);
-  if (!list.empty()) append_job(list, job);
-  return job;
+void refuse_a_second(const RunOfJob& run, const JobHistory& history, Scheduler& scheduler) {
+  std::vector<std::string> ids = history.ids();
+  if (ids.size() > kRecentJobs) ids.erase(ids.begin(), ids.end() - kRecentJobs);
+  for (const auto& [id, job] : scheduler.status(ids))
+    if (job.phase != JobPhase::ended)
+      throw Error(Exit::preflight, "job {} of run '{}' is {}", id, run.name, spelling(job.phase))
+          .hint("llmrun status {}; llmrun cancel {}; or another directory: --set run.dir=outputs/another", run.name, run.name);
+}
+
+QueuedJob queue_job(const RunOfJob& run, const JobHistory& history, const std::string& by, Scheduler& scheduler, std::time_t now) {
+  const RunPaths paths(run.dir);
+  note_queueing(paths.events(), by, now);
+  try {
+    return write_down(run, scheduler.submit({.script = paths.job_script(), .after = by, .known = history.ids()}), by, scheduler, now);
+  } catch (const Error& error) {
+    if (error.code() != Exit::unreachable) note_not_queued(paths.events(), error.what(), now);
+    throw;
+  }
 }
 
 }  // namespace llmrun

@@ -44,7 +44,7 @@ std::vector<Field> table() {
       KEY(run.seed, "seed of weights, sample order and dropout").at_least(0),
       KEY(run.steps, "optimizer steps to train").range(0, 1e9),
       KEY(run.tokens, "tokens to train, instead of steps").unit(Measure::count).at_least(1),
-      KEY(run.until_done, "queue the next attempt until the last step is done").only({}, "continuing by itself"),
+      KEY(run.until_done, "queue the next attempt until the last step is done"),
 
       KEY(model.profile, "the model profile these sizes come from"),
       KEY(model.family, "architecture: GPT-2 or Llama form").only({"llama"}, "the {} family"),
@@ -174,9 +174,9 @@ std::vector<Field> table() {
       KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
       KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves").unit(Measure::seconds).at_least(0),
       KEY(job.filesystems, "file systems the job needs"),
-      KEY(job.depends, "jobs that must end first: afterok:RUN, afterany:ID; a bare RUN means afterok").only({}, "job dependencies"),
-      KEY(job.array, "which members of a sweep to queue, and how many at once: 0-7%2").only({}, "array jobs"),
-      KEY(job.chain, "further jobs to queue, at most, when the walltime ends one").range(0, 1e6).only({}, "a chain of jobs"),
+      KEY(job.depends, "jobs that must end first: afterok:RUN, afterany:ID; a bare RUN means afterok"),
+      KEY(job.array, "which members of a sweep to queue, and how many at once: 0-7%2"),
+      KEY(job.chain, "further jobs to queue, at most, when the walltime ends one").range(0, 1e6),
   };
 }
 

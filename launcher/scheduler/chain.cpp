@@ -1,0 +1,147 @@
+#include "launcher/scheduler/chain.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <set>
+
+#include "engine/core/run_paths.h"
+#include "launcher/render/shell.h"
+#include "launcher/rundir/log_name.h"
+
+namespace llmrun {
+namespace {
+
+constexpr int64_t kClockStart_s = 60;  // a walltime counts from before job.sh asks for the time
+
+/// "step-00000120" is a checkpoint that is whole; one that is being written has another name.
+int64_t step_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "step-";
+  int64_t step = 0;
+  if (!name.starts_with(kPrefix)) return 0;
+  name.remove_prefix(kPrefix.size());
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), step);
+  return error == std::errc{} && end == name.data() + name.size() ? step : 0;
+}
+
+/// Of the newest checkpoint; 0 without one.
+int64_t newest_step(const RunPaths& paths) {
+  int64_t newest = 0;
+  std::error_code none;  // no directory, no checkpoints
+  for (const auto& entry : std::filesystem::directory_iterator(paths.checkpoints(), none))
+    newest = std::max(newest, step_of(entry.path().filename().string()));
+  return newest;
+}
+
+/// Whether another job may do better: the failures that a node, a network or a clock can cause.
+bool worth_another(const ChainLink& link) {
+  switch (link.exit_code) {
+    case static_cast<int>(Exit::done):
+    case static_cast<int>(Exit::usage):
+    case static_cast<int>(Exit::config):
+    case static_cast<int>(Exit::credentials):
+    case static_cast<int>(Exit::preflight):
+    case static_cast<int>(Exit::unreachable):
+    case static_cast<int>(Exit::no_progress):
+    case static_cast<int>(Exit::numerics):
+    case static_cast<int>(Exit::no_checkpoint):
+    case static_cast<int>(Exit::interrupted):
+      return false;
+    case static_cast<int>(Exit::terminated):
+      return link.near_walltime;
+    default:  // 75, 1, 124, 128 + n
+      return true;
+  }
+}
+
+/// How many jobs up to now began with the checkpoint that is still the newest. A job that its system started again counts once.
+int64_t without_progress(const JobHistory& history, int64_t step) {
+  std::set<std::string> jobs;
+  for (auto attempt = history.begun.rbegin(); attempt != history.begun.rend() && attempt->step >= step; ++attempt)
+    jobs.insert(attempt->job);
+  return static_cast<int64_t>(jobs.size());
+}
+
+/// This job's line, where whoever queued it died before writing it, or queued job.sh without llmrun.
+void write_down_self(const ChainJob& job, const JobHistory& history, std::time_t now) {
+  if (history.knows(job.id)) return;
+  append_job(RunPaths(job.run.dir).events(),
+             {job.id, job.scheduler, job.run.name, job.run.dir.string(), utc_time(now), history.doubt ? history.doubt->by : ""});
+}
+
+ChainEnd trouble(const ChainJob& job, const Error& error) {
+  const std::string config = shell_quoted(RunPaths(job.run.dir).config().string());
+  return {Continuation::stop, "",
+          Complaint{fmt::format("the next job could not be queued: {}", error.what()),
+                    {},
+                    {},
+                    fmt::format("on a login node: llmrun submit {} --set run.dir={}", config, shell_quoted(job.run.dir.string()))}};
+}
+
+ChainEnd queue_next(const ChainJob& job, const JobHistory& history, Scheduler& scheduler, std::time_t now) {
+  const QueuedJob next = queue_job(job.run, history, job.id, scheduler, now);
+  if (!read_job_history(RunPaths(job.run.dir).events()).cancelled) return {Continuation::next, next.id, {}};
+  scheduler.cancel(next.id);  // `llmrun cancel` came in between, and did not see it
+  return {};
+}
+
+std::string_view spelling(Continuation continuation) {
+  switch (continuation) {
+    case Continuation::no_progress:
+      return "no_progress";
+    case Continuation::used_up:
+      return "used_up";
+    default:
+      return "stopped";
+  }
+}
+
+/// The batch job of this process; an element of a Slurm array by its index, as squeue shows it.
+std::string batch_job_id(const Variables& environment) {
+  if (const auto pbs = environment.get("PBS_JOBID")) return *pbs;
+  const auto array = environment.get("SLURM_ARRAY_JOB_ID"), index = environment.get("SLURM_ARRAY_TASK_ID");
+  return array && index ? *array + "_" + *index : environment.get("SLURM_JOB_ID").value_or("");
+}
+
+}  // namespace
+
+Continuation continuation(const ChainLink& link, int64_t most) {
+  if (!worth_another(link)) return Continuation::stop;
+  if (link.jobs_without_progress >= kMostJobsWithoutProgress) return Continuation::no_progress;
+  if (most > 0 && link.jobs_queued >= most) return Continuation::used_up;
+  return Continuation::next;
+}
+
+std::optional<ChainJob> chain_job(const Plan& plan, const Variables& environment) {
+  const JobConfig& job = plan.config.job;
+  if (!plan.config.run.until_done && job.chain == 0) return std::nullopt;
+  const std::string id = batch_job_id(environment);
+  if (id.empty() || !environment.get("LLMRUN_STARTED_AT")) return std::nullopt;
+  return ChainJob{{plan.name, plan.dir, job_list_file(environment)}, id, plan.config.machine.scheduler, job.chain};
+}
+
+void begin_link(const ChainJob& job, std::time_t now) {
+  const RunPaths paths(job.run.dir);
+  const JobHistory history = read_job_history(paths.events());
+  if (history.cancelled && (history.knows(job.id) || history.doubt))
+    throw Error(Exit::terminated, "run '{}' was cancelled", job.run.name).hint("llmrun submit queues it again");
+  write_down_self(job, history, now);
+  note_begun(paths.events(), {job.id, newest_step(paths)}, now);
+}
+
+ChainEnd end_link(const ChainJob& job, int exit_code, std::optional<int64_t> stop_at, Scheduler& scheduler, std::time_t now) try {
+  const RunPaths paths(job.run.dir);
+  const JobHistory history = settled_history(job.run, scheduler, now);
+  if (history.cancelled || history.has_successor(job.id)) return {};
+  const bool near_walltime = stop_at && now + kClockStart_s >= *stop_at;
+  const ChainLink link{exit_code, near_walltime, without_progress(history, newest_step(paths)), std::ssize(history.chained)};
+  const Continuation what = continuation(link, job.most);
+  if (what == Continuation::next) return queue_next(job, history, scheduler, now);
+  const int code = what == Continuation::no_progress ? static_cast<int>(Exit::no_progress) : exit_code;
+  if (code != 0) note_chain_ended(paths.events(), spelling(what), code, now);
+  return {what, "", {}};
+} catch (const Error& error) {
+  return trouble(job, error);
+}
+
+}  // namespace llmrun
