@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +36,7 @@ std::string new_token() {
 struct Hello {
   char token[32];
   int32_t rank;
+  char host[64];  // its name, cut there, the rest zero
 };
 
 /// Constant time, so that a stranger learns nothing from how long it takes.
@@ -48,7 +50,7 @@ bool is_token(const char (&given)[32], const std::string& token) {
 /// its own time.
 class Reception {
  public:
-  Reception(const Socket& listener, std::string token, int rank, std::vector<Socket>& peers)
+  Reception(const Socket& listener, std::string token, int rank, std::vector<TcpPeer>& peers)
       : listener_(listener), token_(std::move(token)), rank_(rank), peers_(peers), missing_(static_cast<int>(peers.size()) - 1 - rank) {}
 
   void wait_for_all() {
@@ -86,35 +88,40 @@ class Reception {
 
   void seat(Guest& guest) {
     const int rank = guest.hello.rank;
-    if (!is_token(guest.hello.token, token_) || rank <= rank_ || rank >= static_cast<int>(peers_.size()) || peers_[rank]) return;
-    peers_[rank] = std::move(guest.socket);
+    if (!is_token(guest.hello.token, token_) || rank <= rank_ || rank >= static_cast<int>(peers_.size()) || peers_[rank].socket) return;
+    peers_[rank] = {std::move(guest.socket), {guest.hello.host, ::strnlen(guest.hello.host, sizeof guest.hello.host)}};
     --missing_;
   }
 
   const Socket& listener_;
   const std::string token_;
   const int rank_;
-  std::vector<Socket>& peers_;
+  std::vector<TcpPeer>& peers_;
   int missing_;
   std::vector<Guest> guests_;
 };
 
-std::vector<Socket> connect_all(Rendezvous& rendezvous) {
+/// "10.1.2.3:40123 node-b": where a rank listens, and the name of its host.
+std::string address_text(const Socket& listener, const std::string& host) { return endpoint_of(listener).text() + " " + host; }
+
+std::vector<TcpPeer> connect_all(Rendezvous& rendezvous) {
   const Identity me = rendezvous.identity();
   const Socket listener = listen_on(own_address(me.local_size == me.size));
   if (me.rank == 0) rendezvous.put("tcp/token", new_token());
-  rendezvous.put(fmt::format("tcp/{}", me.rank), endpoint_of(listener).text());
+  Hello hello{};
+  hello.rank = me.rank;
+  ::gethostname(hello.host, sizeof hello.host - 1);
+  rendezvous.put(fmt::format("tcp/{}", me.rank), address_text(listener, hello.host));
 
   const std::string token = rendezvous.get("tcp/token", kWiringLimit_s);
-  std::vector<Socket> peers(me.size);
-  Hello hello{};
+  std::vector<TcpPeer> peers(me.size);
   if (token.size() != sizeof hello.token) throw Error(Exit::failed, "the rendezvous gave a token of {} letters", token.size());
   std::memcpy(hello.token, token.data(), sizeof hello.token);
-  hello.rank = me.rank;
   for (int r = 0; r < me.rank; ++r) {
-    const Endpoint endpoint = parse_endpoint(rendezvous.get(fmt::format("tcp/{}", r), kWiringLimit_s));
-    peers[r] = connect_to(endpoint, kWiringLimit_s);
-    if (!send_all(peers[r], &hello, sizeof hello)) throw Error(Exit::failed, "rank {} at '{}' hung up", r, endpoint.text());
+    const std::string address = rendezvous.get(fmt::format("tcp/{}", r), kWiringLimit_s);
+    const size_t blank = std::min(address.find(' '), address.size());
+    peers[r] = {connect_to(parse_endpoint(address.substr(0, blank)), kWiringLimit_s), address.substr(std::min(blank + 1, address.size()))};
+    if (!send_all(peers[r].socket, &hello, sizeof hello)) throw Error(Exit::failed, "rank {} at '{}' hung up", r, address);
   }
   Reception(listener, token, me.rank, peers).wait_for_all();
   return peers;

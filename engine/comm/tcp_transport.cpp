@@ -24,10 +24,13 @@ void set_option(const Socket& socket, int level, int option, int value) { ::sets
 
 void prepare(const Socket& socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);  // a host that lost its power says nothing: noticed after 10 + 3 x 5 s
-  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 10);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 5);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  // A host without power or link says nothing. Its kernel is asked after 5 s of silence and then each 3 s; where bytes of ours wait for
+  // its answer it is not asked, and the last option holds.
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 5);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 3);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, (TcpTransport::kSilence_s - 5) / 3);
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * TcpTransport::kSilence_s);
   ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) | O_NONBLOCK);
 }
 
@@ -35,12 +38,13 @@ bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || 
 
 }  // namespace
 
-TcpTransport::TcpTransport(int rank, std::vector<Socket> peers)
+TcpTransport::TcpTransport(int rank, std::vector<TcpPeer> peers)
     : rank_(rank), peers_(peers.size()), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (size_t r = 0; r < peers.size(); ++r) {
-    if (!peers[r]) continue;
-    prepare(peers[r]);
-    peers_[r].socket = std::move(peers[r]);
+    peers_[r].name = fmt::format("world rank {} on {}", r, peers[r].host);
+    if (!peers[r].socket) continue;
+    prepare(peers[r].socket);
+    peers_[r].socket = std::move(peers[r].socket);
   }
   thread_ = std::thread([this] { progress(); });
 }
@@ -75,7 +79,7 @@ void TcpTransport::receive(int from, const Envelope& envelope, std::span<std::by
   const auto waiting = peer.stored.find(key);
   if (waiting == peer.stored.end()) {
     peer.posted[key].push_back({envelope.call, into, arrivals});
-    if (!peer.socket) closed(from);
+    if (!peer.socket) closed(from, 0);
     throw_if_broken();
     return;
   }
@@ -138,7 +142,7 @@ void TcpTransport::progress() {
 ptrdiff_t TcpTransport::read_some(Peer& peer, int from, std::byte* into, size_t bytes) {
   const ssize_t got = ::recv(peer.socket.get(), into, bytes, 0);
   if (got > 0) return got;
-  if (got == 0 || !would_block(errno)) closed(from);
+  if (got == 0 || !would_block(errno)) closed(from, got == 0 ? 0 : errno);
   return 0;
 }
 
@@ -211,13 +215,13 @@ void TcpTransport::end_message(Peer& peer, int from) {
 
 /// Writes what the socket takes at once and keeps a copy of the rest.
 void TcpTransport::write(Peer& peer, int to, const Header& header, std::span<const std::byte> message) {
-  if (!peer.socket) return break_with(fmt::format("world rank {} has left", to));
+  if (!peer.socket) return break_with(peer.name + " has left");
   size_t written = 0;
   if (peer.outbox.empty()) {
     iovec parts[2]{{const_cast<Header*>(&header), sizeof header}, {const_cast<std::byte*>(message.data()), message.size()}};
     msghdr both{.msg_iov = parts, .msg_iovlen = message.empty() ? size_t{1} : size_t{2}};
     const ssize_t sent = ::sendmsg(peer.socket.get(), &both, MSG_NOSIGNAL);
-    if (sent < 0 && !would_block(errno)) return closed(to);
+    if (sent < 0 && !would_block(errno)) return closed(to, errno);
     written = std::max<ssize_t>(sent, 0);
   }
   if (written == sizeof header + message.size()) return;
@@ -234,7 +238,7 @@ void TcpTransport::flush(Peer& peer, int to) {
     const auto& first = peer.outbox.front();
     const ssize_t sent = ::send(peer.socket.get(), first.data() + peer.outbox_written, first.size() - peer.outbox_written, MSG_NOSIGNAL);
     if (sent < 0 && would_block(errno)) return;
-    if (sent < 0) return closed(to);
+    if (sent < 0) return closed(to, errno);
     peer.outbox_written += sent;
     if (peer.outbox_written < first.size()) continue;
     peer.outbox.pop_front();
@@ -244,10 +248,14 @@ void TcpTransport::flush(Peer& peer, int to) {
 }
 
 /// A peer that has said goodbye may go while nobody waits for it; any other end is the end of us all.
-void TcpTransport::closed(int from) {
+void TcpTransport::closed(int from, int error) {
   Peer& peer = peers_[from];
-  if (!peer.said_goodbye) return break_with(fmt::format("world rank {} is gone: its connection ended", from));
-  if (!peer.posted.empty() || !peer.outbox.empty()) return break_with(fmt::format("world rank {} has left", from));
+  const bool silent = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+  if (!peer.said_goodbye)
+    return break_with(fmt::format(
+        "{} is gone: {}", peer.name,
+        silent ? fmt::format("nothing was heard for {} s, so its host or the link to it is down", kSilence_s) : "its connection ended"));
+  if (!peer.posted.empty() || !peer.outbox.empty()) return break_with(peer.name + " has left");
   peer.socket = Socket();
 }
 

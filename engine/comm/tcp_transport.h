@@ -22,14 +22,23 @@ struct Envelope {
   Call call;
 };
 
+/// A connection to another rank, and the host it is on, for messages that people read.
+struct TcpPeer {
+  Socket socket;
+  std::string host;
+};
+
 /// Messages between this process and every other rank of the world, over one connection each. A thread reads them all, straight into the
 /// buffer where the receive was posted first, and writes what a send could not write at once, so that sends never wait and collectives
 /// go on while the rank computes. A connection that ends without a goodbye breaks the transport: every rank of a world is connected to
-/// every other, so all learn of a dead one at once; whoever breaks tells its peers why, so that they name the first cause too.
+/// every other, so all learn of a dead one at once; whoever breaks tells its peers why, so that they name the first cause too. A host that
+/// falls silent (no power, no link) is noticed in kSilence_s.
 class TcpTransport {
  public:
+  static constexpr int kSilence_s = 14;
+
   /// peers[r] is connected to world rank r; peers[rank] is empty.
-  TcpTransport(int rank, std::vector<Socket> peers);
+  TcpTransport(int rank, std::vector<TcpPeer> peers);
   /// Writes out what was sent, for some seconds at most, and says goodbye.
   ~TcpTransport();
   TcpTransport(const TcpTransport&) = delete;
@@ -65,6 +74,7 @@ class TcpTransport {
   };
   struct Peer {
     Socket socket;
+    std::string name;  // "world rank 3 on node-b"
     bool said_goodbye = false;
     // The message that is being read: its header, then its bytes, into a posted buffer or one of ours.
     Header header;
@@ -87,7 +97,7 @@ class TcpTransport {
   void end_message(Peer& peer, int from);
   void write(Peer& peer, int to, const Header& header, std::span<const std::byte> message);
   void flush(Peer& peer, int to);
-  void closed(int from);
+  void closed(int from, int error);
   void tell(Peer& peer, const std::string& reason);
   void count_down(const std::shared_ptr<Arrivals>& arrivals);
   void run_ready(Lock& lock);

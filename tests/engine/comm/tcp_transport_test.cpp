@@ -12,14 +12,14 @@ namespace {
 constexpr int kRanks = 3;
 
 std::vector<std::unique_ptr<TcpTransport>> connected_transports() {
-  std::vector<std::vector<Socket>> peers(kRanks);
-  for (auto& sockets : peers) sockets.resize(kRanks);
+  std::vector<std::vector<TcpPeer>> peers(kRanks);
+  for (auto& others : peers) others.resize(kRanks);
   for (int a = 0; a < kRanks; ++a) {
     for (int b = a + 1; b < kRanks; ++b) {
       int pair[2];
       CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-      peers[a][b] = Socket(pair[0]);
-      peers[b][a] = Socket(pair[1]);
+      peers[a][b] = {Socket(pair[0]), "here"};
+      peers[b][a] = {Socket(pair[1]), "here"};
     }
   }
   std::vector<std::unique_ptr<TcpTransport>> transports;
