@@ -1,5 +1,7 @@
 #include "cli/plan_options.h"
 
+#include "launcher/plan/script_rules.h"
+
 namespace llmrun::cli {
 
 void add_plan_options(CLI::App& command, PlanOptions& options) {
@@ -18,10 +20,15 @@ PlanInput plan_input(const PlanOptions& options, const Variables& environment, b
   input.allocation = find_allocation(hostfile, environment, short_host_name());
   if (!starting) input.allocation = allocation_to_plan_with(std::move(input.allocation), input.resolved.config);
   for (const std::string& note : input.allocation.notes) context.talk().print("llmrun: {}\n", printable(note));
-  input.node = node_shape(input.resolved.config.machine.node, environment);
+  const Witness witness = starting && !input.resolved.node_is_said ? Witness::hardware : Witness::profile;
+  input.node = node_shape(input.resolved.config.machine.node, witness, environment);
+  for (const std::string& note : input.node.notes) context.talk().print("llmrun: {}\n", printable(note));
   input.ranks = options.ranks;
   input.directory = std::filesystem::current_path();
   input.flash = flash_variant(environment);
+  const Placement placement = place_ranks(input);
+  for (const std::string& note : settle_script_rules(input.resolved, placement.ranks(), static_cast<int64_t>(placement.hosts.size())))
+    context.talk().print("llmrun: {}\n", printable(note));
   return input;
 }
 

@@ -24,13 +24,16 @@ std::string layout_shown(const Layout& layout) {
   return text.empty() ? "one rank" : text;
 }
 
-/// "SEQ_LEN=1024 GAS=2": what came from the environment, which nobody sees otherwise.
+/// "GPT-3" is what the ALCF scripts call every GPT, and their users look for the line; nobody else's GPT is one.
+std::string_view kind_of_model(const PlanInput& input, const Plan& plan) {
+  if (plan.model.family == Family::llama) return "Llama";
+  return input.resolved.model_size_key.empty() ? "GPT" : "GPT-3";
+}
+
+/// " MODEL_SIZE_KEY=GPT13B SEQ_LEN=1024": what came from the environment, which nobody sees otherwise.
 std::string from_environment(const Resolved& resolved) {
-  constexpr std::string_view kPrefix = "environment ";
   std::string text;
-  for (const auto& [path, settings] : resolved.settings)
-    if (settings.back().layer.starts_with(kPrefix))
-      text += fmt::format(" {}={}", settings.back().layer.substr(kPrefix.size()), settings.back().value);
+  for (const auto& [name, value] : resolved.variables) text += fmt::format(" {}={}", name, value);
   return text;
 }
 
@@ -51,7 +54,7 @@ std::string banner(const PlanInput& input, const Plan& plan, const Attempt& atte
   }
   if (const std::string set = from_environment(input.resolved); !set.empty()) say("From the environment:" + set);
   say(fmt::format("Job started at: {} on {}", compact_time(now), short_host_name()));
-  say(fmt::format("Training {} with {} parameters", plan.model.family == Family::gpt ? "GPT" : "Llama", size_name(input, plan)));
+  say(fmt::format("Training {} with {} parameters", kind_of_model(input, plan), size_name(input, plan)));
   say(fmt::format("Layout: {}; {} tokens a step; {} steps", layout_shown(plan.layout), plan.tokens_per_step(), plan.steps));
   if (is_synthetic(plan.config.data)) say("Data: SYNTHETIC tokens, made by seed. Nothing real is learned; set data.train for that.");
   if (attempt.number > 1) say(fmt::format("Attempt {}: goes on from the last checkpoint where there is one", attempt.number));

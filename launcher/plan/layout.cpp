@@ -20,7 +20,7 @@ std::string product_shown(const ParallelConfig& parallel) {
 std::vector<std::string> who_set_the_axes(const Resolved& resolved) {
   std::vector<std::string> reasons;
   for (const char* path : {"parallel.tensor", "parallel.sequence_size", "parallel.context", "parallel.data", "parallel.pipeline"})
-    if (resolved.is_set(path)) reasons.push_back(resolved.set_by(path));
+    if (resolved.is_set(path) || resolved.derived.contains(path)) reasons.push_back(resolved.set_by(path));
   return reasons;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "launcher/plan/layout.h"
+#include "launcher/plan/script_rules.h"
 #include "launcher/plan/validate.h"
 #include "launcher/rundir/alcf_name.h"
 
@@ -123,6 +124,7 @@ Plan make_plan(const PlanInput& input) {
   plan.accumulate = batch.accumulate;
   plan.model = model_shape(config.model, config.train.seq_len);
   plan.config = config;
+  plan.config.optimizer.warmup_steps = warmup_steps(resolved, plan.steps);
   return plan;
 }
 

@@ -31,6 +31,7 @@ struct Placement {
 Placement place_ranks(const PlanInput& input);
 
 /// Throws one Error(Exit::config) with everything that cannot work, before anything starts; Exit::preflight where the hosts are too few.
+/// REQUIRES settle_script_rules() to have been over input.resolved.
 Plan make_plan(const PlanInput& input);
 
 /// Hosts to plan with where no allocation is there yet: job.nodes of them, "node-1" and so on; `allocation` as it is where it is real or

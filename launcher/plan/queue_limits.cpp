@@ -13,46 +13,94 @@ namespace {
 
 bool within(int64_t value, const std::array<int64_t, 2>& limits) { return limits[0] <= value && value <= limits[1]; }
 
-/// Whether the queue takes that many nodes for that long; a walltime that is not set fits.
-bool takes(const QueueLimits& queue, int64_t nodes, std::optional<int64_t> walltime_s) {
-  return within(nodes, queue.nodes) && (!walltime_s || within(*walltime_s, queue.walltime_s));
+/// What is asked of a queue; a walltime that is not set fits everywhere.
+struct Wish {
+  int64_t nodes;
+  std::optional<int64_t> walltime_s;
+
+  std::string shown() const {
+    return fmt::format("{} node{}{}", nodes, nodes == 1 ? "" : "s", walltime_s ? " for " + format_duration(*walltime_s) : "");
+  }
+};
+
+bool takes(const QueueLimits& queue, const Wish& wish) {
+  return within(wish.nodes, queue.nodes) && (!wish.walltime_s || within(*wish.walltime_s, queue.walltime_s));
+}
+
+/// The queues that `queue` hands its jobs on to; none for a queue that runs them itself.
+std::vector<const QueueLimits*> behind(const MachineConfig& machine, const QueueLimits& queue) {
+  std::vector<const QueueLimits*> queues;
+  for (const QueueLimits& each : machine.queues)
+    if (each.via == queue.name) queues.push_back(&each);
+  return queues;
+}
+
+/// Whether a job that is submitted there will run.
+bool runs(const MachineConfig& machine, const QueueLimits& queue, const Wish& wish) {
+  const auto queues = behind(machine, queue);
+  const auto fits = [&](const QueueLimits* each) { return takes(*each, wish); };
+  return queue.via.empty() && takes(queue, wish) && (queues.empty() || std::any_of(queues.begin(), queues.end(), fits));
 }
 
 /// "--set job.queue=prod, which takes 20 nodes for 01:00:00", or what the chosen queue takes where none does.
-std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, int64_t nodes, std::optional<int64_t> walltime_s) {
-  const auto with_time = [&](const char* before, std::optional<int64_t> time) { return time ? before + format_duration(*time) : ""; };
+std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, Wish wish) {
   for (const QueueLimits& queue : machine.queues)
-    if (takes(queue, nodes, walltime_s))
-      return fmt::format("--set job.queue={}, which takes {} node{}{}", queue.name, nodes, nodes == 1 ? "" : "s",
-                         with_time(" for ", walltime_s));
-  if (walltime_s) walltime_s = std::clamp(*walltime_s, chosen.walltime_s[0], chosen.walltime_s[1]);
-  return fmt::format("--set job.nodes={}{}", std::clamp(nodes, chosen.nodes[0], chosen.nodes[1]),
-                     with_time(" --set job.walltime=", walltime_s));
+    if (runs(machine, queue, wish)) return fmt::format("--set job.queue={}, which takes {}", queue.name, wish.shown());
+  if (wish.walltime_s) wish.walltime_s = std::clamp(*wish.walltime_s, chosen.walltime_s[0], chosen.walltime_s[1]);
+  wish.nodes = std::clamp(wish.nodes, chosen.nodes[0], chosen.nodes[1]);
+  return fmt::format("--set job.nodes={}{}", wish.nodes, wish.walltime_s ? " --set job.walltime=" + format_duration(*wish.walltime_s) : "");
 }
 
-void check_limits(const MachineConfig& machine, const QueueLimits& queue, int64_t nodes, std::optional<int64_t> walltime_s,
-                  Critic& critic) {
-  if (!within(nodes, queue.nodes))
-    critic.say(fmt::format("queue '{}' takes {} to {} nodes, not {}", queue.name, queue.nodes[0], queue.nodes[1], nodes), "job.nodes",
-               {"job.nodes", "job.queue"}, queue_hint(machine, queue, nodes, walltime_s));
-  if (walltime_s && !within(*walltime_s, queue.walltime_s))
+/// A routing queue takes what none of its queues takes: PBS then gives an id, and the job is gone (transcripts: route.prod_bad_walltime).
+void check_route(const MachineConfig& machine, const QueueLimits& queue, const Wish& wish, Critic& critic) {
+  const auto queues = behind(machine, queue);
+  if (queues.empty() || runs(machine, queue, wish)) return;
+  std::vector<std::string> ways;
+  for (const QueueLimits* each : queues) {
+    if (!within(wish.nodes, each->nodes) || !wish.walltime_s) continue;
+    const int64_t time = std::clamp(*wish.walltime_s, each->walltime_s[0], each->walltime_s[1]);
+    ways.push_back("--set job.walltime=" + format_duration(time));
+  }
+  for (const QueueLimits* each : queues) {
+    if (!wish.walltime_s || !within(*wish.walltime_s, each->walltime_s)) continue;
+    ways.push_back(fmt::format("--set job.nodes={}", std::clamp(wish.nodes, each->nodes[0], each->nodes[1])));
+  }
+  ways.erase(std::unique(ways.begin(), ways.end()), ways.end());
+  critic.say(fmt::format("no queue behind '{}' takes {}: the server would give an id, and the job would vanish", queue.name, wish.shown()),
+             "job.walltime", {"job.walltime", "job.nodes"}, fmt::format("{}", fmt::join(ways, " or ")));
+}
+
+void check_limits(const MachineConfig& machine, const QueueLimits& queue, const Wish& wish, std::string_view who, Critic& critic) {
+  if (!within(wish.nodes, queue.nodes))
+    critic.say(fmt::format("queue '{}' takes {} to {} nodes, not {}", queue.name, queue.nodes[0], queue.nodes[1], wish.nodes), "job.nodes",
+               {"job.nodes", who}, queue_hint(machine, queue, wish));
+  if (wish.walltime_s && !within(*wish.walltime_s, queue.walltime_s))
     critic.say(fmt::format("queue '{}' takes {} to {}, not {}", queue.name, format_duration(queue.walltime_s[0]),
-                           format_duration(queue.walltime_s[1]), format_duration(*walltime_s)),
-               "job.walltime", {"job.walltime", "job.queue"}, queue_hint(machine, queue, nodes, walltime_s));
+                           format_duration(queue.walltime_s[1]), format_duration(*wish.walltime_s)),
+               "job.walltime", {"job.walltime", who}, queue_hint(machine, queue, wish));
+  if (takes(queue, wish)) check_route(machine, queue, wish, critic);
+}
+
+void say_unknown(const MachineConfig& machine, const std::string& name, std::string_view who, Critic& critic) {
+  std::vector<std::string_view> names;
+  for (const QueueLimits& each : machine.queues)
+    if (each.via.empty()) names.push_back(each.name);
+  const std::string_view meant = nearest(name, names);
+  critic.say(fmt::format("machine '{}' has no queue '{}'", machine.profile, name), who, {who},
+             meant.empty() ? fmt::format("it has {}", fmt::join(names, ", ")) : fmt::format("--set job.queue={}", meant));
 }
 
 void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
-  if (job.queue.empty() || machine.queues.empty()) return;
-  const auto queue =
-      std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& each) { return each.name == job.queue; });
-  if (queue != machine.queues.end()) return check_limits(machine, *queue, nodes, job.walltime_s, critic);
-  std::vector<std::string_view> names;
-  for (const QueueLimits& each : machine.queues) names.push_back(each.name);
-  const std::string_view meant = nearest(job.queue, names);
-  critic.say(fmt::format("machine '{}' has no queue '{}'", machine.profile, job.queue), "job.queue", {"job.queue"},
-             meant.empty() ? fmt::format("it has {}", fmt::join(names, ", ")) : fmt::format("--set job.queue={}", meant));
+  const std::string_view who = job.queue.empty() ? "machine.default_queue" : "job.queue";
+  const std::string& name = job.queue.empty() ? machine.default_queue : job.queue;
+  if (name.empty() || machine.queues.empty()) return;
+  const auto queue = std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& each) { return each.name == name; });
+  if (queue == machine.queues.end()) return say_unknown(machine, name, who, critic);
+  if (queue->via.empty()) return check_limits(machine, *queue, {nodes, job.walltime_s}, who, critic);
+  critic.say(fmt::format("queue '{}' takes no jobs itself: '{}' hands them on to it", queue->name, queue->via), who, {who},
+             fmt::format("--set job.queue={}", queue->via));
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 namespace llmrun {
 
 /// What this machine's scheduler would refuse, or let wait for ever, asked before the job is queued: a queue that the profile does not
-/// list, nodes or walltime outside its limits (each with the queues that take them), no walltime, account or file systems. Machines whose
+/// list or that takes no jobs itself, nodes or walltime outside its limits (each with the queues that take them), what no queue behind a
+/// routing queue takes, no walltime, account or file systems. A job that names no queue goes to machine.default_queue. Machines whose
 /// profile lists no queues are not checked for limits.
 void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& complaints);
 

@@ -7,6 +7,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/spec/nearest.h"
+#include "engine/core/units.h"
 #include "launcher/profile/yaml.h"
 
 namespace llmrun {
@@ -19,14 +20,43 @@ fs::path file_of(const fs::path& directory, ProfileKind kind, std::string_view n
 }
 
 /// The words of a list (or of one scalar) under `key` of a profile.
-std::vector<std::string> words_under(const fs::path& profile, std::string_view key) {
+std::vector<std::string> words_under(const Value& profile, std::string_view key) {
   std::vector<std::string> words;
-  const Value tree = read_yaml_file(profile);
-  const Value* value = tree.find(key);
+  const Value* value = profile.find(key);
   if (value && value->kind == Value::Kind::scalar) words.push_back(value->text);
   if (value && value->kind == Value::Kind::list)
     for (const Value& item : value->items) words.push_back(item.text);
   return words;
+}
+
+bool fits(const std::string& pattern, const std::string& host) { return ::fnmatch(pattern.c_str(), host.c_str(), 0) == 0; }
+
+/// Whether `key` is a word of `pattern`, "GPT145B_{2,4,80}L"; the one inside the braces is then the number of layers.
+bool fits_layers(std::string_view pattern, std::string_view key, std::optional<int64_t>& layers) {
+  const size_t open = pattern.find('{'), close = pattern.find('}');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return false;
+  const std::string_view before = pattern.substr(0, open), after = pattern.substr(close + 1);
+  if (key.size() <= before.size() + after.size() || !key.starts_with(before) || !key.ends_with(after)) return false;
+  const std::string_view word = key.substr(before.size(), key.size() - before.size() - after.size());
+  for (std::string_view rest = pattern.substr(open + 1, close - open - 1); !rest.empty();) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    if (rest.substr(0, comma) == word) {
+      layers = parse_integer(word);
+      return layers.has_value();
+    }
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return false;
+}
+
+/// Those of one directory, sorted.
+std::vector<std::string> names_in(const fs::path& directory, ProfileKind kind) {
+  std::vector<std::string> names;
+  std::error_code missing;  // a directory that is not there holds no profiles
+  for (const auto& file : fs::directory_iterator(file_of(directory, kind, "").parent_path(), missing))
+    if (file.path().extension() == ".yaml") names.push_back(file.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace
@@ -45,11 +75,8 @@ std::string_view profile_kind_name(ProfileKind kind) {
 
 std::vector<std::string> Catalog::names(ProfileKind kind) const {
   std::set<std::string> names;
-  for (const fs::path& directory : directories_) {
-    std::error_code missing;  // a directory that is not there holds no profiles
-    for (const auto& file : fs::directory_iterator(file_of(directory, kind, "").parent_path(), missing))
-      if (file.path().extension() == ".yaml") names.insert(file.path().stem().string());
-  }
+  for (const fs::path& directory : directories_)
+    for (std::string& name : names_in(directory, kind)) names.insert(std::move(name));
   return {names.begin(), names.end()};
 }
 
@@ -59,10 +86,12 @@ bool Catalog::has(ProfileKind kind, std::string_view name) const {
                      [&](const fs::path& directory) { return fs::exists(file_of(directory, kind, name)); });
 }
 
-fs::path Catalog::find(ProfileKind kind, std::string_view name) const {
-  if (has(kind, name))
+fs::path Catalog::find(ProfileKind kind, std::string_view name, size_t hidden) const {
+  if (has(kind, name)) {
     for (const fs::path& directory : directories_)
-      if (fs::path file = file_of(directory, kind, name); fs::exists(file)) return file;
+      if (fs::path file = file_of(directory, kind, name); fs::exists(file) && hidden-- == 0) return file;
+    return {};
+  }
   const std::vector<std::string> known = names(kind);
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   const std::string_view near = nearest(name, candidates);
@@ -71,19 +100,34 @@ fs::path Catalog::find(ProfileKind kind, std::string_view name) const {
   throw error.hint("llmrun profiles list");
 }
 
+std::vector<std::string> Catalog::hosts_of(const std::string& machine) const {
+  for (size_t hidden = 0;; ++hidden) {
+    const fs::path file = find(ProfileKind::machine, machine, hidden);
+    if (file.empty()) return {};
+    const Value profile = read_yaml_file(file);
+    const Value* below = profile.find("extends");
+    if (profile.find("hosts") || !below || below->text != machine) return words_under(profile, "hosts");
+  }
+}
+
 std::optional<std::string> Catalog::machine_of_host(const std::string& host) const {
   const std::string short_name = host.substr(0, host.find('.'));
-  for (const std::string& name : names(ProfileKind::machine))
-    for (const std::string& pattern : words_under(find(ProfileKind::machine, name), "hosts"))
-      if (::fnmatch(pattern.c_str(), host.c_str(), 0) == 0 || ::fnmatch(pattern.c_str(), short_name.c_str(), 0) == 0) return name;
+  std::set<std::string> seen;
+  for (const fs::path& directory : directories_)
+    for (const std::string& name : names_in(directory, ProfileKind::machine)) {
+      if (!seen.insert(name).second) continue;
+      for (const std::string& pattern : hosts_of(name))
+        if (fits(pattern, host) || fits(pattern, short_name)) return name;
+    }
   return {};
 }
 
-std::optional<std::string> Catalog::model_of_key(std::string_view key) const {
-  for (const std::string& name : names(ProfileKind::model)) {
-    const std::vector<std::string> keys = words_under(find(ProfileKind::model, name), "keys");
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) return name;
-  }
+std::optional<ModelOfKey> Catalog::model_of_key(std::string_view key) const {
+  for (const std::string& name : names(ProfileKind::model))
+    for (const std::string& known : words_under(read_yaml_file(find(ProfileKind::model, name)), "keys")) {
+      ModelOfKey model{name, {}};
+      if (known == key || fits_layers(known, key, model.layers)) return model;
+    }
   return {};
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -10,6 +11,12 @@ namespace llmrun {
 enum class ProfileKind { machine, model, recipe };
 std::string_view profile_kind_name(ProfileKind kind);  // "machine"
 
+/// What MODEL_SIZE_KEY or MODEL_ARCH names: a profile, and where the key says so the number of its layers.
+struct ModelOfKey {
+  std::string profile;
+  std::optional<int64_t> layers;
+};
+
 /// The profiles there are: <directory>/{machines,models,recipes}/NAME.yaml. A name found in an earlier directory hides the same name in a
 /// later one.
 class Catalog {
@@ -18,15 +25,19 @@ class Catalog {
 
   /// Sorted, each once.
   std::vector<std::string> names(ProfileKind kind) const;
-  /// Throws Error(Exit::config) with the nearest name.
-  std::filesystem::path find(ProfileKind kind, std::string_view name) const;
+  /// Throws Error(Exit::config) with the nearest name. `hidden`: 0 is the file that holds, 1 the one that it hides, and so on; empty where
+  /// there are no more.
+  std::filesystem::path find(ProfileKind kind, std::string_view name, size_t hidden = 0) const;
   bool has(ProfileKind kind, std::string_view name) const;
-  /// The machine whose `hosts` patterns fit, by the first of its names in order of the alphabet; nothing where none does.
+  /// The machine whose `hosts` patterns fit: that of the earliest directory, and there the first name in order of the alphabet; nothing
+  /// where none does. A profile without `hosts` that extends the one it hides has the patterns of that one.
   std::optional<std::string> machine_of_host(const std::string& host) const;
-  /// The model whose `keys` name this MODEL_SIZE_KEY.
-  std::optional<std::string> model_of_key(std::string_view key) const;
+  /// The model among whose `keys` this is. A key "GPT145B_{2,4,80}L" stands for three, each with that many layers.
+  std::optional<ModelOfKey> model_of_key(std::string_view key) const;
 
  private:
+  std::vector<std::string> hosts_of(const std::string& machine) const;
+
   std::vector<std::filesystem::path> directories_;
 };
 

@@ -145,11 +145,12 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
   std::vector<Layer> strongest_first;
   std::vector<std::string> seen;
   for (std::optional<std::string> next = name; next;) {
-    if (std::find(seen.begin(), seen.end(), *next) != seen.end())
+    const auto times = static_cast<size_t>(std::count(seen.begin(), seen.end(), *next));
+    const fs::path file = catalog.find(kind, *next, times);  // a site's own polaris may extend the one that it hides
+    if (file.empty())
       throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), *next)
           .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next));
     seen.push_back(*next);
-    const fs::path file = catalog.find(kind, *next);
     Value tree = read_yaml_file(file);
     std::optional<std::string> below = take_extends(tree);
     if (kind != ProfileKind::recipe) {
@@ -166,18 +167,20 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
   return {std::make_move_iterator(strongest_first.rbegin()), std::make_move_iterator(strongest_first.rend())};
 }
 
-void anchor_paths(Layer& layer) {
-  for (const Field& field : fields()) {
-    if (!field.is_path) continue;
-    std::string_view rest = field.path;
-    Value* here = &layer.tree;
-    while (here && !rest.empty()) {
-      const std::string_view name = rest.substr(0, rest.find('.'));
-      here = const_cast<Value*>(here->find(name));
-      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
-    }
-    if (here) anchor(*here, field, layer.base);
+const Value* value_at(const Value& tree, std::string_view path) {
+  const Value* here = &tree;
+  while (here && !path.empty()) {
+    const std::string_view name = path.substr(0, path.find('.'));
+    here = here->find(name);
+    path.remove_prefix(std::min(name.size() + 1, path.size()));
   }
+  return here;
+}
+
+void anchor_paths(Layer& layer) {
+  for (const Field& field : fields())
+    if (field.is_path)
+      if (const Value* here = value_at(layer.tree, field.path)) anchor(const_cast<Value&>(*here), field, layer.base);
 }
 
 }  // namespace llmrun

@@ -34,6 +34,9 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
 /// Takes `extends: NAME` (of a map that may have one) out of `map`.
 std::optional<std::string> take_extends(Value& map);
 
+/// What stands under "parallel.tensor" in a tree of sections; null where nothing does.
+const Value* value_at(const Value& tree, std::string_view path);
+
 /// Makes the paths in a layer absolute.
 void anchor_paths(Layer& layer);
 

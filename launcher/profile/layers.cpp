@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "engine/core/file.h"
 #include "engine/core/spec/decode.h"
@@ -68,32 +70,56 @@ std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalo
   return layers;
 }
 
-/// What people said themselves, weakest first: recipe, run file, environment, command line.
-std::vector<Layer> said_layers(const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
-  std::vector<Layer> said;
-  collect(complaints, [&] { append(said, run_file_layers(sources, catalog)); });
-  append(said, alcf_layers(sources.environment, catalog, complaints));
-  append(said, environment_layers(sources.environment, sources.directory, complaints));
-  append(said, command_line_layers(sources.sets, sources.directory, complaints));
+/// What lies above the profiles.
+struct Said {
+  std::vector<Layer> layers;  // weakest first: the ALCF scripts' defaults, recipe, run file, environment, command line
+  ScriptRules rules;
+  std::string size_key;
+};
+
+Said said_layers(const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
+  std::vector<Layer> file;
+  collect(complaints, [&] { file = run_file_layers(sources, catalog); });
+  std::vector<Layer> above = environment_layers(sources.environment, sources.directory, complaints);
+  append(above, command_line_layers(sources.sets, sources.directory, complaints));
+  std::vector<Layer> others = file;
+  append(others, above);
+  AlcfWords alcf = read_alcf_words(sources.environment, sources.directory, catalog, others, complaints);
+
+  Said said{std::move(alcf.defaults), alcf.rules, std::move(alcf.size_key)};
+  append(said.layers, std::move(file));
+  append(said.layers, std::move(alcf.said));
+  append(said.layers, std::move(above));
   return said;
 }
 
-/// The profiles that `said` chooses, the strongest word holding; the machine by its host name where nobody says one.
-std::vector<Layer> chosen_profiles(std::vector<Layer>& said, const Sources& sources, const Catalog& catalog,
-                                   std::vector<Complaint>& complaints) {
-  std::vector<Layer> layers;
-  for (ProfileKind kind : kProfiled) {
-    std::optional<std::string> name;
-    for (Layer& layer : said)
-      collect(complaints, [&] {
-        if (auto here = take_profile_name(layer, kind)) name = std::move(here);
-      });
+/// The profile that a section builds on, and the layer that says so.
+struct Choice {
+  std::string name;
+  std::string layer;      // empty: the host name chose it
+  bool resolved = false;  // the layer is a resolved configuration, which repeats what was chosen before
+};
+
+/// In a PBS job the host that submitted it names the machine where it can: the compute nodes of two machines may be called alike.
+std::optional<std::string> machine_here(const Sources& sources, const Catalog& catalog) {
+  const auto submitter = sources.environment.find("PBS_O_HOST");
+  if (sources.environment.contains("PBS_JOBID") && submitter != sources.environment.end())
+    if (auto name = catalog.machine_of_host(submitter->second)) return name;
+  return catalog.machine_of_host(sources.host);
+}
+
+/// The profile that `said` chooses, the strongest word holding; the machine by its host name where nobody says one.
+std::optional<Choice> choose(ProfileKind kind, std::vector<Layer>& said, const Sources& sources, const Catalog& catalog,
+                             std::vector<Complaint>& complaints) {
+  std::optional<Choice> choice;
+  for (Layer& layer : said)
     collect(complaints, [&] {
-      if (!name && kind == ProfileKind::machine) name = catalog.machine_of_host(sources.host);
-      if (name) append(layers, profile_layers(catalog, kind, *name));
+      const bool resolved = value_at(layer.tree, fmt::format("{}.profile", profile_kind_name(kind))) != nullptr;
+      if (auto here = take_profile_name(layer, kind)) choice = Choice{std::move(*here), layer.name, resolved};
     });
-  }
-  return layers;
+  if (!choice && kind == ProfileKind::machine)
+    if (auto here = machine_here(sources, catalog)) choice = Choice{std::move(*here), {}, false};
+  return choice;
 }
 
 /// Profiles say how they are found (`keys`); that is no part of the configuration.
@@ -131,6 +157,11 @@ void derive_seq_len(Resolved& resolved) {
   if (said != resolved.settings.end() && said->second.back().value != "auto") return;
   const int64_t usual = TrainConfig{}.seq_len;
   const std::optional<int64_t> longest = resolved.config.model.max_positions;
+  if (resolved.rules.whole_positions && longest) {
+    resolved.config.train.seq_len = *longest;
+    resolved.derived["train.seq_len"] = fmt::format("alcf: model.max_positions {}", *longest);
+    return;
+  }
   resolved.config.train.seq_len = std::min(usual, longest.value_or(usual));
   resolved.derived["train.seq_len"] =
       longest ? fmt::format("auto: min({}, model.max_positions {})", usual, *longest) : fmt::format("auto: {}", usual);
@@ -149,10 +180,40 @@ void complain_of_contradictions(const Layer& from, const Config& shape, const Re
   }
 }
 
+/// Whether a person named the machine, or set `key` of it: neither a profile nor a resolved configuration did.
+bool is_said(const std::optional<Choice>& machine, std::string_view key, const Resolved& resolved) {
+  if (machine && !machine->layer.empty() && !machine->resolved) return true;
+  const auto settings = resolved.settings.find(key);
+  if (settings == resolved.settings.end()) return false;
+  const std::string& layer = settings->second.back().layer;
+  return !layer.starts_with("machine profile") && !(machine && machine->resolved && layer == machine->layer);
+}
+
+/// The variables that have their way: they chose a profile, hold a key, or are a rule.
+std::vector<std::pair<std::string, std::string>> variables_in_force(const std::vector<Layer>& said,
+                                                                    std::span<const std::optional<Choice>> choices,
+                                                                    const Resolved& resolved, const Environment& environment) {
+  constexpr std::string_view kPrefix = "environment ";
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (const Layer& layer : said) {
+    if (!layer.name.starts_with(kPrefix)) continue;
+    const bool chose =
+        std::any_of(choices.begin(), choices.end(), [&](const auto& choice) { return choice && choice->layer == layer.name; });
+    const bool holds = std::any_of(resolved.settings.begin(), resolved.settings.end(),
+                                   [&](const auto& key) { return key.second.back().layer == layer.name; });
+    const std::string name = layer.name.substr(kPrefix.size());
+    if (!chose && !holds && !layer.tree.keys.empty()) continue;
+    if (variables.empty() || variables.back().first != name) variables.emplace_back(name, environment.at(name));
+  }
+  return variables;
+}
+
 }  // namespace
 
 std::vector<fs::path> profile_directories(const Environment& environment) {
   std::vector<fs::path> directories = site_directories(environment, "LLMRUN_PROFILES", "profiles");
+  for (const fs::path& beside : site_directories(environment, "", ""))
+    directories.push_back(beside);  // ~/.config/llmrun/machines does, too
   std::error_code unknown;
   const fs::path program = fs::read_symlink("/proc/self/exe", unknown).parent_path();
   directories.push_back((program / "../share/llmrun/profiles").lexically_normal());  // installed
@@ -177,15 +238,22 @@ Sources sources_here(std::string run_file, std::vector<std::string> sets) {
 Resolved read_config(const Sources& sources) {
   const Catalog catalog(sources.profile_directories);
   std::vector<Complaint> complaints;
-  std::vector<Layer> said = said_layers(sources, catalog, complaints);
-  std::vector<Layer> profiles = chosen_profiles(said, sources, catalog, complaints);
+  Said said = said_layers(sources, catalog, complaints);
+  std::vector<Layer> profiles;
+  std::array<std::optional<Choice>, kProfiled.size()> choices;
+  for (size_t i = 0; i < kProfiled.size(); ++i)
+    collect(complaints, [&] {
+      choices[i] = choose(kProfiled[i], said.layers, sources, catalog, complaints);
+      if (choices[i]) append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name));
+    });
   for (Layer& layer : profiles) drop_keys_of_models(layer);
-  for (std::vector<Layer>* layers : {&profiles, &said})
+  for (std::vector<Layer>* layers : {&profiles, &said.layers})
     for (Layer& layer : *layers) anchor_paths(layer);
 
   Resolved resolved;
+  resolved.rules = said.rules;
   for (const Layer& layer : profiles) lay(layer, resolved, complaints);
-  const std::string below = last_word(profiles, "model", "from"), above = last_word(said, "model", "from");
+  const std::string below = last_word(profiles, "model", "from"), above = last_word(said.layers, "model", "from");
   const std::string& directory = above.empty() ? below : above;
   std::optional<Layer> from;
   if (!directory.empty() && complaints.empty()) {
@@ -194,14 +262,18 @@ Resolved read_config(const Sources& sources) {
     lay(*from, resolved, complaints);
   }
   const Config shape = resolved.config;
-  for (const Layer& layer : said) lay(layer, resolved, complaints);
+  for (const Layer& layer : said.layers) lay(layer, resolved, complaints);
   derive_seq_len(resolved);
+  if (resolved.rules.tensor && !resolved.is_set("parallel.tensor"))
+    resolved.derived["parallel.tensor"] = "alcf: the ranks that the other axes leave";
   if (from) complain_of_contradictions(*from, shape, resolved, complaints);
   if (complaints.empty()) complaints = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); });
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
-  if (const auto key = sources.environment.find("MODEL_SIZE_KEY"); key != sources.environment.end())
-    if (catalog.model_of_key(key->second) == resolved.config.model.profile) resolved.model_size_key = key->second;
+  const auto& [machine, model] = choices;
+  if (model && model->layer == "environment MODEL_SIZE_KEY") resolved.model_size_key = said.size_key;
+  resolved.node_is_said = is_said(machine, "machine.node.gpus", resolved);
+  resolved.variables = variables_in_force(said.layers, choices, resolved, sources.environment);
   return resolved;
 }
 

@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/core/error.h"
@@ -16,12 +17,26 @@ struct Setting {
   std::string value;  // as it was written
 };
 
+/// What the ALCF scripts work out from numbers that nobody knows before the hosts are: launcher/plan/script_rules.h does it, for keys
+/// that nobody set.
+struct ScriptRules {
+  bool tensor = false;           // parallel.tensor takes the ranks that the other axes leave
+  bool sequence = false;         // parallel.sequence_size does; where none are left, there is no sequence parallelism
+  bool whole_positions = false;  // train.seq_len is model.max_positions (read_config does that)
+  bool batch_by_nodes = false;   // train.micro_batch and train.accumulate by the machine and the number of nodes
+  double warmup = 0;             // optimizer.warmup_steps as a share of the steps; 0: as it is
+  bool any() const { return tensor || sequence || batch_by_nodes || warmup > 0; }
+};
+
 /// A configuration, and for each of its keys who set it. Keys are the paths of the field table ("parallel.tensor").
 struct Resolved {
   Config config;
   std::string model_size_key;  // the spelling of MODEL_SIZE_KEY where it chose the model: the run's name keeps it
   std::map<std::string, std::vector<Setting>, std::less<>> settings;  // weakest first; the last one holds
   std::map<std::string, std::string, std::less<>> derived;            // keys that are `auto` and have got their value: by which rule
+  std::vector<std::pair<std::string, std::string>> variables;         // of the environment, as they are set: those that have their way
+  ScriptRules rules;
+  bool node_is_said = false;  // a person named the machine or its GPUs: the node is not looked at
 
   /// Whether any layer says it: false means that the built-in default stands.
   bool is_set(std::string_view path) const { return settings.contains(path); }

@@ -15,6 +15,14 @@ Allocation from_file(const std::filesystem::path& path, std::string source) {
   return {std::move(list.hosts), std::move(source), file.string(), {}, std::move(list.notes)};
 }
 
+/// A batch system keeps its list in a file on the first host of a job, and nowhere else.
+Allocation from_node_file(const std::string& path, const std::string& variable) {
+  if (!std::filesystem::exists(path))
+    throw Error(Exit::preflight, "{} names '{}', which is not on this host", variable, path)
+        .hint("start llmrun on the first host of the job, where the batch system leaves that file; outside a job: unset {}", variable);
+  return from_file(path, variable);
+}
+
 Allocation from_slurm(const std::string& nodelist, const Variables& environment) {
   Allocation allocation{{}, "SLURM_JOB_NODELIST"};
   const int64_t slots = parse_integer(environment.get("SLURM_NTASKS_PER_NODE").value_or("0")).value_or(0);
@@ -25,12 +33,14 @@ Allocation from_slurm(const std::string& nodelist, const Variables& environment)
 }  // namespace
 
 Allocation find_allocation(const std::optional<std::filesystem::path>& hostfile, const Variables& environment, const std::string& here) {
-  const auto pbs = environment.get("PBS_NODEFILE"), slurm = environment.get("SLURM_JOB_NODELIST");
+  const auto pbs = environment.get("PBS_NODEFILE"), cobalt = environment.get("COBALT_NODEFILE");
+  const auto slurm = environment.get("SLURM_JOB_NODELIST");
   Allocation allocation = hostfile ? from_file(*hostfile, "--hostfile")
-                          : pbs    ? from_file(*pbs, "PBS_NODEFILE")
+                          : pbs    ? from_node_file(*pbs, "PBS_NODEFILE")
+                          : cobalt ? from_node_file(*cobalt, "COBALT_NODEFILE")
                           : slurm  ? from_slurm(*slurm, environment)
                                    : Allocation{{Host{here}}, "this machine"};
-  for (const char* name : {"PBS_JOBID", "SLURM_JOB_ID"})
+  for (const char* name : {"PBS_JOBID", "COBALT_JOBID", "SLURM_JOB_ID"})
     if (allocation.job_id.empty()) allocation.job_id = environment.get(name).value_or("");
   return allocation;
 }

@@ -10,7 +10,7 @@ namespace llmrun {
 /// The hosts that a run may use, and who said so.
 struct Allocation {
   std::vector<Host> hosts;
-  std::string source;    // "--hostfile", "PBS_NODEFILE", "SLURM_JOB_NODELIST" or "this machine"
+  std::string source;    // "--hostfile", "PBS_NODEFILE", "COBALT_NODEFILE", "SLURM_JOB_NODELIST" or "this machine"
   std::string hostfile;  // the file that named them; empty where none did
   std::string job_id;    // of the batch job we are in; empty outside one
   std::vector<std::string> notes;

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/core/spec/config.h"
 #include "launcher/process/variables.h"
@@ -14,10 +15,19 @@ struct NodeShape {
   int64_t gpus = 0;
   std::optional<int64_t> gpu_memory_bytes;  // empty: nobody could say
   std::string gpus_from;                    // "machine profile", "NVML", "PCI scan", "no driver answered"
+  std::vector<std::string> notes;           // where the witnesses disagree, to be told once
 };
 
-/// The profile's numbers where it has them; only what is missing is looked up on this machine. So a login node can plan for its compute
-/// nodes, and with both `gpus` and `cores` given neither hwloc nor NVML is loaded.
-NodeShape node_shape(const NodeConfig& profile, const Variables& environment);
+/// Whose word on the GPUs holds.
+enum class Witness {
+  profile,   // the machine profile's; what it leaves out is looked up here. So a login node can plan for its compute nodes.
+  hardware,  // this machine is a node of the run: NVML's, else the PCI bus's, else the profile's. No driver is no data, not zero.
+};
+
+/// With Witness::profile, and both `gpus` and `cores` in the profile, neither hwloc nor NVML is loaded.
+NodeShape node_shape(const NodeConfig& profile, Witness witness, const Variables& environment);
+
+/// The rule behind it. `nvml`: what the driver says; `pci`: what hwloc sees on the bus; both empty where nobody asked or answered.
+void count_gpus(const NodeConfig& profile, Witness witness, std::optional<int64_t> nvml, std::optional<int64_t> pci, NodeShape& shape);
 
 }  // namespace llmrun

@@ -12,7 +12,12 @@ Resolved polaris(const std::string& queue, std::optional<int64_t> walltime_s) {
   machine.profile = "polaris";
   machine.scheduler = "pbs";
   machine.filesystems = {"home", "eagle"};
-  machine.queues = {{"debug", {1, 2}, {300, 3600}}, {"prod", {10, 496}, {300, 86400}}};
+  machine.default_queue = "prod";
+  machine.queues = {{"debug", {1, 2}, {300, 3600}},
+                    {"prod", {10, 496}, {300, 86400}},
+                    {"small", {10, 24}, {300, 10800}, "prod"},
+                    {"medium", {25, 99}, {300, 21600}, "prod"},
+                    {"large", {100, 496}, {300, 86400}, "prod"}};
   resolved.config.job.account = "datascience";
   resolved.config.job.queue = queue;
   resolved.config.job.walltime_s = walltime_s;
@@ -32,7 +37,29 @@ std::string complaints(const Resolved& resolved, int64_t nodes) {
 TEST_CASE("a job inside its queue's limits is not complained of") {
   CHECK(complaints(polaris("debug", 3600), 2).empty());
   CHECK(complaints(polaris("prod", 86400), 496).empty());
-  CHECK(complaints(polaris("", 3600), 3).empty());  // the default queue is the server's to choose
+}
+
+TEST_CASE("a job that names no queue is checked against the machine's default queue") {
+  CHECK(complaints(polaris("", 3600), 10).empty());
+  CHECK(complaints(polaris("", 3600), 4) ==
+        "queue 'prod' takes 10 to 496 nodes, not 4 -> --set job.nodes=10 --set job.walltime=01:00:00\n");
+  Resolved open = polaris("", 3600);
+  open.config.machine.default_queue.clear();
+  CHECK(complaints(open, 4).empty());  // the server's to choose
+}
+
+TEST_CASE("a queue that only a routing queue leads to names that one") {
+  CHECK(complaints(polaris("small", 3600), 10) ==
+        "queue 'small' takes no jobs itself: 'prod' hands them on to it -> --set job.queue=prod\n");
+}
+
+TEST_CASE("what no queue behind a routing queue takes is refused, though the routing queue itself would take it") {
+  CHECK(complaints(polaris("prod", 21600), 24) ==
+        "no queue behind 'prod' takes 24 nodes for 06:00:00: the server would give an id, and the job would vanish -> "
+        "--set job.walltime=03:00:00 or --set job.nodes=25 or --set job.nodes=100\n");
+  CHECK(complaints(polaris("prod", 86400), 10).starts_with("no queue behind 'prod' takes 10 nodes for 24:00:00"));
+  CHECK(complaints(polaris("prod", 10800), 24).empty());
+  CHECK(complaints(polaris("prod", std::nullopt), 24) == "job.walltime is not set -> --set job.walltime=01:00:00\n");
 }
 
 TEST_CASE("nodes and walltime outside a queue's limits name the queue that takes them, or what this one takes") {

@@ -42,7 +42,7 @@ TEST_CASE("a node list that would not fit into memory is refused before it is ex
     CHECK_THROWS_AS(expand_nodelist(text), Error);
 }
 
-TEST_CASE("hosts come from --hostfile, then PBS, then Slurm, then this machine") {
+TEST_CASE("hosts come from --hostfile, then PBS, then Cobalt, then Slurm, then this machine") {
   TemporaryDirectory directory;
   write_file_atomically(directory / "mine", "h1\nh2\n");
   write_file_atomically(directory / "pbs", "p1\np2\n");
@@ -55,13 +55,17 @@ TEST_CASE("hosts come from --hostfile, then PBS, then Slurm, then this machine")
   CHECK(names(find_allocation({}, environment, "here")) == "s1 s2");
   CHECK(find_allocation({}, environment, "here").hosts[1].slots == 4);
   CHECK(find_allocation({}, environment, "here").job_id == "77");
+  write_file_atomically(directory / "cobalt", "thetagpu01\nthetagpu02\n");
+  environment.set("COBALT_NODEFILE", directory / "cobalt");
+  CHECK(names(find_allocation({}, environment, "here")) == "thetagpu01 thetagpu02");
   environment.set("PBS_NODEFILE", directory / "pbs");
   CHECK(names(find_allocation({}, environment, "here")) == "p1 p2");
   CHECK(find_allocation({}, environment, "here").hostfile == directory / "pbs");
   CHECK(names(find_allocation(directory / "mine", environment, "here")) == "h1 h2");
   CHECK(find_allocation(directory / "mine", environment, "here").source == "--hostfile");
   environment.set("PBS_NODEFILE", directory / "gone");
-  CHECK_THROWS_AS(find_allocation({}, environment, "here"), Error);
+  CHECK_THROWS_WITH_AS(find_allocation({}, environment, "here"),
+                       ("PBS_NODEFILE names '" + (directory / "gone") + "', which is not on this host").c_str(), Error);
 }
 
 }  // namespace llmrun
