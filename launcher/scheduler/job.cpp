@@ -34,4 +34,18 @@ std::string_view spelling(JobEnd end) {
   return "";
 }
 
+std::string_view spelling(JobHold hold) {
+  switch (hold) {
+    case JobHold::none:
+      return "none";
+    case JobHold::person:
+      return "person";
+    case JobHold::dependency:
+      return "dependency";
+    case JobHold::system:
+      return "system";
+  }
+  return "";
+}
+
 }  // namespace llmrun

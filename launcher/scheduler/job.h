@@ -27,6 +27,15 @@ enum class JobEnd {
 };
 std::string_view spelling(JobEnd end);
 
+/// Who or what holds a job back.
+enum class JobHold {
+  none,
+  person,      // its owner or an operator
+  dependency,  // jobs that must end, or begin, before
+  system,      // the scheduler itself, after too many failed starts
+};
+std::string_view spelling(JobHold hold);
+
 /// What a batch system says of one job. A job that it does not know is absent from its answer: unknown is not failed.
 struct Job {
   std::string id;  // in full: "27.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"
@@ -39,6 +48,13 @@ struct Job {
   std::optional<int64_t> starts_at;  // the scheduler's estimate
   std::vector<std::string> hosts;    // of the last start, each once
   int runs = 0;                      // how often it was started
+  std::optional<int64_t> queued;     // seconds since 1970
+  std::optional<int64_t> finished;   // seconds since 1970, of an ended job that ran
+  std::optional<int64_t> walltime;   // seconds that it asked for
+  int64_t nodes = 0;                 // that it asked for; 0: not told
+  JobHold hold = JobHold::none;
+  std::string depends;  // on other jobs, as its scheduler spells it: "afterok:97.server"
+  std::string members;  // of an array, how many are where, in the scheduler's words
 };
 
 }  // namespace llmrun

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 
 #include "engine/core/json.h"
@@ -77,6 +78,21 @@ std::optional<int64_t> time_of(const json& attributes, const char* key) {
   return ::mktime(&broken_down);
 }
 
+/// Seconds of "72:00:00", "00:05:00".
+std::optional<int64_t> duration_of(const json& attributes, const char* list, const char* key) {
+  const auto resources = attributes.find(list);
+  if (resources == attributes.end() || !resources->is_object()) return std::nullopt;
+  int64_t hours = 0, minutes = 0, seconds = 0;
+  if (std::sscanf(text_of(*resources, key).c_str(), "%ld:%ld:%ld", &hours, &minutes, &seconds) != 3) return std::nullopt;
+  return hours * 3600 + minutes * 60 + seconds;
+}
+
+int64_t nodes_of(const json& attributes) {
+  const auto resources = attributes.find("Resource_List");
+  if (resources == attributes.end() || !resources->is_object()) return 0;
+  return number_of(*resources, "nodect").value_or(0);
+}
+
 /// "x3001c0s1b0n0/0*64+x3001c0s1b1n0/0*64" names each host once for each chunk.
 std::vector<std::string> hosts_of(std::string_view exec_host) {
   std::vector<std::string> hosts;
@@ -108,12 +124,27 @@ JobPhase phase_of(const std::string& state) {
   }
 }
 
+/// Hold_Types: u by its owner, o by an operator, s by the system, which is a dependency where it has one.
+JobHold hold_of(const json& attributes) {
+  const std::string types = text_of(attributes, "Hold_Types");
+  if (types.find_first_of("uo") != std::string::npos) return JobHold::person;
+  if (types.find('s') == std::string::npos) return JobHold::none;
+  return attributes.contains("depend") ? JobHold::dependency : JobHold::system;
+}
+
 JobEnd end_of(std::optional<int> exit_status, bool terminated) {
   if (exit_status == kWalltimeExceeded) return JobEnd::walltime;
   if (terminated) return JobEnd::cancelled;
   // Substate 92 alone means nothing: a job whose dependency failed has it too, and no Exit_status.
   if (!exit_status) return JobEnd::never_ran;
   return *exit_status == 0 ? JobEnd::done : JobEnd::failed;
+}
+
+/// The server's own word on the end, else what the job used, else when it went into the history.
+std::optional<int64_t> finished_of(const json& attributes, int64_t started) {
+  if (const auto told = time_of(attributes, "obittime")) return told;
+  if (const auto used = duration_of(attributes, "resources_used", "walltime")) return started + *used;
+  return time_of(attributes, "history_timestamp");
 }
 
 Job job_of(const std::string& id, const json& attributes) {
@@ -128,10 +159,17 @@ Job job_of(const std::string& id, const json& attributes) {
     job.starts_at = time_of(*estimated, "start_time");
   job.hosts = hosts_of(text_of(attributes, "exec_host"));
   job.runs = number_of(attributes, "run_count").value_or(0);
+  job.queued = time_of(attributes, "ctime");
+  job.walltime = duration_of(attributes, "Resource_List", "walltime");
+  job.nodes = nodes_of(attributes);
+  job.hold = hold_of(attributes);
+  job.depends = text_of(attributes, "depend");
+  job.members = text_of(attributes, "array_state_count");
   if (job.phase != JobPhase::ended) return job;
   const std::optional<int> exit_status = number_of(attributes, "Exit_status");
   job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated);
   if (exit_status) job.exit_code = shell_code_of_pbs(*exit_status);
+  if (job.started) job.finished = finished_of(attributes, *job.started);
   return job;
 }
 

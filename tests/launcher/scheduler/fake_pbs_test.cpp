@@ -11,7 +11,7 @@ TEST_CASE("the PBS server of the tests answers what OpenPBS 23.06 answered, call
   for (const auto& [scenario, unused] : calls.at("scenarios").items()) {
     Command replay;
     replay.argv = {source + "/tests/fakes/pbs/replay.py", scenario};
-    replay.environment = Variables({{"PATH", "/usr/local/bin:/usr/bin:/bin"}});
+    replay.environment.set("PATH", "/usr/local/bin:/usr/bin:/bin");
     const Answer answer = ask(std::move(replay), std::chrono::minutes(3));
     CAPTURE(scenario);
     CHECK_MESSAGE(answer.status.clean(), answer.err);

@@ -77,6 +77,25 @@ TEST_CASE("how a job ended: Exit_status and substate together, never substate 92
   }
 }
 
+TEST_CASE("a job tells what it asked for, when it was queued and ended, and who holds it") {
+  const Job running = only_job("qstat_f_running");
+  CHECK(running.nodes == 2);
+  CHECK(running.walltime == 1200);
+  CHECK(running.hold == JobHold::none);
+  CHECK(running.queued == running.started);
+  CHECK(only_job("qstat_f_held_user").hold == JobHold::person);
+  CHECK(only_job("qstat_xf_too_many_failed_attempts").hold == JobHold::system);
+  const Job dependent = only_job("qstat_f_held_dependency");
+  CHECK(dependent.hold == JobHold::dependency);
+  CHECK(dependent.depends.starts_with("afterok:97.polaris-pbs-01."));
+  const Job killed = only_job("qstat_xf_walltime");
+  CHECK(*killed.finished - *killed.started == 27);
+  CHECK_FALSE(only_job("qstat_xf_dependency_failed").finished.has_value());
+  CHECK(jobs_of_qstat(recorded("qstat_f_array_running"))
+            .at("94[].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov")
+            .members.starts_with("Queued:0 Running:"));
+}
+
 TEST_CASE("an array's members have ids of their own") {
   const auto jobs = jobs_of_qstat(recorded("qstat_xf_array_done"));
   REQUIRE(jobs.count("94[].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov") == 1);
