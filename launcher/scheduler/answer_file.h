@@ -21,7 +21,7 @@ Answers read_answers(const std::filesystem::path& file);
 /// Readers see the old content or the new one. Of settled jobs the newest kMostSettled are kept. A file that cannot be written is left as
 /// it is: it saves questions and is no record.
 void write_answers(const std::filesystem::path& file, const Answers& answers);
-/// Beside the file, so that nobody who is asking has to be waited for.
+/// From now on what was answered until `now` is old. Beside the file, so that nobody who is asking has to be waited for.
 void write_outdated(const std::filesystem::path& file, int64_t now);
 
 /// The right to ask, as long as this lives: one process of the user on a host, or on all hosts where the file system knows locks across

@@ -99,10 +99,6 @@ int64_t system_clock_ms() {
 StatusCache::StatusCache(std::filesystem::path file, Scheduler& scheduler, Clock now)
     : file_(std::move(file)), scheduler_(scheduler), now_(std::move(now)) {}
 
-Sightings StatusCache::known(const std::vector<std::string>& ids) const { return shown(read_answers(file_), ids); }
-
-void StatusCache::outdate() const { write_outdated(file_, now_()); }
-
 Sightings StatusCache::look(const std::vector<std::string>& ids) {
   if (ids.empty()) return {};
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWait_ms);
@@ -136,6 +132,8 @@ Sightings StatusCache::ask(const std::vector<std::string>& ids) {
   if (answers.failures > 0 && !any_known(answers, ids)) throw_unreachable(answers, now_());
   return shown(answers, ids);
 }
+
+Sightings recall(const std::filesystem::path& file, const std::vector<std::string>& ids) { return shown(read_answers(file), ids); }
 
 std::filesystem::path status_cache_file(const Variables& environment, std::string_view scheduler) {
   const std::filesystem::path list = job_list_file(environment);

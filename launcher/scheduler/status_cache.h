@@ -48,12 +48,6 @@ class StatusCache {
   /// Throws Error(Exit::unreachable) where nothing is known of any of `ids`, and what else the scheduler says no to.
   Sightings look(const std::vector<std::string>& ids);
 
-  /// What is known without asking anybody.
-  Sightings known(const std::vector<std::string>& ids) const;
-
-  /// From now on what was answered until now is old: a job was changed.
-  void outdate() const;
-
  private:
   Sightings ask(const std::vector<std::string>& ids);
 
@@ -61,6 +55,9 @@ class StatusCache {
   Scheduler& scheduler_;
   Clock now_;
 };
+
+/// What such a file tells, without asking anybody.
+Sightings recall(const std::filesystem::path& file, const std::vector<std::string>& ids);
 
 /// The file for one scheduler, beside the list of jobs; empty where there is no home.
 std::filesystem::path status_cache_file(const Variables& environment, std::string_view scheduler);

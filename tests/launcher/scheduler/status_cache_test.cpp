@@ -96,11 +96,11 @@ TEST_CASE("a job that nobody asked about yet is asked about at once, and a chang
   user.look({"1.s", "2.s"});
   CHECK(user.server.asked.size() == 2);
   user.now += 10;
-  StatusCache(user.file(), user.server, user.clock()).outdate();
+  write_outdated(user.file(), user.now);
   user.now += 10;
   user.look({"2.s"});
   CHECK(user.server.asked.size() == 3);
-  CHECK(StatusCache(user.file(), user.server, user.clock()).known({"1.s", "9.s"}).jobs.at("1.s").as_of == user.now);
+  CHECK(recall(user.file(), {"1.s", "9.s"}).jobs.at("1.s").as_of == user.now);
   CHECK(user.server.asked.size() == 3);
 }
 

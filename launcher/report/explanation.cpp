@@ -1,0 +1,143 @@
+#include "launcher/report/explanation.h"
+
+#include <algorithm>
+
+#include "engine/core/run_paths.h"
+#include "engine/core/units.h"
+#include "launcher/follow/waiting_text.h"
+#include "launcher/report/exit_meaning.h"
+#include "launcher/report/run_summary.h"
+#include "launcher/scheduler/waiting_reasons.h"
+
+namespace llmrun {
+namespace {
+
+std::string nodes_text(int64_t nodes) { return fmt::format("{} node{}", nodes, nodes == 1 ? "" : "s"); }
+
+std::string named(const ExplainedRun& run) { return fmt::format("job {} of '{}'", short_id(run.job->queued.id), run.history.name); }
+
+const QueueLimits* limits_of(const ExplainedRun& run, const std::string& queue) {
+  if (!run.machine) return nullptr;
+  const auto& queues = run.machine->queues;
+  const auto found = std::find_if(queues.begin(), queues.end(), [&](const QueueLimits& limits) { return limits.name == queue; });
+  return found == queues.end() ? nullptr : &*found;
+}
+
+/// "asked for 2 nodes for 01:00:00; queue 'debug' takes 1 to 2 nodes, 00:05:00 to 01:00:00".
+void tell_limits(const ExplainedRun& run, const Job& job, Explanation& explanation) {
+  std::string text = "asked for " + nodes_text(job.nodes);
+  if (job.walltime) text += " for " + format_duration(*job.walltime);
+  if (const QueueLimits* limits = limits_of(run, job.queue)) {
+    text += fmt::format("; queue '{}' takes {} to {} nodes, {} to {}", job.queue, limits->nodes[0], limits->nodes[1],
+                        format_duration(limits->walltime_s[0]), format_duration(limits->walltime_s[1]));
+    if (limits->jobs_of_user > 0) text += fmt::format(", {} at once of a user", limits->jobs_of_user);
+  }
+  if (job.nodes > 0) explanation.facts.push_back(text);
+}
+
+void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanation& explanation) {
+  const std::string since = job.queued ? fmt::format(" for {}", format_duration(std::max<int64_t>(0, now - *job.queued))) : "";
+  const char* does = job.phase == JobPhase::held ? "is held" : job.phase == JobPhase::suspended ? "is suspended" : "waits";
+  explanation.headline = fmt::format("{} {} in {}{}", named(run), does, job.queue, since);
+  const WaitingReason reason = waiting_reason(run.job->queued.scheduler, job, run.word);
+  explanation.meaning = reason.meaning;
+  explanation.remedy = reason.remedy;
+  if (job.queue.starts_with("backfill"))
+    explanation.facts.push_back("the queue is for projects whose time is used up: it starts when nobody else wants the nodes");
+  if (job.runs > 0)
+    explanation.facts.push_back(
+        fmt::format("it was started {} time{} and put back: preempted, or a node failed; it goes on from its last checkpoint", job.runs,
+                    job.runs == 1 ? "" : "s"));
+  tell_limits(run, job, explanation);
+  if (job.starts_at && *job.starts_at > now)
+    explanation.facts.push_back(fmt::format("starts about {}, as the scheduler estimates", clock_text(*job.starts_at, now)));
+  if (!job.members.empty()) explanation.facts.push_back("members: " + job.members);
+}
+
+void tell_running(const ExplainedRun& run, const Job& job, int64_t now, Explanation& explanation) {
+  explanation.headline = named(run) + " runs";
+  if (job.started) explanation.headline += " since " + clock_text(*job.started, now);
+  if (!job.hosts.empty())
+    explanation.headline +=
+        fmt::format(" on {}{}", job.hosts.front(), job.hosts.size() > 1 ? fmt::format(" and {} more", job.hosts.size() - 1) : "");
+  tell_limits(run, job, explanation);
+  explanation.remedy = "llmrun tail " + run.word;
+}
+
+void tell_unknown(const ExplainedRun& run, Explanation& explanation) {
+  explanation.headline = named(run) + " is not known to its scheduler any more";
+  explanation.meaning =
+      "schedulers forget a job some time after its end (PBS at ALCF: two weeks), and PBS lets a job vanish that no queue behind a routing "
+      "queue takes; unknown is not failed";
+  explanation.remedy = "llmrun submit again; it is checked against the queues' limits first";
+}
+
+/// How the scheduler says that a job ended, where it says more than the run's own exit code.
+std::string end_meaning(const Job& job) {
+  switch (job.end.value_or(JobEnd::done)) {
+    case JobEnd::never_ran:
+      return "it never ran: a job that it depended on ended otherwise than it must have, or was deleted";
+    case JobEnd::walltime:
+      return "it reached its walltime and was killed";
+    case JobEnd::cancelled:
+      return job.started ? "it was cancelled while it ran" : "it was cancelled before it ran";
+    case JobEnd::done:
+    case JobEnd::failed:
+      break;
+  }
+  return "";
+}
+
+std::string end_remedy(const ExplainedRun& run, const Explanation& explanation) {
+  if (explanation.failure && !explanation.failure->hint.empty()) return explanation.failure->hint;
+  const int code = explanation.exit_code.value_or(1);
+  if (code == 0) return "";
+  if (run.job) return "llmrun submit again goes on from the last checkpoint; --until-done goes on by itself";
+  return "the same command again goes on from the last checkpoint";
+}
+
+void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
+  const std::vector<Attempt>& attempts = run.history.record.attempts;
+  if (attempts.empty()) return;
+  const Attempt& attempt = attempts.back();
+  explanation.failure = failure_of_attempt(RunPaths(run.history.dir), attempt, run.plan);
+  explanation.facts.push_back(fmt::format("attempt {}: {}", attempt.number,
+                                          attempt.exit ? fmt::format("exit {}, {}", *attempt.exit, exit_meaning(*attempt.exit))
+                                                       : "no exit was written: its launcher was killed, or the machine went down"));
+}
+
+void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation) {
+  explanation.exit_code = run.history.exit_code;
+  explanation.headline = (job != nullptr ? named(run) : fmt::format("run '{}'", run.history.name)) + ": " + run.history.state;
+  if (job != nullptr) {
+    explanation.meaning = end_meaning(*job);
+    if (job->exit_code && !run.history.exit_code) explanation.exit_code = job->exit_code;
+  }
+  tell_attempt(run, explanation);
+  if (explanation.meaning.empty() && explanation.exit_code)
+    explanation.meaning = fmt::format("exit {}: {}", *explanation.exit_code, exit_meaning(*explanation.exit_code));
+  explanation.remedy = end_remedy(run, explanation);
+}
+
+}  // namespace
+
+Explanation explain(const ExplainedRun& run, int64_t now) {
+  Explanation explanation;
+  const Job* job = run.job && run.job->seen.job ? &*run.job->seen.job : nullptr;
+  if (job != nullptr) explanation.comment = job->comment;
+  if (run.job && state_word(run.job->seen) == "unknown" && run.history.record.attempts.empty()) {
+    tell_unknown(run, explanation);
+  } else if (job != nullptr && !run.job->seen.unknown && job->phase == JobPhase::running) {
+    tell_running(run, *job, now, explanation);
+  } else if (job != nullptr && !run.job->seen.unknown && job->phase != JobPhase::ended) {
+    tell_waiting(run, *job, now, explanation);
+  } else if (run.history.state == "running") {
+    explanation.headline = fmt::format("run '{}' is running", run.history.name);
+    explanation.remedy = "llmrun tail " + run.word;
+  } else {
+    tell_end(run, job, explanation);
+  }
+  return explanation;
+}
+
+}  // namespace llmrun

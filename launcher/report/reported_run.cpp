@@ -1,0 +1,44 @@
+#include "launcher/report/reported_run.h"
+
+#include "engine/core/error.h"
+#include "engine/core/run_paths.h"
+#include "launcher/follow/followed_run.h"
+#include "launcher/profile/layers.h"
+#include "launcher/report/run_summary.h"
+
+namespace llmrun {
+
+ReportedRun report_run(const std::string& word, const std::filesystem::path& directory, const Variables& environment, int64_t now) {
+  const std::vector<QueuedJob> of_user = read_jobs(job_list_file(environment));
+  const RunPaths paths(find_followed(word, directory, of_user));
+  const std::vector<QueuedJob> jobs = jobs_of_run(paths.root(), of_user);
+  ReportedRun run;
+  try {
+    run.jobs = look_at_jobs(jobs, environment);
+  } catch (const Error& error) {
+    std::error_code none;
+    if (error.code() != Exit::unreachable || !std::filesystem::exists(paths.record(), none)) throw;
+    run.jobs = recall_jobs(jobs, environment);
+    run.unheard = error.what();
+  }
+  run.history = history_of(paths.root(), run.jobs.jobs, now);
+  run.plan = plan_of_run(paths);
+  return run;
+}
+
+std::optional<MachineConfig> machine_of(const ReportedRun& run) {
+  if (run.plan) return run.plan->config.machine;
+  const std::filesystem::path config = RunPaths(run.history.dir).config();
+  std::error_code none;
+  if (!std::filesystem::exists(config, none)) return std::nullopt;
+  try {
+    Sources sources;  // the environment of whoever asks has no part in it
+    sources.run_file = config.string();
+    sources.directory = run.history.dir;
+    return read_config(sources).config.machine;
+  } catch (const Error&) {  // of another version: the limits are a comfort, not the answer
+    return std::nullopt;
+  }
+}
+
+}  // namespace llmrun

@@ -1,0 +1,27 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "engine/core/plan.h"
+#include "engine/core/spec/config.h"
+#include "launcher/report/run_history.h"
+
+namespace llmrun {
+
+/// All that is known of one run: what `show` and `explain` tell from.
+struct ReportedRun {
+  RunHistory history;
+  KnownJobs jobs;            // oldest first
+  std::optional<Plan> plan;  // of the newest launch
+  std::string unheard;       // why nothing is known of its jobs; empty: something is, or it has none
+};
+
+/// `word`: what a person means by RUN, seen from `directory` (find_followed). Asks the run's scheduler, through the shared answers. A
+/// scheduler that does not answer is told in `unheard` where the directory knows an attempt; else throws Error(Exit::unreachable).
+ReportedRun report_run(const std::string& word, const std::filesystem::path& directory, const Variables& environment, int64_t now);
+
+/// The machine that the run is planned for: of its last launch, else of the config.yaml that was queued. Empty where neither can be read.
+std::optional<MachineConfig> machine_of(const ReportedRun& run);
+
+}  // namespace llmrun

@@ -1,0 +1,166 @@
+#include "launcher/report/run_history.h"
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <map>
+
+#include "engine/core/file.h"
+#include "engine/core/run_paths.h"
+#include "launcher/rundir/lock.h"
+#include "launcher/rundir/log_name.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+int64_t seconds_of(const std::string& utc) {
+  std::tm when{};
+  return ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &when) == nullptr ? 0 : ::timegm(&when);
+}
+
+/// What a line of the list says of a run: that a job of it was queued, or that it was launched here.
+struct Listed {
+  std::string name;
+  std::string first, last;
+  std::vector<QueuedJob> jobs;
+};
+
+void note(Listed& run, const std::string& name, const std::string& time) {
+  run.name = name;
+  if (run.first.empty() || time < run.first) run.first = time;
+  run.last = std::max(run.last, time);
+}
+
+std::map<std::string, Listed> listed_runs(const fs::path& list) {
+  std::map<std::string, Listed> runs;
+  std::ifstream in(list);
+  for (std::string line; std::getline(in, line);) {
+    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);  // a line that was torn says nothing
+    if (!entry.is_object()) continue;
+    const QueuedJob job = queued_job_of(entry);
+    const std::string event = entry.contains("event") && entry["event"].is_string() ? entry["event"].get<std::string>() : "";
+    if (job.dir.empty() || (event != "submitted" && event != "launched")) continue;
+    Listed& run = runs[job.dir];
+    note(run, job.run, job.submitted);
+    if (event == "submitted") run.jobs.push_back(job);
+  }
+  return runs;
+}
+
+std::string word_of_attempt(const Attempt& attempt, const RunPaths& paths) {
+  if (!attempt.exit) return is_locked(paths.lock()) ? "running" : "died";
+  switch (static_cast<Exit>(*attempt.exit)) {
+    case Exit::done:
+      return "done";
+    case Exit::resubmit:
+      return "stopped";
+    default:
+      return "failed";
+  }
+}
+
+/// A job that its scheduler ended before or without an attempt; "queued" where nothing more is known of it.
+std::string word_of_job(const KnownJob& job) {
+  if (!job.seen.job && job.seen.as_of == 0) return "queued";
+  return state_word(job.seen);
+}
+
+void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& paths) {
+  const Attempt* attempt = run.record.attempts.empty() ? nullptr : &run.record.attempts.back();
+  const KnownJob* job = jobs.empty() ? nullptr : &jobs.back();
+  const bool job_is_newer = job != nullptr && (attempt == nullptr || job->queued.submitted > attempt->start);
+  if (job_is_newer) {
+    run.state = word_of_job(*job);
+    if (job->seen.job) run.exit_code = job->seen.job->exit_code;
+    if (run.state == "unknown" && run.gone) run.state = "gone";
+    return;
+  }
+  if (attempt == nullptr) {
+    run.state = run.gone ? "gone" : "unknown";
+    return;
+  }
+  run.state = word_of_attempt(*attempt, paths);
+  run.exit_code = attempt->exit;
+  // a run whose launcher was killed with its job: the scheduler knows why
+  if (run.state == "died" && job != nullptr && job->seen.job && job->seen.job->end) {
+    run.state = spelling(*job->seen.job->end);
+    run.exit_code = job->seen.job->exit_code;
+  }
+}
+
+void read_directory(RunHistory& run, const RunPaths& paths) {
+  std::error_code none;
+  run.gone = !fs::is_directory(paths.root(), none);
+  try {
+    run.record = read_record(paths.record());
+  } catch (const Error&) {  // told as `damaged`: one bad file must not hide the other runs
+    run.damaged = true;
+  }
+}
+
+}  // namespace
+
+int64_t seconds_between(const std::string& start, const std::string& end) {
+  return std::max<int64_t>(0, seconds_of(end) - seconds_of(start));
+}
+
+void append_launch(const fs::path& list, const std::string& run, const fs::path& dir, const std::string& time) {
+  if (list.empty()) return;
+  const json line{{"event", "launched"}, {"run", run}, {"dir", dir.string()}, {"time", time}};
+  try {
+    fs::create_directories(list.parent_path());
+    append_line(list, line.dump(-1, ' ', false, json::error_handler_t::replace));
+  } catch (const Error&) {  // a home that is read-only or full: the run's own directory knows the launch too
+  } catch (const fs::filesystem_error&) {
+  }
+}
+
+RunHistory history_of(const fs::path& dir, std::vector<KnownJob> jobs, int64_t now) {
+  const RunPaths paths(dir);
+  RunHistory run;
+  run.dir = dir;
+  read_directory(run, paths);
+  run.name = !run.record.name.empty() ? run.record.name : !jobs.empty() ? jobs.back().queued.run : dir.filename().string();
+  judge(run, jobs, paths);
+  std::vector<std::string> times;
+  for (const KnownJob& job : jobs) {
+    run.jobs.push_back(job.queued);
+    times.push_back(job.queued.submitted);
+  }
+  for (const Attempt& attempt : run.record.attempts) {
+    const bool runs = attempt.end.empty() && run.state == "running";
+    run.seconds += runs                  ? seconds_between(attempt.start, utc_time(now))
+                   : attempt.end.empty() ? 0
+                                         : seconds_between(attempt.start, attempt.end);
+    times.push_back(attempt.start);
+    if (!attempt.end.empty()) times.push_back(attempt.end);
+  }
+  if (times.empty()) return run;
+  run.first = *std::min_element(times.begin(), times.end());
+  run.last = *std::max_element(times.begin(), times.end());
+  return run;
+}
+
+std::vector<RunHistory> read_history(const fs::path& list, const Variables& environment, int64_t now) {
+  const std::map<std::string, Listed> listed = listed_runs(list);
+  std::vector<QueuedJob> all;
+  for (const auto& [dir, run] : listed) all.insert(all.end(), run.jobs.begin(), run.jobs.end());
+  const std::vector<KnownJob> known = recall_jobs(all, environment).jobs;
+  std::vector<RunHistory> runs;
+  auto next = known.begin();
+  for (const auto& [dir, run] : listed) {
+    const auto end = next + static_cast<std::ptrdiff_t>(run.jobs.size());
+    RunHistory history = history_of(dir, {next, end}, now);
+    next = end;
+    if (history.record.name.empty()) history.name = run.name;
+    if (history.first.empty() || run.first < history.first) history.first = run.first;
+    history.last = std::max(history.last, run.last);
+    runs.push_back(std::move(history));
+  }
+  std::stable_sort(runs.begin(), runs.end(), [](const RunHistory& a, const RunHistory& b) { return a.last < b.last; });
+  return runs;
+}
+
+}  // namespace llmrun
