@@ -8,7 +8,7 @@
 #include "cli/ui/log_view.h"
 #include "launcher/follow/follow_run.h"
 #include "launcher/follow/followed_run.h"
-#include "launcher/scheduler/scheduler.h"
+#include "launcher/scheduler/known_jobs.h"
 
 namespace llmrun::cli {
 namespace {
@@ -35,12 +35,15 @@ class Interruptible {
   struct sigaction before_ {};
 };
 
-/// One question to each scheduler.
+/// Through what all processes of the user share: schedulers themselves are asked less often than kAsk.
+constexpr std::chrono::seconds kAsk{5};
+
 std::map<std::string, Job> ask_schedulers(const std::vector<QueuedJob>& jobs, const Variables& environment) {
-  std::map<std::string, std::vector<std::string>> ids;
-  for (const QueuedJob& job : jobs) ids[job.scheduler].push_back(job.id);
+  const KnownJobs known = look_at_jobs(jobs, environment);
+  if (!known.trouble.empty()) throw Error(Exit::unreachable, "{}", known.trouble);
   std::map<std::string, Job> answers;
-  for (const auto& [scheduler, wanted] : ids) answers.merge(make_scheduler(scheduler, environment)->status(wanted));
+  for (const KnownJob& job : known.jobs)
+    if (job.seen.job && (!job.seen.unknown || job.seen.job->phase == JobPhase::ended)) answers[job.queued.id] = *job.seen.job;
   return answers;
 }
 
@@ -71,7 +74,7 @@ void tail_run(const TailOptions& options, Context& context) {
   const RunPaths paths(find_followed(options.run, fs::current_path(), read_jobs(list)));
   const FollowRequest request{paths, options.ranks, options.hosts, start_of(options), options.newer_than};
   RunJobs jobs([&] { return jobs_of_run(paths.root(), read_jobs(list)); },
-               [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); });
+               [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); }, kAsk);
   const Interruptible until_ctrl_c;
   LogView view(style_of(options, paths, context), context, [] { return interrupted != 0; });
   context.set_exit(follow_run(request, jobs, view));

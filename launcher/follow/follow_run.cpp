@@ -117,26 +117,31 @@ class Follower {
     return unknown ? &jobs_.news().back() : nullptr;
   }
 
-  /// The exit code of an attempt once it is over; nothing while it runs.
-  std::optional<int> ended(const Attempt& attempt) {
-    const auto said = [&]() -> std::optional<int> {
-      const RunRecord record = read_record(paths_.record());
-      const Attempt& known = record.attempts.at(static_cast<size_t>(attempt.number) - 1);
-      if (record.attempts.size() > static_cast<size_t>(attempt.number)) return known.exit.value_or(static_cast<int>(Exit::failed));
-      return known.exit;
-    };
-    if (const std::optional<int> exit = said()) return exit;
+  /// What the record says of an attempt that is over.
+  std::optional<Attempt> recorded_end(int number) const {
+    const std::vector<Attempt> attempts = read_record(paths_.record()).attempts;
+    Attempt known = attempts.at(static_cast<size_t>(number) - 1);
+    const bool newer = attempts.size() > static_cast<size_t>(number);
+    if (newer && !known.exit) known.exit = static_cast<int>(Exit::failed);
+    return known.exit ? std::optional(known) : std::nullopt;
+  }
+
+  /// The attempt with its exit code once it is over; nothing while it runs.
+  std::optional<Attempt> ended(const Attempt& attempt) {
+    if (auto end = recorded_end(attempt.number)) return end;
     if (is_locked(paths_.lock())) return {};
     jobs_.ask();  // it died without a word, or holds its lock where we cannot see that
     const std::vector<JobNews>& news = jobs_.news();
     if (!jobs_.none() && (!jobs_.trouble().empty() || std::any_of(news.begin(), news.end(), runs))) return {};
-    if (const std::optional<int> exit = said()) return exit;  // between the two looks
-    const auto own = std::find_if(news.rbegin(), news.rend(), [](const JobNews& job) { return has_ended(job); });
-    return own == news.rend() ? static_cast<int>(Exit::failed) : exit_of(*own);
+    if (auto end = recorded_end(attempt.number)) return end;  // between the two looks
+    const auto own = std::find_if(news.rbegin(), news.rend(), has_ended);
+    Attempt dead = attempt;
+    dead.exit = own == news.rend() ? static_cast<int>(Exit::failed) : exit_of(*own);
+    return dead;
   }
 
-  /// To its end; with its exit code.
-  Attempt follow(Attempt attempt, LogStart start) {
+  /// To its end; with its exit code, where the view was not gone before.
+  Attempt follow(const Attempt& attempt, LogStart start) {
     // The plan of an attempt is written before its combined log: whoever reads hosts from it must wait for that.
     while (!request_.hosts.empty() && !fs::exists(attempt.log) && !ended(attempt) && !view_.gone())
       watcher_.wait(kRest, kPoll, view_.reader());
@@ -149,18 +154,19 @@ class Follower {
       return !view_.gone();
     };
     for (std::chrono::steady_clock::time_point next_check{}; !view_.gone();) {
+      std::optional<Attempt> end;
       if (const auto now = std::chrono::steady_clock::now(); now >= next_check) {
         next_check = now + kPoll;
-        attempt.exit = ended(attempt);  // before reading: what was written until then is read below
+        end = ended(attempt);  // before reading: what was written until then is read below
       }
-      if (attempt.exit)
+      if (end)
         logs.finish(take);
       else
         logs.advance(take);
       view_.look_ends();
-      if (attempt.exit) {
-        view_.attempt_ended(attempt);
-        break;
+      if (end) {
+        view_.attempt_ended(*end);
+        return *end;
       }
       watcher_.wait(logs.pause(), logs.holding() ? milliseconds(0) : kPoll, view_.reader());
     }

@@ -18,7 +18,7 @@ struct JobNews {
   int absent = 0;          // answers in a row that did not know it
 };
 
-/// The jobs of one run, of which a chain has several, asked about at most every `every`: schedulers are asked by many people.
+/// The jobs of one run, of which a chain has several, asked about at most every `every`, and less often while nobody answers.
 class RunJobs {
  public:
   /// Every job of the run, oldest first: read anew at each question, for a job of a chain queues the next one.
@@ -26,7 +26,7 @@ class RunJobs {
   /// Those of `jobs` that their schedulers know, by id. Throws Error where one does not answer.
   using Ask = std::function<std::map<std::string, Job>(const std::vector<QueuedJob>& jobs)>;
 
-  RunJobs(List list, Ask ask, std::chrono::milliseconds every = std::chrono::seconds(15));
+  RunJobs(List list, Ask ask, std::chrono::milliseconds every);
 
   /// Asks if it is time to; true where it did.
   bool ask();
