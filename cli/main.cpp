@@ -32,12 +32,14 @@ constexpr Command kCommands[] = {
     {"generate", "Use", add_generate},
     {"bench", "Use", add_bench},
     {"completion", "Shell", add_completion},
+    {"man", "Shell", add_man},
     {"__complete", "", add_complete},
 };
 
 void add_everything(CLI::App& app, Context& context) {
   app.name("llmrun");
   app.formatter(std::make_shared<Help>(help_width()));  // before the commands: they inherit it
+  app.footer("Examples:\n  llmrun train my-run.yaml --ranks 4\n  llmrun submit my-run.yaml --set job.queue=debug\n  llmrun tail");
   app.set_version_flag("--version", "llmrun " LLMRUN_VERSION);
   app.add_flag("--json", context.json, "Data on stdout as JSON, errors too");
   app.add_option("--color", context.color, "auto: on a terminal, unless NO_COLOR is set")

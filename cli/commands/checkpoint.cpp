@@ -52,16 +52,17 @@ void add_checkpoint(CLI::App& app, Context& context) {
   command->footer(
       "Examples:\n  llmrun checkpoint list\n  llmrun checkpoint verify my-run\n  llmrun checkpoint export my-run --to my-model --dtype "
       "bf16");
-  const auto add = [&](const std::string& action, const char* help) {
+  const auto add = [&](const std::string& action, const char* help, const char* example) {
     auto* added = command->add_subcommand(action, help);
     added->add_option("run", options->run, "Run name, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+    added->footer(fmt::format("Examples:\n  llmrun checkpoint {} {}", action, example));
     added->callback([=, &context] { become(action, *options, context); });
     return added;
   };
-  add("list", "Name them, newest first, and say which can be used");
-  auto* show = add("show", "Say what one holds and who wrote it");
-  auto* verify = add("verify", "Read every byte and hold it to its checksum");
-  auto* to_hugging_face = add("export", "Write the weights as Hugging Face's transformers reads them");
+  add("list", "Name them, newest first, and say which can be used", "my-run --json");
+  auto* show = add("show", "Say what one holds and who wrote it", "my-run --step 1000");
+  auto* verify = add("verify", "Read every byte and hold it to its checksum", "my-run");
+  auto* to_hugging_face = add("export", "Write the weights as Hugging Face's transformers reads them", "my-run --to my-model --dtype bf16");
   show->add_option("--step", options->step, "This step; without: the newest usable one");
   verify->add_option("--step", options->step, "This step; without: all");
   to_hugging_face->add_option("--step", options->step, "This step; without: the newest usable one");

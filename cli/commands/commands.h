@@ -17,6 +17,7 @@ void add_completion(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_data(CLI::App& app, Context& context);
 void add_generate(CLI::App& app, Context& context);
+void add_man(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_profiles(CLI::App& app, Context& context);
 void add_render(CLI::App& app, Context& context);

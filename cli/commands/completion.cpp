@@ -1,66 +1,45 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands/commands.h"
+#include "cli/completion/candidates.h"
+#include "cli/completion/line.h"
 #include "cli/completion_scripts.h"
 #include "cli/context.h"
-#include "engine/core/command_line/usage.h"
-#include "engine/core/spec/fields.h"
-#include "launcher/profile/layers.h"
 
 namespace llmrun::cli {
 namespace {
 
-using Words = std::vector<std::string>;
+struct CompleteOptions {
+  std::string line;    // up to the cursor, with its quotes
+  std::string breaks;  // COMP_WORDBREAKS of bash
+  bool insert = false;
+};
 
-Words profile_names(ProfileKind kind) { return Catalog(sources_here("", {}).profile_directories).names(kind); }
-
-/// "parallel.tensor=", or "train.precision=fp32" and its like once the key stands.
-Words settings(const std::string& word) {
-  const size_t equals = word.find('=');
-  Words words;
-  if (equals == std::string::npos) {
-    for (const char* profiled : {"machine=", "model="}) words.emplace_back(profiled);
-    for (const Field& field : fields()) words.push_back(std::string(field.path) + "=");
-    return words;
-  }
-  const std::string key = word.substr(0, equals);
-  Words values;
-  if (key == "machine") values = profile_names(ProfileKind::machine);
-  if (key == "model") values = profile_names(ProfileKind::model);
-  if (const Field* field = find_field(key)) values = field->choices();
-  for (const std::string& value : values) words.push_back(key + "=" + value);
-  return words;
+/// The words behind the program's name, which assignments and `sudo` may stand before.
+std::vector<std::string> behind_program(const std::vector<std::string>& words) {
+  const auto is_llmrun = [](const std::string& word) { return std::filesystem::path(word).filename() == "llmrun"; };
+  const auto found = std::find_if(words.begin(), words.end() - 1, is_llmrun);
+  const auto program = found == words.end() - 1 ? words.begin() : found;
+  return {std::min(program + 1, words.end() - 1), words.end()};
 }
 
-/// What may stand where the last of `words` is being typed. Nothing: the shell offers files.
-Words candidates(const CLI::App& app, const Words& words) {
-  const CLI::App* command = &app;
-  for (size_t i = 0; i + 1 < words.size(); ++i)
-    for (const std::string& name : command_names(*command))
-      if (name == words[i]) {
-        command = command->get_subcommand(name);
-        break;
-      }
-  const std::string& current = words.back();
-  const std::string before = words.size() > 1 ? words[words.size() - 2] : "";
-  if (before == "--set") return settings(current);
-  if (before == "--color") return {"auto", "always", "never"};
-  if (current.starts_with("-")) return option_names(*command);
-  if (command->get_name() == "completion") return {"bash", "zsh", "fish"};
-  if (command->get_name() == "show" && command->get_parent()->get_name() == "profiles") {
-    Words names;
-    for (ProfileKind kind : {ProfileKind::machine, ProfileKind::model, ProfileKind::recipe})
-      for (std::string& name : profile_names(kind)) names.push_back(std::move(name));
-    return names;
-  }
-  return command_names(*command);
+std::string on_one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+  return printable(text);
 }
 
-void complete(const CLI::App& app, Words words, Context& context) {
-  if (words.empty()) words.emplace_back();
-  for (const std::string& candidate : candidates(app, words))
-    if (candidate.starts_with(words.back())) context.out().print("{}\n", candidate);
+/// A line for each candidate, WORD<tab>ABOUT; a line that begins with a tab asks the shell for files.
+void complete(const CLI::App& app, const CompleteOptions& options, Context& context) {
+  const Line line = split_line(options.line, options.breaks);
+  const Offers all = offers(understand(app, behind_program(line.words)));
+  for (const Candidate& candidate : all.candidates) {
+    if (printable(candidate.word) != candidate.word || candidate.word.find_first_of("\t\n") != std::string::npos) continue;
+    context.out().print("{}\t{}\n", options.insert ? insertion(line, candidate.word) : candidate.word, on_one_line(candidate.about));
+  }
+  if (!all.files.empty()) context.out().print("\t{}\n", all.files);
 }
 
 }  // namespace
@@ -76,10 +55,12 @@ void add_completion(CLI::App& app, Context& context) {
 }
 
 void add_complete(CLI::App& app, Context& context) {
-  auto words = std::make_shared<Words>();
-  auto* command = app.add_subcommand("__complete", "What the completion scripts ask: the words after llmrun, the last one being typed");
-  command->add_option("words", *words, "Words of the command line");
-  command->callback([=, &app, &context] { complete(app, *words, context); });
+  auto options = std::make_shared<CompleteOptions>();
+  auto* command = app.add_subcommand("__complete", "What the completion scripts ask: the command line up to the cursor");
+  command->add_option("line", options->line, "The command line, with its quotes")->required();
+  command->add_option("--breaks", options->breaks, "Characters at which the shell begins to replace anew (COMP_WORDBREAKS)");
+  command->add_flag("--insert", options->insert, "Words as they are to be inserted: quoted, and without what stands there already");
+  command->callback([=, &app, &context] { complete(app, *options, context); });
 }
 
 }  // namespace llmrun::cli

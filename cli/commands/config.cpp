@@ -111,7 +111,7 @@ void add_config(CLI::App& app, Context& context) {
 
   auto* schema_command = command->add_subcommand("schema", "Print the JSON Schema of a run file, for editors");
   auto* text = schema_command->add_flag("--text", options->text, "A list of keys, for people");
-  schema_command->add_option("key", options->key, "With --text: one key or section")->needs(text);
+  schema_command->add_option("key", options->key, "With --text: one key or section")->type_name("KEY")->needs(text);
   schema_command->footer("Examples:\n  llmrun config schema > llmrun.schema.json\n  llmrun config schema --text");
   schema_command->callback([=, &context] { schema(*options, context); });
 }

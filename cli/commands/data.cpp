@@ -148,13 +148,15 @@ void add_data(CLI::App& app, Context& context) {
 
   auto prefix = std::make_shared<std::string>();
   auto* inspect_command = data->add_subcommand("inspect", "What is in a dataset");
-  inspect_command->add_option("prefix", *prefix, "PREFIX of PREFIX.bin and PREFIX.idx")->required();
+  inspect_command->add_option("prefix", *prefix, "PREFIX of PREFIX.bin and PREFIX.idx")->required()->type_name("PREFIX");
+  inspect_command->footer("Examples:\n  llmrun data inspect data/book\n  llmrun data inspect data/book --json");
   inspect_command->callback([=, &context] { inspect(*prefix, context); });
 
   auto vocab = std::make_shared<std::optional<int64_t>>();
   auto* verify_command = data->add_subcommand("verify", "Read every token and check it");
-  verify_command->add_option("prefix", *prefix, "PREFIX of PREFIX.bin and PREFIX.idx")->required();
+  verify_command->add_option("prefix", *prefix, "PREFIX of PREFIX.bin and PREFIX.idx")->required()->type_name("PREFIX");
   verify_command->add_option("--vocab", *vocab, "Ids must be below this (default: what the dataset says)");
+  verify_command->footer("Examples:\n  llmrun data verify data/book\n  llmrun data verify data/book --vocab 50304");
   verify_command->callback([=, &context] { verify(*prefix, *vocab, context); });
 }
 

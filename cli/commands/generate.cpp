@@ -1,8 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <memory>
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "engine/core/command_line/generate_options.h"
+#include "engine/core/command_line/given.h"
 #include "launcher/process/sibling.h"
 #include "launcher/rundir/find_run.h"
 
@@ -15,22 +17,22 @@ std::string place_of(const std::string& word) {
   return find_run(word, std::filesystem::current_path()).string();
 }
 
-/// llmrun-rank knows the options, and its help is this command's help; only RUN is looked up here, where it is the first word.
-void generate(std::vector<std::string> words, Context& context) {
-  context.json = context.json || std::find(words.begin(), words.end(), "--json") != words.end();
-  if (!words.empty() && !words[0].starts_with('-')) words[0] = place_of(words[0]);
-  if (context.json && std::find(words.begin(), words.end(), "--json") == words.end()) words.emplace_back("--json");
-  words.insert(words.begin(), "generate");
+/// llmrun-rank does the work: only RUN is looked up here.
+void generate(const CLI::App& command, const GenerateOptions& options, Context& context) {
+  check_prompt(options);
+  std::vector<std::string> words = given_options(command);
+  words.insert(words.begin(), {"generate", place_of(options.from)});
+  if (context.json) words.emplace_back("--json");
   become_sibling("llmrun-rank", words);
 }
 
 }  // namespace
 
 void add_generate(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("generate", "Continue a text: RUN or a Hugging Face directory, --prompt TEXT or --prompt-ids 1,2,3");
-  command->prefix_command()->fallthrough(false);
-  command->set_help_flag("");
-  command->callback([=, &context] { generate(command->remaining(), context); });
+  auto options = std::make_shared<GenerateOptions>();
+  auto* command = app.add_subcommand("generate", "Continue a text with a run's newest checkpoint or a Hugging Face directory");
+  add_generate_options(*command, *options);
+  command->callback([=, &context] { generate(*command, *options, context); });
 }
 
 }  // namespace llmrun::cli

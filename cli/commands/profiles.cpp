@@ -6,20 +6,13 @@
 #include "engine/core/file.h"
 #include "engine/core/json.h"
 #include "engine/core/spec/nearest.h"
+#include "launcher/profile/about.h"
 #include "launcher/profile/layers.h"
 
 namespace llmrun::cli {
 namespace {
 
 constexpr std::array kKinds{ProfileKind::machine, ProfileKind::model, ProfileKind::recipe};
-
-/// What a profile says of itself: its first comment, without the name.
-std::string about(const std::string& text, const std::string& name) {
-  std::string line = text.substr(0, text.find('\n'));
-  for (const std::string& prefix : {std::string("# "), name + ": "})
-    if (line.starts_with(prefix)) line.erase(0, prefix.size());
-  return line;
-}
 
 struct Profile {
   ProfileKind kind;
@@ -32,7 +25,7 @@ json to_json(const Profile& profile) {
   return {{"kind", profile_kind_name(profile.kind)},
           {"name", profile.name},
           {"file", profile.file.string()},
-          {"about", about(profile.text, profile.name)}};
+          {"about", about_profile(profile.text, profile.name)}};
 }
 
 Profile read_profile(const Catalog& catalog, ProfileKind kind, const std::string& name) {
@@ -66,7 +59,8 @@ void list(Context& context) {
     if (context.json)
       profiles.push_back(to_json(profile));
     else
-      context.out().print("{:<8} {:<16} {}\n", profile_kind_name(profile.kind), profile.name, printable(about(profile.text, profile.name)));
+      context.out().print("{:<8} {:<16} {}\n", profile_kind_name(profile.kind), profile.name,
+                          printable(about_profile(profile.text, profile.name)));
   }
   if (context.json) context.out().print("{}\n", json{{"version", 1}, {"profiles", profiles}}.dump(2));
 }
@@ -92,9 +86,10 @@ void add_profiles(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("profiles", "The machines, models and recipes there are");
   command->require_subcommand(0, 1);
   command->footer("Examples:\n  llmrun profiles\n  llmrun profiles show polaris");
-  command->add_subcommand("list", "Name every profile");
+  command->add_subcommand("list", "Name every profile")->footer("Examples:\n  llmrun profiles list\n  llmrun profiles list --json");
   auto* show_command = command->add_subcommand("show", "Print a profile");
-  show_command->add_option("name", *name, "Name of a machine, a model or a recipe")->required();
+  show_command->add_option("name", *name, "Name of a machine, a model or a recipe")->required()->type_name("PROFILE");
+  show_command->footer("Examples:\n  llmrun profiles show polaris\n  llmrun profiles show gpt-13b --json");
   show_command->callback([=, &context] { show(*name, context); });
   command->callback([=, &context] {
     if (!show_command->parsed()) list(context);

@@ -2,11 +2,11 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 
 #include "engine/checkpoint/directory.h"
 #include "engine/checkpoint/huggingface.h"
 #include "engine/checkpoint/reader.h"
+#include "engine/core/command_line/generate_options.h"
 #include "engine/core/dataset/dataset_card.h"
 #include "engine/core/dataset/tokenizer.h"
 #include "engine/core/error.h"
@@ -20,16 +20,6 @@
 
 namespace llmrun::rank {
 namespace {
-
-struct GenerateOptions {
-  std::string from;  // a run directory or a Hugging Face directory
-  std::optional<std::string> prompt;
-  std::vector<int64_t> prompt_ids;
-  int64_t max_new_tokens = 64;
-  Sampling sampling;
-  std::string tokenizer;  // overrides what the run says
-  bool json = false;
-};
 
 /// A model's weights and what is known about its text.
 struct Source {
@@ -71,7 +61,7 @@ Source open_source(const std::string& from) {
       .hint("ls {}", from);
 }
 
-int generate(const GenerateOptions& options) {
+int generate(const GenerateOptions& options, bool as_json) {
   Source source = open_source(options.from);
   const std::string name = options.tokenizer.empty() ? source.tokenizer : options.tokenizer;
   const std::unique_ptr<Tokenizer> tokenizer = name.empty() ? nullptr : open_tokenizer(name);
@@ -86,10 +76,11 @@ int generate(const GenerateOptions& options) {
     prompt.assign(ids.begin(), ids.end());
   }
   Generator generator(source.shape, *source.weights, Precision::fp32);
-  const std::vector<int64_t> ids = generator.generate(prompt, options.max_new_tokens, options.sampling);
+  const Sampling sampling{options.temperature, options.top_k, options.top_p, options.seed};
+  const std::vector<int64_t> ids = generator.generate(prompt, options.max_new_tokens, sampling);
   const std::string text = tokenizer ? tokenizer->decode(ids) : std::string();
-  if (options.json) {
-    const json out{{"ids", ids}, {"text", tokenizer ? json(text) : json(nullptr)}};
+  if (as_json) {
+    const json out{{"version", 1}, {"ids", ids}, {"text", tokenizer ? json(text) : json(nullptr)}};
     fmt::print("{}\n", out.dump(-1, ' ', false, json::error_handler_t::replace));
   } else {
     fmt::print("{}\n", tokenizer ? text : fmt::format("{}", fmt::join(ids, ",")));
@@ -101,28 +92,13 @@ int generate(const GenerateOptions& options) {
 
 void add_generate(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<GenerateOptions>();
+  auto as_json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("generate", "Continue a text with a run's newest checkpoint or a Hugging Face directory");
-  command->add_option("run", options->from, "Run directory or Hugging Face directory")->required();
-  auto* prompt = command->add_option("--prompt", options->prompt, "Text to continue");
-  auto* ids = command->add_option("--prompt-ids", options->prompt_ids, "Token ids to continue: 1,2,3")->delimiter(',');
-  prompt->excludes(ids);
-  command->add_option("--max-new-tokens", options->max_new_tokens, "Tokens to add")->capture_default_str()->check(CLI::NonNegativeNumber);
-  command->add_option("--temperature", options->sampling.temperature, "0: the likeliest token each time")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-k", options->sampling.top_k, "Choose among the k likeliest; 0: all")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--top-p", options->sampling.top_p, "Choose among the likeliest that hold this share")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", options->sampling.seed, "Of the draws")->capture_default_str();
-  command->add_option("--tokenizer", options->tokenizer, "bytes or spm:MODEL, instead of what the run says");
-  command->add_flag("--json", options->json, "{ids, text} on one line");
+  add_generate_options(*command, *options);
+  command->add_flag("--json", *as_json, "{ids, text} on one line");
   command->callback([=, &exit_code] {
-    if (!options->prompt && options->prompt_ids.empty())
-      throw Error(Exit::usage, "generate needs a prompt").hint("--prompt 'In the beginning' or --prompt-ids 1,2,3");
-    exit_code = generate(*options);
+    check_prompt(*options);
+    exit_code = generate(*options, *as_json);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 #include <vector>
 
 #include "engine/core/error.h"
@@ -16,45 +17,48 @@ namespace fs = std::filesystem;
 
 bool is_run(const fs::path& directory) { return fs::exists(RunPaths(directory).record()) || fs::exists(RunPaths(directory).plan()); }
 
-struct Known {
-  fs::path directory;
-  fs::file_time_type launched;
-};
-
-/// Every run under outputs/ and every one whose log stands in `logfiles`, newest launch first.
-std::vector<Known> known_runs(const fs::path& directory) {
+/// Every place that may hold a run, as it is called here: under outputs/, and where the logs named in `logfiles` are.
+std::vector<fs::path> places(const fs::path& directory) {
   std::vector<fs::path> found;
   std::error_code ignored;  // no outputs/ yet
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory / "outputs", ignored)) found.push_back(entry.path());
+  const fs::path outputs = fs::weakly_canonical(directory / "outputs", ignored);
+  for (const fs::directory_entry& entry : fs::directory_iterator(outputs, ignored))
+    found.push_back(entry.is_symlink(ignored) ? fs::weakly_canonical(entry.path(), ignored) : entry.path());
+  std::set<std::string> seen;  // a run has a line for each attempt
   std::ifstream logfiles(directory / "logfiles");
-  for (std::string line; std::getline(logfiles, line);) found.push_back(fs::path(line).parent_path().parent_path());
-  std::vector<Known> runs;
-  for (const fs::path& path : found) {
-    const fs::path whole = fs::weakly_canonical(path, ignored);
-    const bool there = std::any_of(runs.begin(), runs.end(), [&](const Known& run) { return run.directory == whole; });
-    if (there || !is_run(whole)) continue;
-    const auto record = fs::last_write_time(RunPaths(whole).record(), ignored);
-    runs.push_back({whole, record});
+  for (std::string line; std::getline(logfiles, line);) {
+    const fs::path run = fs::path(line).parent_path().parent_path();
+    if (seen.insert(run.string()).second) found.push_back(fs::weakly_canonical(run, ignored));
   }
-  std::stable_sort(runs.begin(), runs.end(), [](const Known& a, const Known& b) { return a.launched > b.launched; });
-  return runs;
+  return found;
 }
 
-std::string names(const std::vector<Known>& runs) {
+std::string names(const std::vector<KnownRun>& runs) {
   std::vector<std::string> list;
-  for (const Known& run : runs)
+  for (const KnownRun& run : runs)
     if (list.size() < 5) list.push_back(run.directory.filename().string());
   return list.empty() ? "there is no run here yet: llmrun train starts one" : fmt::format("newest runs here: {}", fmt::join(list, ", "));
 }
 
 }  // namespace
 
+std::vector<KnownRun> known_runs(const fs::path& directory) {
+  std::vector<KnownRun> runs;
+  std::set<std::string> seen;
+  std::error_code ignored;  // a run that is deleted meanwhile
+  for (const fs::path& place : places(directory))
+    if (seen.insert(place.string()).second && is_run(place))
+      runs.push_back({place, fs::last_write_time(RunPaths(place).record(), ignored)});
+  std::stable_sort(runs.begin(), runs.end(), [](const KnownRun& a, const KnownRun& b) { return a.launched > b.launched; });
+  return runs;
+}
+
 fs::path find_run(const std::string& run, const fs::path& directory) {
   if (const fs::path path = directory / run; !run.empty() && is_run(path)) return fs::weakly_canonical(path);
-  const std::vector<Known> runs = known_runs(directory);
+  const std::vector<KnownRun> runs = known_runs(directory);
   if (run == "last" && !runs.empty()) return runs.front().directory;
   std::vector<fs::path> fitting;
-  for (const Known& known : runs) {
+  for (const KnownRun& known : runs) {
     const std::string name = known.directory.filename().string();
     if (name == run) return known.directory;
     if (!run.empty() && name.starts_with(run)) fitting.push_back(known.directory);

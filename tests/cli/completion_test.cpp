@@ -1,71 +1,114 @@
-#include "tests/cli/command.h"
+#include "tests/cli/typing.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
 
-namespace {
-
-std::string completed(const std::string& words) { return CommandLine()("llmrun __complete -- " + words).out; }
-
-bool has_shell(const std::string& shell) {
-  if (CommandLine()("command -v " + shell).exit == 0) return true;
-  MESSAGE("not tested: " << shell << " is not installed");
-  return false;
+TEST_CASE("commands, options, keys and values complete from the command tree and the field table") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun conf") == "config\n");
+  CHECK(at.words_offered("llmrun config ") == "show\ncheck\nschema\n");
+  CHECK(at.words_offered("llmrun config show --o") == "--origin\n");
+  CHECK(at.words_offered("llmrun completion z") == "zsh\n");
+  CHECK(at.words_offered("llmrun --color=al") == "--color=always\n");
+  CHECK(at.words_offered("llmrun submit --dry-run ") == "client\nserver\n");
+  CHECK(at.words_offered("llmrun data prepare --format ") == "jsonl\ntext\n");
+  CHECK(at.words_offered("llmrun config show --set parallel.ten") == "parallel.tensor=\n");
+  CHECK(at.words_offered("llmrun config show --set=observe.every") == "--set=observe.every_steps=\n");
+  CHECK(at.words_offered("llmrun config show --set train.deterministic=") == "train.deterministic=true\ntrain.deterministic=false\n");
+  CHECK(at.words_offered("llmrun config schema --text parallel.ten") == "parallel.tensor\n");
+  CHECK(at.words_offered("llmrun zzz") == "");
+  CHECK(at.words_offered("llmrun") == "");
 }
 
-}  // namespace
+TEST_CASE("what this version refuses is not offered") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun plan --set train.precision=fp") == "train.precision=fp32\n");
+  CHECK(at.words_offered("llmrun plan --set model.experts") == "");
+  CHECK(at.words_offered("llmrun checkpoint resh") == "");
+  CHECK(at.words_offered("llmrun plan --sea") == "");
+}
 
-TEST_CASE("commands, options, keys, values and profile names complete") {
-  CHECK(completed("conf") == "config\n");
-  CHECK(completed("config ''") == "show\ncheck\nschema\n");
-  CHECK(completed("config show --o") == "--origin\n");
-  CHECK(completed("config show --set parallel.ten") == "parallel.tensor=\n");
-  CHECK(completed("config show --set train.precision=f") == "train.precision=fp32\ntrain.precision=fp16\ntrain.precision=fp8\n");
-  CHECK(completed("config show --set machine=pol") == "machine=polaris\n");
-  CHECK(completed("profiles show gpt-13") == "gpt-13b\n");
-  CHECK(completed("completion z") == "zsh\n");
-  CHECK(completed("zzz") == "");
+TEST_CASE("an option that was given is not offered again, unless it may be repeated") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun plan --hostf") == "--hostfile\n");
+  CHECK(at.words_offered("llmrun plan --hostfile hosts.txt --hostf") == "");
+  CHECK(at.words_offered("llmrun plan --set run.steps=1 --se") == "--set\n");
+}
+
+TEST_CASE("runs complete by the names that are here and by those of queued jobs") {
+  const Workplace at;
+  for (const char* command : {"tail", "status", "cancel", "checkpoint list"}) {
+    const std::string line = std::string("llmrun ") + command + " ";
+    CHECK_MESSAGE(at.words_offered(line + "kjv") == "kjv-run\n", command);
+    CHECK_MESSAGE(at.words_offered(line + "queued") == "queued-run\n", command);
+    CHECK_MESSAGE(at.words_offered(line + "11") == "1126584.polaris\n", command);
+    CHECK_MESSAGE(at.words_offered(line + "la") == "last\n", command);
+  }
+  CHECK(at.offered("llmrun tail queued") == "queued-run\tjob 1126584.polaris, queued 2023-10-11T09:29:06Z\n");
+  CHECK(at.words_offered("llmrun tail outputs/k") == "\tdirectories\n");
+}
+
+TEST_CASE("ranks and hosts are those of the run that was named") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun tail kjv-run -r ") == "all\n0\n1\n2\n3\n");
+  CHECK(at.words_offered("llmrun tail kjv-run --ranks=0,2-") == "--ranks=0,2-0\n--ranks=0,2-1\n--ranks=0,2-2\n--ranks=0,2-3\n");
+  CHECK(at.words_offered("llmrun tail no-such-run -r ") == "all\n");
+  CHECK(at.words_offered("llmrun tail kjv-run --hosts x3001c0s7") == "x3001c0s7b0n0\n");
+}
+
+TEST_CASE("profiles, recipes and the queues of the machine that was chosen complete") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun profiles show gpt-13") == "gpt-13b\n");
+  CHECK(at.words_offered("llmrun config show --set machine=soph") == "machine=sophia\n");
+  CHECK(at.words_offered("llmrun train first") == "first-words\n\t*.yaml\n");
+  CHECK(at.offered("llmrun submit --set machine=polaris --set job.queue=dem") == "job.queue=demand\t1-56 nodes, up to 01:00:00\n");
+  CHECK(at.words_offered("llmrun submit --set machine=polaris --set parallel.tensor=wrong --set job.queue=dem") == "job.queue=demand\n");
+  // Jobs reach these through `prod` alone.
+  CHECK(at.words_offered("llmrun submit --set machine=polaris --set job.queue=small") == "");
+  CHECK(at.words_offered("llmrun submit --set machine=polaris --set job.filesystems=home:ea") == "job.filesystems=home:eagle\n");
+}
+
+TEST_CASE("where a file belongs the shell is asked for files") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun plan --hostfile ") == "\tfiles\n");
+  CHECK(at.words_offered("llmrun train --set data.train=my") == "\tfiles\n");
+  CHECK(at.words_offered("llmrun train --set run.dir=") == "\tdirectories\n");
+  CHECK(at.words_offered("llmrun checkpoint export --to ") == "\tdirectories\n");
+}
+
+TEST_CASE("assignments, sudo and paths before llmrun change nothing") {
+  const Workplace at;
+  for (const char* line : {"LLMRUN_RUN_SEED=1 llmrun conf", "sudo llmrun conf", "./build/bin/llmrun conf", "renamed conf"})
+    CHECK_MESSAGE(at.words_offered(line) == "config\n", line);
+}
+
+TEST_CASE("what is inserted is quoted as the line is, and leaves out what stands there") {
+  const Workplace at;
+  const std::string options = "--insert --breaks=\"$(printf ' \\t\\n\"'\"'\"'><=;|&(:')\"";
+  CHECK(at.words_offered("llmrun tail king", options) == "king\\ james\n");
+  CHECK(at.words_offered("llmrun tail king\\ ja", options) == "king\\ james\n");
+  CHECK(at.words_offered("llmrun tail 'king ja", options) == "king james\n");
+  CHECK(at.words_offered("llmrun tail \"king ja", options) == "king james\n");
+  CHECK(at.words_offered("llmrun tail it", options) == "it\\'s\n");
+  CHECK(at.words_offered("llmrun tail 'it", options) == "it'\\''s\n");
+  CHECK(at.words_offered("llmrun tail alpha:", options) == "1\n");
+  CHECK(at.words_offered("llmrun tail 'alpha:", options) == "alpha:1\n");
+  CHECK(at.words_offered("llmrun plan --set train.precision=b", options) == "bf16\n");
+  CHECK(at.words_offered("llmrun plan --set=train.precision=b", options) == "bf16\n");
+  CHECK(at.words_offered("llmrun plan '--set' 'train.precision=b", options) == "train.precision=bf16\n");
+}
+
+TEST_CASE("X1: names of runs that would harm a terminal are not offered") {
+  const Workplace at;
+  for (const char* run : {"zz\x1b]0;evil\x07", "zz\ttab", "zz\nline"}) {
+    std::filesystem::create_directories(at.path(std::string("outputs/") + run));
+    at.write(std::string("outputs/") + run + "/run.json", "{}");
+  }
+  CHECK(at.words_offered("llmrun tail zz") == "");
 }
 
 TEST_CASE("the hidden command is not offered") {
-  CHECK(completed("''").find("__complete") == std::string::npos);
-  CHECK(CommandLine()("llmrun --help").out.find("__complete") == std::string::npos);
-}
-
-TEST_CASE("bash completes through its script") {
-  const CommandLine shell;
-  shell.write(
-      "ask.sh",
-      "source <(llmrun completion bash)\n"
-      "for COMP_LINE in 'llmrun config sh' 'llmrun config ' 'llmrun config show --set train.precision=b' 'llmrun profiles show pol'; do\n"
-      "  COMP_POINT=${#COMP_LINE}; compopt() { :; }; _llmrun; echo \"${COMPREPLY[*]}\"\n"
-      "done\n");
-  const Outcome outcome = shell("bash ask.sh");
-  CHECK(outcome.err == "");
-  CHECK(outcome.out == "show\nshow check schema\nbf16\npolaris\n");
-}
-
-TEST_CASE("zsh completes through its script") {
-  if (!has_shell("zsh")) return;
-  const CommandLine shell;
-  shell.write("ask.zsh",
-              "compdef() { :; }\n"
-              "compadd() { shift 3; print -- \"$@\"; }\n"
-              "_files() { print files; }\n"
-              "source <(llmrun completion zsh)\n"
-              "words=(llmrun config sh); CURRENT=3; _llmrun\n"
-              "words=(llmrun config ''); CURRENT=3; _llmrun\n"
-              "words=(llmrun config show r); CURRENT=4; _llmrun\n"
-              "unfunction _llmrun; mkdir functions; llmrun completion zsh > functions/_llmrun  # as it is installed\n"
-              "fpath=($PWD/functions); autoload -U _llmrun; words=(llmrun config sh); CURRENT=3; _llmrun\n");
-  const Outcome outcome = shell("zsh -f ask.zsh");
-  CHECK(outcome.err == "");
-  CHECK(outcome.out == "show\nshow check schema\nfiles\nshow\n");
-}
-
-TEST_CASE("fish completes through its script") {
-  if (!has_shell("fish")) return;
-  const Outcome outcome = CommandLine()(
-      "fish --no-config -c \"llmrun completion fish | source; complete -C 'llmrun config sh'; complete -C 'llmrun profiles show pol'\"");
-  CHECK(outcome.out == "show\npolaris\n");
+  const Workplace at;
+  CHECK(at.words_offered("llmrun ").find("__") == std::string::npos);
+  CHECK(at("llmrun --help").out.find("__") == std::string::npos);
 }

@@ -29,7 +29,8 @@ llmrun train --ranks 2 --set run.name=alone --set run.steps=3 --set model=gpt-ti
 [ "$(grep -c '"loss"' outputs/alone/metrics.jsonl)" = 3 ]
 llmrun checkpoint list alone | grep -q 3
 llmrun generate alone --prompt-ids 1,2,3 --max-new-tokens 2
-for file in bash-completion/completions/llmrun zsh/site-functions/_llmrun fish/vendor_completions.d/llmrun.fish doc/llmrun/README.md; do
+for file in bash-completion/completions/llmrun zsh/site-functions/_llmrun fish/vendor_completions.d/llmrun.fish doc/llmrun/README.md \
+  man/man1/llmrun.1 man/man1/llmrun-train.1 man/man5/llmrun-config.5; do
   [ -s "prefix/share/$file" ]
 done
 ALONE

@@ -1,4 +1,5 @@
 #pragma once
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -40,10 +41,10 @@ class Terminal {
     master_ = -1;
   }
 
-  /// Reads until `text` is on the screen; false where the program ends first, or after a minute.
-  bool wait_for(const std::string& text) {
+  /// Reads until `text` is on the screen, behind the first `after` characters; false where the program ends first, or after a minute.
+  bool wait_for(const std::string& text, size_t after = 0) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-    while (screen_.find(text) == std::string::npos)
+    while (screen_.find(text, after) == std::string::npos)
       if (std::chrono::steady_clock::now() > deadline || !read_more()) return false;
     return true;
   }
@@ -58,7 +59,10 @@ class Terminal {
   }
 
  private:
+  /// False at the end; waits a second at most for something to read.
   bool read_more() {
+    pollfd ready{.fd = master_, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, 1000) == 0) return true;
     char buffer[4096];
     const ssize_t count = ::read(master_, buffer, sizeof buffer);
     if (count > 0) screen_.append(buffer, static_cast<size_t>(count));

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "engine/core/command_line/usage.h"
+#include "engine/core/command_line/value.h"
+
 namespace llmrun {
 namespace {
 
@@ -31,23 +34,25 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
   return lines;
 }
 
-/// "gpt|llama" from "TEXT:{gpt,llama}" or "ENUM:value in {gpt->0,llama->1} OR {0,1}"; empty where it lists no words.
-std::string choices(const std::string& type) {
-  const size_t open = type.find('{'), close = type.find('}', open);
-  if (open == std::string::npos || close == std::string::npos) return "";
-  std::string words = type.substr(open + 1, close - open - 1);
-  for (size_t arrow; (arrow = words.find("->")) != std::string::npos;)
-    words.erase(arrow, std::min(words.find(',', arrow), words.size()) - arrow);
-  std::replace(words.begin(), words.end(), ',', '|');
-  return words;
+size_t end_of_word(const std::string& line, size_t begin) {
+  return std::min(line.find(' ', std::min(line.find_first_not_of(' ', begin), line.size())), line.size());
 }
 
-std::string type_shown(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  if (const std::string words = choices(type); !words.empty()) return words;
-  const std::string name = type.substr(0, type.find(':'));
-  if (name == "INT" || name == "UINT" || name == "FLOAT") return "N";
-  return name;
+/// A line to type, which goes on in the next one where it is too long: still one command when it is pasted.
+std::string broken(const std::string& line, size_t width) {
+  std::string text;
+  size_t column = 0;
+  for (size_t begin = 0, end; begin < line.size(); begin = end) {
+    end = end_of_word(line, begin);
+    if (line.compare(begin, 3, " --") == 0 && line.compare(end, 2, " -") != 0) end = end_of_word(line, end);  // an option with its value
+    if (column > 0 && column + (end - begin) + 2 > width) {
+      text += " \\\n     ";
+      column = 5;
+    }
+    text += line.substr(begin, end - begin);
+    column += end - begin;
+  }
+  return text;
 }
 
 }  // namespace
@@ -70,8 +75,8 @@ std::string Help::make_option(const CLI::Option* option, bool is_positional) con
 }
 
 std::string Help::make_option_opts(const CLI::Option* option) const {
-  if (option->get_expected_max() == 0 || type_shown(*option).empty()) return "";  // a flag
-  return " " + type_shown(*option) + (option->get_expected_max() == CLI::detail::expected_max_vector_size ? " ..." : "");
+  if (!takes_value(*option) || value_name(*option).empty()) return "";
+  return " " + value_name(*option) + (option->get_expected_max() == CLI::detail::expected_max_vector_size ? " ..." : "");
 }
 
 std::string Help::make_option_desc(const CLI::Option* option) const {
@@ -86,6 +91,29 @@ std::string Help::make_subcommand(const CLI::App* command) const { return entry(
 
 std::string Help::make_description(const CLI::App* app) const {
   return app->get_description().empty() ? "" : wrapped(app->get_description(), 0, width_) + "\n";
+}
+
+std::string Help::make_usage(const CLI::App* app, std::string name) const {
+  std::string line = fmt::format("Usage: {}", name.empty() ? full_name(*app) : name);
+  for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->nonpositional() && o->get_required(); }))
+    line += fmt::format(" {} {}", option->get_name(), value_name(*option));
+  line += " [OPTIONS]";
+  for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->get_positional(); }))
+    line += " " + make_option_usage(option);
+  if (!command_names(*app).empty()) line += app->get_require_subcommand_min() == 0 ? " [COMMAND]" : " COMMAND";
+  return wrapped(line, 0, width_) + "\n";
+}
+
+std::string Help::make_footer(const CLI::App* app) const {
+  const std::string footer = app->get_footer();
+  std::string text;
+  for (size_t begin = 0; begin < footer.size();) {
+    const size_t end = std::min(footer.find('\n', begin), footer.size());
+    const std::string line = footer.substr(begin, end - begin);
+    text += (line.starts_with("  ") ? broken(line, width_) : wrapped(line, 0, width_)) + "\n";
+    begin = end + 1;
+  }
+  return text;
 }
 
 size_t help_width() {

@@ -4,7 +4,8 @@
 namespace llmrun {
 
 /// The help of a command for people: what a value may be instead of CLI11's INT:POSITIVE and ENUM:value in {gpt->0}, defaults behind the
-/// words, and lines that break between words at the width of the terminal. Set it before commands are added: they inherit it.
+/// words, and lines that break between words at the width of the terminal (an example goes on behind a backslash). Set it before commands
+/// are added: they inherit it.
 class Help : public CLI::Formatter {
  public:
   /// `width`: columns of the screen.
@@ -14,6 +15,8 @@ class Help : public CLI::Formatter {
   std::string make_option_desc(const CLI::Option* option) const override;
   std::string make_subcommand(const CLI::App* command) const override;
   std::string make_description(const CLI::App* app) const override;
+  std::string make_usage(const CLI::App* app, std::string name) const override;
+  std::string make_footer(const CLI::App* app) const override;
 
  private:
   std::string entry(const std::string& name, const std::string& text) const;

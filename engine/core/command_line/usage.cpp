@@ -5,10 +5,6 @@
 namespace llmrun {
 namespace {
 
-std::string full_name(const CLI::App& command) {
-  return command.get_parent() ? fmt::format("{} {}", full_name(*command.get_parent()), command.get_name()) : command.get_name();
-}
-
 std::string lower_first(std::string text) {
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   while (text.ends_with('\n') || text.ends_with('.')) text.pop_back();
@@ -46,6 +42,10 @@ Error unknown_word(const CLI::App& command, const std::string& word) {
 }
 
 }  // namespace
+
+std::string full_name(const CLI::App& command) {
+  return command.get_parent() ? fmt::format("{} {}", full_name(*command.get_parent()), command.get_name()) : command.get_name();
+}
 
 const CLI::App& reached_command(const CLI::App& app) {
   const auto parsed = app.get_subcommands();

@@ -11,6 +11,8 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& failure);
 /// The subcommand that the words of the command line reached.
 const CLI::App& reached_command(const CLI::App& app);
 
+/// "llmrun config show".
+std::string full_name(const CLI::App& command);
 /// "--set" and the like of a command and of those above it.
 std::vector<std::string> option_names(const CLI::App& command);
 /// The commands below, without the hidden ones.
