@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "cli/ui/terminal.h"
 #include "engine/core/error.h"
@@ -15,6 +16,9 @@ class Context {
 
   bool json = false;           // --json: data as JSON on stdout, errors too
   std::string color = "auto";  // --color: auto, always, never
+
+  /// The words behind "--" of a command that runs a program, which no parser has seen: CLI11 would take "[a]" apart.
+  std::vector<std::string> program;
 
   /// Whether `output` gets colours: as --color says, else on a terminal unless NO_COLOR is set (no-color.org).
   bool colored(const Output& output) const {

@@ -41,8 +41,8 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
     return job_script(plan,
                       {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
   }
-  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(),
-                                    input.node.cores, environment);
+  const Launch launch = launch_of(plan, sibling_path("llmrun-rank").string(), input.node.cores, short_host_name());
+  const Prepared prepared = prepare(launch, choose_launcher(launch, environment), environment);
   return what == "script" ? prepared.script : shell_line(prepared.processes[0].argv) + "\n";
 }
 

@@ -5,10 +5,14 @@
 #include "cli/context.h"
 #include "cli/plan_options.h"
 #include "cli/ui/banner.h"
+#include "cli/ui/run_screen.h"
 #include "launcher/launch/run_attempt.h"
 #include "launcher/process/sibling.h"
+#include "launcher/render/shell.h"
+#include "launcher/report/run_history.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/room.h"
+#include "launcher/scheduler/chain.h"
 
 namespace llmrun::cli {
 namespace {
@@ -30,57 +34,65 @@ bool should_start(const RunDir& run, const Plan& plan, Context& context) {
   return false;
 }
 
-ConsoleStyle screen(Context& context) {
-  ConsoleStyle style;
-  style.terminal = context.talk().is_terminal();
-  style.columns = [&context] { return context.talk().columns(); };
-  style.write = [&context](std::string_view text) {
-    context.talk().write(text);
-    context.talk().failed();  // flushes; a terminal that went away must not end the run
-  };
-  style.harmless = [](std::string_view text) { return printable(text); };
-  return style;
+/// After an attempt inside a chain of jobs: queues the next one, and says what becomes of the run.
+ChainEnd go_on(const ChainJob& job, const AttemptOutcome& outcome, std::optional<int64_t> stop_at, const Variables& environment,
+               Context& context) {
+  const ChainEnd end = end_link(job, outcome.exit_code, stop_at, *make_scheduler(job.scheduler, environment), std::time(nullptr));
+  const std::string run = printable(shell_quoted(job.run.name));
+  if (end.trouble)
+    context.talk().print("llmrun: warning: {}\nhint: {}\n", printable(end.trouble->what), printable(end.trouble->hint));
+  else if (end.continuation == Continuation::next)
+    context.talk().print("Job {} goes on from the last checkpoint. Follow it: llmrun tail {}\n", printable(end.next), run);
+  else if (end.continuation == Continuation::used_up)
+    context.talk().print("The chain of {} more job{} is used up. To go on: llmrun submit, or --until-done\n", job.most,
+                         job.most == 1 ? "" : "s");
+  context.talk().failed();  // flushes: what follows may take the process away
+  return end;
 }
 
-void tell_failure(const Failure& failure, const RunPaths& paths, Context& context) {
-  if (!failure.last_lines.empty()) {
-    context.talk().print("last lines of rank {} on {}:\n", *failure.rank, printable(failure.host));
-    for (const std::string& line : failure.last_lines) context.talk().print("  | {}\n", printable(line));
-  }
-  throw failure_error(failure, paths);
+[[noreturn]] void end_without_progress(const ChainJob& job, const RunPaths& paths) {
+  throw Error(Exit::no_progress, "run '{}' made no new checkpoint in {} jobs: no further one is queued", job.run.name,
+              kMostJobsWithoutProgress)
+      .because(fmt::format("the attempts' logs are in '{}'", paths.logs().string()))
+      .hint("mend what stops it, or save more often: --set checkpoint.every_steps=N; then llmrun submit again");
 }
 
 void start(const PlanInput& input, const Plan& plan, const Variables& environment, Context& context) {
-  std::shared_ptr<Launcher> launcher = choose_launcher(plan, environment, short_host_name());
-  const std::string rank_program = sibling("llmrun-rank").string();
+  const Launch launch = launch_of(plan, sibling("llmrun-rank").string(), input.node.cores, short_host_name());
+  std::shared_ptr<Launcher> launcher = choose_launcher(launch, environment);
   if (!read_record(RunPaths(plan.dir).record()).finished(plan.steps)) check_room(plan);
-  RunDir run(plan.dir);
+  const std::optional<ChainJob> chain = chain_job(plan, environment);
+  RunDir run(plan.dir, environment.get("LLMRUN_STARTED_AT") ? kPatienceInAJob : kNoPatience);
   if (!should_start(run, plan, context)) return;
+  if (chain) begin_link(*chain, std::time(nullptr));
 
   const std::time_t now = std::time(nullptr);
   const auto hosts = static_cast<int64_t>(plan.hosts.size());
   run.describe(plan.name, LLMRUN_VERSION, environment);
   std::string warning;
   const Attempt attempt = run.begin_attempt(log_name(user_name(), short_host_name(), hosts, plan.ranks(), now), plan.ranks(), now, warning);
-  Prepared prepared = prepare(plan, launcher, rank_program, input.node.cores, environment, {attempt.number, attempt.id});
+  append_launch(job_list_file(environment), plan.name, plan.dir, attempt.start);
+  Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);
   context.talk().write(banner(input, plan, attempt, now));
   if (!warning.empty()) context.talk().print("llmrun: warning: {}\n", printable(warning));
   context.talk().failed();
 
-  const AttemptOutcome outcome = run_attempt(run, plan, attempt, prepared, screen(context));
-  if (outcome.failure) tell_failure(*outcome.failure, run.paths(), context);
+  const AttemptOutcome outcome = run_attempt(run, launch, attempt, prepared, run_screen(context.talk()), steps_of(plan));
+  const ChainEnd end = chain ? go_on(*chain, outcome, prepared.stop_at, environment, context) : ChainEnd{};
+  if (end.continuation == Continuation::no_progress) end_without_progress(*chain, run.paths());
+  if (outcome.failure) tell_failure(*outcome.failure, train_again(run.paths()), context);
   context.set_exit(outcome.exit_code);
   context.talk().write(farewell(plan, outcome.exit_code));
 }
 
 void train(const TrainOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(options.plan, environment, /*starting=*/true, context);
+  const PlanInput input = plan_input(options.plan, environment, /*starting=*/!options.dry_run, context);
   const Plan plan = make_plan(input);
   if (!options.dry_run) return start(input, plan, environment, context);
-  const Prepared prepared = prepare(plan, choose_launcher(plan, environment, short_host_name()), sibling_path("llmrun-rank").string(),
-                                    input.node.cores, environment);
+  const Launch launch = launch_of(plan, sibling_path("llmrun-rank").string(), input.node.cores, short_host_name());
+  const Prepared prepared = prepare(launch, choose_launcher(launch, environment), environment);
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"plan", to_json(plan)}, {"script", prepared.script}}.dump(2));
   else

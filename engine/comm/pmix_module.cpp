@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -88,11 +89,24 @@ class PmixRendezvous final : public Rendezvous {
   Identity identity_;
 };
 
+/// The first number in a version: 4 of "OpenPMIx 4.2.2".
+long major_version(const char* text) {
+  const char* number = std::strpbrk(text, "0123456789");
+  return number ? std::strtol(number, nullptr, 10) : 0;
+}
+
+/// A client of 4.2 under a server of 5.0 (Debian's PMIx under PRRTE 3) is told who it is, but what one rank puts no other one gets.
+bool server_is_of_our_version() {
+  const char* server = std::getenv("PMIX_VERSION");
+  return !server || major_version(server) == major_version(PMIx_Get_version());
+}
+
 }  // namespace
 }  // namespace llmrun
 
-/// Null where no server answers. The caller owns it.
+/// Null where no server answers, or one of another major version. The caller owns it.
 extern "C" llmrun::Rendezvous* llmrun_make_pmix_rendezvous() {
+  if (!llmrun::server_is_of_our_version()) return nullptr;
   pmix_proc_t self;
   if (PMIx_Init(&self, nullptr, 0) != PMIX_SUCCESS) return nullptr;
   return new llmrun::PmixRendezvous(self);

@@ -19,8 +19,8 @@ class Rendezvous {
   virtual std::string get(const std::string& key, double timeout_s = 60) = 0;
 };
 
-/// Through the launcher's PMIx server. Null where none answers, or the module llmrun_pmix or its library is not there. Several may live in
-/// one process; they see the same store.
+/// Through the launcher's PMIx server. Null where none answers, or one of another major version than our library's, or the module
+/// llmrun_pmix or its library is not there. Several may live in one process; they see the same store.
 std::unique_ptr<Rendezvous> make_pmix_rendezvous();
 
 /// PMIx where its server answers (the module llmrun_pmix is loaded for it; absent: not used), else a TCPStore on rank 0, on an

@@ -11,7 +11,6 @@
 #include "engine/comm/thread.h"
 #include "engine/comm/world.h"
 #include "engine/core/error_report.h"
-#include "engine/core/rank_process.h"
 #include "engine/core/run_paths.h"
 #include "engine/observe/rank_log.h"
 #include "engine/rank/commands.h"
@@ -119,7 +118,6 @@ int train_plan(const std::string& path) {
   const SharedPlan shared = share_plan(path);
   const Plan& plan = shared.plan;
   stop_on_signals();
-  announce_process(identity_from_environment().rank);
   if (std::getenv("LLMRUN_LAUNCHER") != nullptr) end_with_parent();  // a rank started by hand may outlive its shell
   return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
 }

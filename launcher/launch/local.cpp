@@ -8,11 +8,7 @@ class Local : public Launcher {
  public:
   std::string_view name() const override { return "local"; }
   std::vector<std::string> argv(const LaunchRequest& request) const override { return request.command; }
-  std::string hostfile_text(const std::vector<PlanHost>& hosts) const override {
-    std::string text;
-    for (const PlanHost& host : hosts) text += fmt::format("{} slots={}\n", host.name, host.slots);
-    return text;
-  }
+  std::string hostfile_text(const std::vector<PlanHost>& hosts) const override { return slots_hostfile(hosts); }
   std::optional<RankDeath> death(std::string_view) override { return {}; }  // we reap the ranks ourselves
   bool spawns_itself() const override { return true; }
 };

@@ -1,87 +1,65 @@
 #include <unistd.h>
 
-#include <regex>
-
 #include "launcher/launch/launcher.h"
 #include "launcher/launch/openmpi_chatter.h"
+#include "launcher/launch/openmpi_deaths.h"
 
 namespace llmrun {
 namespace {
 
-/// mpirun of Open MPI 4, and of 5 where it is PRRTE's prterun under another name.
+/// mpirun and prterun: the same words but for who may run as root. Only options that Open MPI 4 and PRRTE 3 both take without a warning
+/// (`--oversubscribe`, `-npernode` and their like are deprecated in 5).
 class OpenMpi : public Launcher {
  public:
-  std::string_view name() const override { return "openmpi"; }
+  /// `root`: what the variables that let root start ranks begin with.
+  OpenMpi(std::string_view name, std::string program, std::string root)
+      : name_(name), program_(std::move(program)), root_(std::move(root)) {}
+
+  std::string_view name() const override { return name_; }
 
   std::vector<std::string> argv(const LaunchRequest& request) const override {
-    std::vector<std::string> words{"mpirun"};
+    std::vector<std::string> words{program_};
     const auto add = [&](auto... more) { (words.emplace_back(more), ...); };
     if (!request.hostfile.empty()) add("--hostfile", request.hostfile);
     add("-n", std::to_string(request.ranks));
-    const bool crowded = request.ranks_per_node > request.cores_per_node;
-    if (request.hostfile.empty()) {
-      add("--oversubscribe");  // without a hostfile a slot is a core, and hardware threads do not count
-    } else {
-      const std::string map = request.even ? fmt::format("ppr:{}:node", request.ranks_per_node) : "slot";
-      add("--map-by", crowded ? map + ":OVERSUBSCRIBE" : map);
-    }
+    add("--map-by", mapping(request));
     add("--bind-to", "none");  // threads of a rank spread over the cores; binding to one core would stack them
-    if (crowded) add("--mca", "mpi_yield_when_idle", "1");
+    if (!request.hostfile.empty() && is_crowded(request)) add("--mca", "mpi_yield_when_idle", "1");
     for (const std::string& variable : request.forwarded) add("-x", variable);
+    words.insert(words.end(), request.options.begin(), request.options.end());
     words.insert(words.end(), request.command.begin(), request.command.end());
     return words;
   }
 
   std::vector<std::pair<std::string, std::string>> environment() const override {
     if (::geteuid() != 0) return {};
-    return {{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
+    return {{root_ + "_ALLOW_RUN_AS_ROOT", "1"}, {root_ + "_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
   }
 
+  std::string hostfile_text(const std::vector<PlanHost>& hosts) const override { return slots_hostfile(hosts); }
   bool is_chatter(std::string_view line) override { return chatter_.take(line); }
+  std::optional<RankDeath> death(std::string_view line) override { return deaths_.take(line); }
   int stop_signal() const override { return SIGUSR1; }  // it hands that on, and lives
 
-  std::string hostfile_text(const std::vector<PlanHost>& hosts) const override {
-    std::string text;
-    for (const PlanHost& host : hosts) text += fmt::format("{} slots={}\n", host.name, host.slots);
-    return text;
-  }
-
-  /// Reports come in two parts, on one line or on two: which process, and how it ended.
-  ///   mpirun noticed that process rank 1 with PID 7 on node n1 exited on signal 9 (Killed).
-  ///     Process name: [[23716,1],1]          or, from PRRTE, [prterun-n1-4711@1,1]
-  ///     Exit code:    3
-  ///   MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD
-  ///   with errorcode 5.
-  std::optional<RankDeath> death(std::string_view view) override {
-    if (!speaks_of_an_end(view)) return {};  // regular expressions are slow, and training writes many lines
-    static const std::regex kWho(R"(process rank (\d+) with PID \d+ on node (\S+)|Process name: \[(?:\[\d+,\d+\]|[^\]]*@\d+),(\d+)\])"
-                                 R"(|MPI_ABORT was invoked on rank (\d+))");
-    static const std::regex kHow(R"((signal|Exit code:|with errorcode)\s+(\d+))");
-    const std::string line(view);
-    std::smatch found;
-    if (std::regex_search(line, found, kWho)) {
-      const int group = found[1].matched ? 1 : found[3].matched ? 3 : 4;
-      pending_ = RankDeath{std::stoll(found[group]), found[2]};
-    }
-    if (!pending_ || !std::regex_search(line, found, kHow)) return {};
-    (found[1] == "signal" ? pending_->signal : pending_->code) = std::stoi(found[2]);
-    return std::exchange(pending_, std::nullopt);
-  }
-
  private:
-  bool speaks_of_an_end(std::string_view line) const {
-    if (line.size() > 400) return false;
-    for (const std::string_view start : {"noticed that process rank", "Process name: [", "MPI_ABORT was invoked"})
-      if (line.find(start) != std::string_view::npos) return true;
-    return pending_.has_value();
+  static bool is_crowded(const LaunchRequest& request) { return request.ranks_per_node > request.cores_per_node; }
+
+  /// Consecutive ranks share a node. Without a hostfile a slot is a core, hardware threads do not count, and a rank may want neither.
+  static std::string mapping(const LaunchRequest& request) {
+    if (request.hostfile.empty()) return "slot:OVERSUBSCRIBE";
+    const std::string map = request.even ? fmt::format("ppr:{}:node", request.ranks_per_node) : "slot";
+    return is_crowded(request) ? map + ":OVERSUBSCRIBE" : map;
   }
 
+  std::string_view name_;
+  std::string program_, root_;
   OpenMpiChatter chatter_;
-  std::optional<RankDeath> pending_;  // the first part of a report
+  OpenMpiDeaths deaths_;
 };
 
 }  // namespace
 
-std::unique_ptr<Launcher> make_openmpi() { return std::make_unique<OpenMpi>(); }
+std::unique_ptr<Launcher> make_openmpi() { return std::make_unique<OpenMpi>("openmpi", "mpirun", "OMPI"); }
+std::unique_ptr<Launcher> make_prrte() { return std::make_unique<OpenMpi>("prrte", "prterun", "PRTE"); }
 
 }  // namespace llmrun

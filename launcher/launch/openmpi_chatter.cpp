@@ -18,9 +18,10 @@ constexpr std::array<std::string_view, 7> kOpenings{"Primary job  terminated nor
                                                     "detected that one or more processes exited with non-zero status",
                                                     "has exited due to process rank",
                                                     "MPI_ABORT was invoked on rank"};
-constexpr std::array<std::string_view, 6> kAlone{
+constexpr std::array<std::string_view, 7> kAlone{
     ": Forwarding signal ",         " sent help message help-", "Set MCA parameter \"orte_base_help_aggregate\"",
-    "abort is already in progress", "PMIX ERROR: UNREACHABLE",  "] Read -1, expected "};
+    "abort is already in progress", "PMIX ERROR: UNREACHABLE",  "PMIX ERROR: PMIX_ERR_UNPACK_READ_PAST_END",
+    "] Read -1, expected "};
 
 template <size_t n>
 bool holds(std::string_view line, const std::array<std::string_view, n>& parts) {

@@ -4,14 +4,14 @@
 
 #include "engine/core/run_paths.h"
 #include "launcher/launch/local_identity.h"
+#include "launcher/launch/program_rank.h"
 #include "launcher/render/template.h"
+#include "launcher/rundir/saved_environment.h"
 
 namespace llmrun {
 namespace {
 
 using Assignments = std::vector<std::pair<std::string, std::string>>;
-
-bool is_one_process(const Plan& plan) { return plan.ranks() == 1 || plan.communicator == CommunicatorKind::thread; }
 
 /// In a job that says when it began (job.sh does), when its ranks stop by themselves: `margin` before its walltime is over.
 std::optional<int64_t> stop_time(const JobConfig& job, const Variables& environment) {
@@ -24,87 +24,120 @@ std::optional<int64_t> stop_time(const JobConfig& job, const Variables& environm
   return seconds + *job.walltime_s - job.margin_s;
 }
 
-Assignments assignments(const Plan& plan, const Launcher& launcher, const AttemptName& attempt, std::optional<int64_t> stop) {
-  Assignments set = plan.config.machine.environment;
+Assignments assignments(const Launch& launch, const Launcher& launcher, const AttemptName& attempt, std::optional<int64_t> stop) {
+  Assignments set = launch.machine.environment;
   for (auto& variable : launcher.environment()) set.push_back(std::move(variable));
-  set.emplace_back("OMP_NUM_THREADS", std::to_string(plan.threads));
+  set.emplace_back("OMP_NUM_THREADS", std::to_string(launch.threads));
   set.emplace_back("LLMRUN_LAUNCHER", launcher.name());
   set.emplace_back("LLMRUN_ATTEMPT", std::to_string(attempt.number));
   set.emplace_back("LLMRUN_ATTEMPT_ID", attempt.id);
   if (stop) set.emplace_back("LLMRUN_STOP_AT", std::to_string(*stop));
+  set.insert(set.end(), launch.variables.begin(), launch.variables.end());
   return set;
 }
 
-/// What must reach ranks on other hosts: what we set, and how libraries are found.
-std::vector<std::string> forwarded(const Plan& plan, const Variables& environment, bool stops) {
+/// What must reach ranks on other hosts: what we set, how libraries are found, and what the launch asks for.
+std::vector<std::string> forwarded(const Launch& launch, const Variables& environment, bool stops) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : plan.config.machine.environment) names.push_back(name);
+  for (const auto& [name, value] : launch.machine.environment) names.push_back(name);
   for (const char* name : {"OMP_NUM_THREADS", "LLMRUN_LAUNCHER", "LLMRUN_ATTEMPT", "LLMRUN_ATTEMPT_ID"}) names.emplace_back(name);
   if (stops) names.emplace_back("LLMRUN_STOP_AT");
-  if (plan.hosts.size() > 1 && environment.get("LD_LIBRARY_PATH")) names.emplace_back("LD_LIBRARY_PATH");
+  for (const auto& [name, value] : launch.variables) names.push_back(name);
+  if (launch.here_alone) return names;
+  if (environment.get("LD_LIBRARY_PATH")) names.emplace_back("LD_LIBRARY_PATH");
+  for (const std::string& name : launch.forwarded)
+    if (environment.get(name)) names.push_back(name);
   return names;
 }
 
-json script_values(const Plan& plan, const Launcher& launcher, const Assignments& set, const std::vector<std::string>& argv,
-                   int64_t processes) {
+/// Under `llmrun __rank` where nobody else would say how a rank ended.
+std::vector<std::string> watched(const Launch& launch, const Launcher& launcher) {
+  if (launch.watcher.empty() || launcher.names_dead_ranks()) return launch.command;
+  ProgramRank rank{.run = launch.dir, .ranks_of_hosts = {}, .keeps_log = false, .accelerator = "", .affinity = "", .argv = launch.command};
+  for (const PlanHost& host : launch.hosts) rank.ranks_of_hosts.push_back(host.slots);
+  return rank_command(launch.watcher, rank);
+}
+
+LaunchRequest request_for(const Launch& launch, const Launcher& launcher, bool needs_hosts) {
+  LaunchRequest request;
+  request.ranks = launch.ranks();
+  request.nodes = static_cast<int64_t>(launch.hosts.size());
+  request.ranks_per_node = launch.ranks_per_node;
+  request.even = request.ranks == request.ranks_per_node * request.nodes;
+  request.cores_per_node = launch.cores_per_node;
+  if (needs_hosts) request.hostfile = RunPaths(launch.dir).hostfile().string();
+  request.cpu_bind = launch.machine.cpu_bind;
+  request.depth = launch.machine.depth;
+  request.pmi = launch.machine.pmi;
+  request.options = launch.machine.launcher_options;
+  request.command = watched(launch, launcher);
+  return request;
+}
+
+/// What launch.sh is made from. Words that hold the value of a secret variable do not: it stays on disk.
+json script_values(const Launch& launch, const Launcher& launcher, const Assignments& set, std::vector<std::string> argv, int64_t processes,
+                   const Variables& environment) {
+  for (std::string& word : argv) word = without_secrets(std::move(word), environment);
   json variables = json::array();
   for (const auto& [name, value] : set) variables.push_back({{"name", name}, {"value", value}});
   const bool each_rank = launcher.spawns_itself() && processes > 1;
-  return {{"directory", plan.dir},     {"stale", stale_identity_names()}, {"environment", variables}, {"argv", argv},
-          {"one_process", !each_rank}, {"each_rank", each_rank},          {"last", processes - 1}};
+  return {{"directory", launch.directory}, {"stale", stale_identity_names()}, {"environment", variables}, {"argv", argv},
+          {"one_process", !each_rank},     {"each_rank", each_rank},          {"last", processes - 1}};
+}
+
+/// What is on the PATH: Open MPI's mpirun, MPICH's under either name, prterun.
+std::unique_ptr<Launcher> installed_launcher(const Variables& environment) {
+  if (const std::string mpirun = find_on_path("mpirun", environment); !mpirun.empty()) {
+    std::error_code none;
+    const bool mpich = std::filesystem::canonical(mpirun, none).filename() == "mpiexec.hydra";
+    return mpich ? make_hydra() : make_openmpi();
+  }
+  if (!find_on_path("prterun", environment).empty()) return make_prrte();
+  if (!find_on_path("mpiexec.hydra", environment).empty()) return make_hydra();
+  return nullptr;
 }
 
 }  // namespace
 
-std::unique_ptr<Launcher> choose_launcher(const Plan& plan, const Variables& environment, const std::string& here) {
-  const std::string& named = plan.config.machine.launcher;
-  const bool only_here = plan.hosts.size() == 1 && (plan.hosts[0].name == here || plan.hosts[0].name == "localhost");
-  if (only_here && is_one_process(plan)) return make_local();
-  if (!named.empty()) return make_launcher(named);
-  if (!find_on_path("mpirun", environment).empty()) return make_openmpi();
-  if (only_here) return make_local();
-  throw Error(Exit::preflight, "no mpirun on the PATH to start ranks on {} hosts", plan.hosts.size())
+std::unique_ptr<Launcher> choose_launcher(const Launch& launch, const Variables& environment) {
+  if (launch.here_alone && launch.is_one_process()) return make_local();
+  if (!launch.machine.launcher.empty()) return make_launcher(launch.machine.launcher);
+  if (!launch.here_alone && environment.get("SLURM_JOB_ID") && !find_on_path("srun", environment).empty()) return make_srun();
+  if (auto installed = installed_launcher(environment)) return installed;
+  if (launch.here_alone) return make_local();
+  throw Error(Exit::preflight, "no mpirun on the PATH to start ranks on {} hosts", launch.hosts.size())
       .hint("load the site's MPI module, or name its launcher: --set machine.launcher=pals");
 }
 
-Prepared prepare(const Plan& plan, std::shared_ptr<Launcher> launcher, const std::string& rank_program, int64_t cores_per_node,
-                 const Variables& environment, const AttemptName& attempt) {
-  const RunPaths paths(plan.dir);
-  const bool needs_hosts = plan.hosts.size() > 1 || (!launcher->spawns_itself() && launcher->name() != "openmpi");
-  LaunchRequest request;
-  request.ranks = plan.ranks();
-  request.ranks_per_node = plan.ranks_per_node;
-  request.even = plan.ranks() == plan.ranks_per_node * static_cast<int64_t>(plan.hosts.size());
-  request.cores_per_node = cores_per_node;
-  if (needs_hosts) request.hostfile = paths.hostfile().string();
-  const std::optional<int64_t> stop = stop_time(plan.config.job, environment);
-  request.forwarded = forwarded(plan, environment, stop.has_value());
-  request.cpu_bind = plan.config.machine.cpu_bind;
-  request.depth = plan.config.machine.depth;
-  request.command = {rank_program, "--plan", paths.plan().string()};
-
+Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const Variables& environment, const AttemptName& attempt) {
+  const bool by_us = launcher->spawns_itself();
+  const bool needs_hosts = !by_us && !(launch.here_alone && launcher->knows_this_machine());
   Prepared prepared;
   prepared.launcher = std::move(launcher);
-  prepared.set = assignments(plan, *prepared.launcher, attempt, stop);
-  if (needs_hosts) prepared.hostfile = prepared.launcher->hostfile_text(plan.hosts);
+  prepared.stop_at = stop_time(launch.job, environment);
+  prepared.set = assignments(launch, *prepared.launcher, attempt, prepared.stop_at);
+  if (needs_hosts) prepared.hostfile = prepared.launcher->hostfile_text(launch.hosts);
+  LaunchRequest request = request_for(launch, *prepared.launcher, needs_hosts);
+  request.forwarded = forwarded(launch, environment, prepared.stop_at.has_value());
+  const std::vector<std::string> argv = prepared.launcher->argv(request);
+
   Variables base = environment;
   remove_stale_identity(base);
   for (const auto& [name, value] : prepared.set) base.set(name, value);
-  const std::vector<std::string> argv = prepared.launcher->argv(request);
-  const int64_t processes = prepared.launcher->spawns_itself() && !is_one_process(plan) ? plan.ranks() : 1;
+  const int64_t processes = by_us && !launch.is_one_process() ? launch.ranks() : 1;
   for (int64_t rank = 0; rank < processes; ++rank) {
     Variables own = base;
-    if (prepared.launcher->spawns_itself()) set_local_identity(own, rank, processes);
+    if (by_us) set_local_identity(own, rank, processes);
     // A launcher is asked, so that it can end its ranks; a rank of ours, which may be stuck, is not.
-    prepared.processes.push_back({argv, std::move(own), prepared.launcher->spawns_itself() ? SIGKILL : SIGTERM});
+    prepared.processes.push_back({argv, std::move(own), by_us ? SIGKILL : SIGTERM});
   }
   Assignments exported = prepared.set;
-  if (prepared.launcher->spawns_itself())
+  if (by_us)
     for (auto& variable : local_world(processes)) exported.push_back(std::move(variable));
-  if (prepared.launcher->spawns_itself() && processes == 1)
+  if (by_us && processes == 1)
     for (const char* name : {"RANK", "LOCAL_RANK"}) exported.emplace_back(name, "0");
   prepared.script = render_template(find_template("local/launch.sh", template_directories(environment)),
-                                    script_values(plan, *prepared.launcher, exported, argv, processes));
+                                    script_values(launch, *prepared.launcher, exported, argv, processes, environment));
   return prepared;
 }
 

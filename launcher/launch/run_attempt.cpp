@@ -28,32 +28,36 @@ class CombinedLog {
   std::FILE* file_;
 };
 
-AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Plan& plan, const std::vector<json>& told) {
+AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Launch& launch, const std::vector<json>& told) {
   if (ending.stopped_by == SIGINT || ending.stopped_by == SIGHUP) return {128 + ending.stopped_by, {}};
   if (ending.exit_code == static_cast<int>(Exit::resubmit))
     return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
   if (ending.clean()) return {0, {}};
-  Failure failure = find_failure(paths, attempt, plan, ending, told);
+  Failure failure = find_failure(paths, attempt, launch, ending, told);
   return {failure.exit_code, std::move(failure)};
 }
 
 }  // namespace
 
-void write_run_files(const RunDir& run, const Plan& plan, const Prepared& prepared, const Variables& environment) {
+void write_launch_files(const RunDir& run, const Prepared& prepared, const Variables& environment) {
   const RunPaths& paths = run.paths();
-  RunDir::write(paths.config(), to_yaml(plan.config));
   RunDir::write(paths.environment(), saved_environment(environment).dump(2) + "\n");
-  RunDir::write(paths.plan(), to_json(plan).dump(2) + "\n");
   if (!prepared.hostfile.empty()) RunDir::write(paths.hostfile(), prepared.hostfile);
   RunDir::write(paths.launch_script(), prepared.script, /*executable=*/true);
 }
 
-AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen,
-                           const Patience& patience) {
+void write_run_files(const RunDir& run, const Plan& plan, const Prepared& prepared, const Variables& environment) {
+  RunDir::write(run.paths().config(), to_yaml(plan.config));
+  RunDir::write(run.paths().plan(), to_json(plan).dump(2) + "\n");
+  write_launch_files(run, prepared, environment);
+}
+
+AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& attempt, Prepared& prepared, ConsoleStyle screen,
+                           const Steps& steps, const Patience& patience) {
   CombinedLog log(attempt.log);
   screen.log = [&](std::string_view line) { log.line(line); };
-  Console console(std::move(screen), run.paths().metrics(), plan.steps, plan.config.observe.every_steps);
+  Console console(std::move(screen), run.paths().metrics(), steps.last, steps.every);
 
   Supervision supervision;
   supervision.processes = prepared.processes;
@@ -75,9 +79,9 @@ AttemptOutcome run_attempt(RunDir& run, const Plan& plan, const Attempt& attempt
   const Ending ending = supervise(supervision);
   console.finish();
 
-  AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, plan, told);
+  AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, launch, told);
   try {
-    run.end_attempt(outcome.exit_code, plan.steps, std::time(nullptr));
+    run.end_attempt(outcome.exit_code, steps.last, std::time(nullptr));
   } catch (const Error& error) {  // a full disk: how the run ended is worth more than its record
     console.line(fmt::format("llmrun: warning: {}", error.what()));
   }

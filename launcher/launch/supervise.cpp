@@ -14,12 +14,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// SIGINT, SIGTERM and SIGHUP become readable events for as long as this lives.
+/// SIGINT, SIGTERM, SIGHUP and SIGUSR1 become readable events for as long as this lives.
 class StopSignals {
  public:
   StopSignals() {
     ::sigemptyset(&set_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&set_, number);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&set_, number);
     ::sigprocmask(SIG_BLOCK, &set_, &before_);
     descriptor_ = ::signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK);
   }

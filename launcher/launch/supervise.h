@@ -37,9 +37,10 @@ struct Ending {
   bool clean() const { return exit_code == 0 && !death && stopped_by == 0; }
 };
 
-/// Runs to the end: hands every output line on, on SIGINT, SIGTERM or SIGHUP asks the ranks to stop (a second one kills them), ends what is
-/// left after the first failure, and leaves no orphan behind, whichever of launcher and ranks died how: this process adopts what its
-/// children lose (PR_SET_CHILD_SUBREAPER) and kills it before it returns. One call at a time in a process; signals are blocked meanwhile.
+/// Runs to the end: hands every output line on, on SIGINT, SIGTERM, SIGHUP or SIGUSR1 asks the ranks to stop (a second one kills them),
+/// ends what is left after the first failure, and leaves no orphan behind, whichever of launcher and ranks died how: this process adopts
+/// what its children lose (PR_SET_CHILD_SUBREAPER) and kills it before it returns or throws what a callback threw. One call at a time in a
+/// process; signals are blocked meanwhile.
 Ending supervise(Supervision& supervision);
 
 }  // namespace llmrun

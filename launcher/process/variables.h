@@ -25,7 +25,7 @@ class Variables {
   std::map<std::string, std::string> variables_;
 };
 
-/// Names by which launchers tell a rank who it is (RANK, WORLD_SIZE, MASTER_ADDR, ...).
+/// Names by which launchers tell a rank who it is (RANK, OMPI_COMM_WORLD_RANK, MASTER_ADDR, ...), and by which we tell it of its job.
 const std::vector<std::string>& stale_identity_names();
 
 /// Takes out what another launch left behind: under `mpiexec --envall` a rank would believe it.

@@ -20,17 +20,24 @@ std::vector<fs::path> error_files(const RunPaths& paths, int attempt) {
   return files;
 }
 
+/// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
+bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
+
+/// The signal behind an exit code of the shell's form; 0 for none.
+int signal_in(int exit_code) { return exit_code > 128 && exit_code < 128 + SIGRTMIN ? exit_code - 128 : 0; }
+
 bool is_report(const json& document) { return document.is_object() && document.contains("rank"); }
 
-/// The error report with the least time; a torn one does not count.
+/// The error report with the least time, those of ranks that a signal killed before all others, which may only have missed them; a torn one
+/// does not count.
 std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vector<json> reports) {
   for (const fs::path& file : error_files(paths, attempt)) {
     std::ifstream stream(file);
     reports.push_back(json::parse(stream, nullptr, /*allow_exceptions=*/false));
   }
   std::erase_if(reports, [](const json& report) { return !is_report(report); });
-  const auto first = std::min_element(reports.begin(), reports.end(),
-                                      [](const json& a, const json& b) { return a.value("time", 0.0) < b.value("time", 0.0); });
+  const auto place = [](const json& report) { return std::pair(!is_cause(signal_in(report.value("code", 0))), report.value("time", 0.0)); };
+  const auto first = std::min_element(reports.begin(), reports.end(), [&](const json& a, const json& b) { return place(a) < place(b); });
   return first == reports.end() ? std::nullopt : std::optional(*first);
 }
 
@@ -49,6 +56,7 @@ std::vector<std::string> last_lines(const fs::path& file) {
 void tell_death(const RankDeath& death, Failure& failure) {
   failure.rank = death.rank;
   failure.host = death.host;
+  if (!death.rank && !death.host.empty()) failure.who = "a rank on " + death.host;
   failure.what = death.signal != 0 ? "was killed by " + signal_shown(death.signal) : fmt::format("exited with code {}", death.code);
   failure.exit_code = death.signal != 0 ? 128 + death.signal : death.code;
   if (death.signal == SIGKILL)
@@ -66,9 +74,6 @@ void tell_error(const json& error, Failure& failure) {
   failure.exit_code = error.value("code", 1);
 }
 
-/// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
-bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
-
 }  // namespace
 
 std::string signal_shown(int number) {
@@ -76,8 +81,8 @@ std::string signal_shown(int number) {
   return name != nullptr ? fmt::format("signal {} (SIG{})", number, name) : fmt::format("signal {}", number);
 }
 
-std::string host_of(const Plan& plan, int64_t rank) {
-  for (const PlanHost& host : plan.hosts) {
+std::string host_of(const std::vector<PlanHost>& hosts, int64_t rank) {
+  for (const PlanHost& host : hosts) {
     if (rank < host.slots) return host.name;
     rank -= host.slots;
   }
@@ -92,36 +97,40 @@ std::optional<json> error_report_in(std::string_view line) {
   return is_report(report) ? std::optional(std::move(report)) : std::nullopt;
 }
 
-Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending, const std::vector<json>& told) {
+Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, const Ending& ending, const std::vector<json>& told) {
   Failure failure;
-  if (plan.communicator == CommunicatorKind::thread) failure.who = "the process of all ranks";
+  if (launch.ranks_are_threads) failure.who = "the process of all ranks";
   const std::optional<json> error = earliest_error(paths, attempt, told);
-  if (ending.death && (is_cause(ending.death->signal) || !error)) {
+  const bool rank_is_known = ending.death && ending.death->rank && is_cause(ending.death->signal);
+  if (ending.death && (rank_is_known || !error)) {
     tell_death(*ending.death, failure);
   } else if (error) {
     tell_error(*error, failure);
   } else {
     failure.exit_code = ending.exit_code;
-    failure.what = ending.exit_code > 128 ? "was killed by " + signal_shown(ending.exit_code - 128)
-                                          : fmt::format("exited with code {}", ending.exit_code);
+    const int signal = signal_in(ending.exit_code);
+    failure.what = signal != 0 ? "was killed by " + signal_shown(signal) : fmt::format("exited with code {}", ending.exit_code);
   }
   if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
-  if (plan.communicator == CommunicatorKind::thread && !failure.told_by_rank) failure.rank.reset();  // one process held them all
-  if (failure.rank && failure.host.empty()) failure.host = host_of(plan, *failure.rank);
+  if (launch.ranks_are_threads && !failure.told_by_rank) failure.rank.reset();  // one process held them all
+  if (failure.rank && failure.host.empty()) failure.host = host_of(launch.hosts, *failure.rank);
   if (failure.rank) failure.last_lines = last_lines(paths.rank_log(attempt, *failure.rank));
   return failure;
 }
 
-Error failure_error(const Failure& failure, const RunPaths& paths) {
+std::string train_again(const RunPaths& paths) {
+  std::error_code none;
+  const bool saved = fs::exists(paths.checkpoints() / "latest", none);
+  return saved ? "the same command goes on from the last checkpoint"
+               : "the same command starts again from the beginning: no checkpoint was written";
+}
+
+Error failure_error(const Failure& failure, const std::string& next) {
   const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
   const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
   Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
   for (const std::string& reason : failure.because) error.because(reason);
-  std::error_code none;
-  const bool saved = fs::exists(paths.checkpoints() / "latest", none);
-  const std::string again = saved ? "the same command goes on from the last checkpoint"
-                                  : "the same command starts again from the beginning: no checkpoint was written";
-  error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", again);
+  error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", next);
   return error;
 }
 

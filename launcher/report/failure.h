@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "engine/core/json.h"
-#include "engine/core/plan.h"
 #include "engine/core/run_paths.h"
+#include "launcher/launch/launch.h"
 #include "launcher/launch/supervise.h"
 
 namespace llmrun {
@@ -27,19 +27,22 @@ struct Failure {
 /// From what the launcher told and the error files of the attempt. A rank that a signal killed is the cause, whatever the others say of
 /// a peer that went away; else the earliest error file; else what the launcher reports; else its exit code alone.
 /// `told`: error reports that came without a file (error_report_in).
-Failure find_failure(const RunPaths& paths, int attempt, const Plan& plan, const Ending& ending, const std::vector<json>& told = {});
+Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, const Ending& ending, const std::vector<json>& told = {});
 
 /// The error report in a line of a rank's output; nothing where it holds none.
 std::optional<json> error_report_in(std::string_view line);
 
-/// What the user sees last: rank, host, cause, hint.
-Error failure_error(const Failure& failure, const RunPaths& paths);
+/// What the user sees last: rank, host, cause, hint. `next`: what to do after the rank's own hint.
+Error failure_error(const Failure& failure, const std::string& next);
+
+/// What comes next after a failed attempt at training.
+std::string train_again(const RunPaths& paths);
 
 /// "signal 9 (SIGKILL)".
 std::string signal_shown(int number);
 
 /// The host of a rank: hosts are filled one after the other.
-std::string host_of(const Plan& plan, int64_t rank);
+std::string host_of(const std::vector<PlanHost>& hosts, int64_t rank);
 
 /// True once a rank of the attempt has written an error file.
 bool any_error_file(const RunPaths& paths, int attempt);

@@ -33,12 +33,14 @@ GitState git_from(const json& document) {
 json to_json(const RunRecord& record) {
   json attempts = json::array();
   for (const Attempt& attempt : record.attempts) attempts.push_back(attempt_json(attempt));
-  return {{"version", RunRecord::kVersion},
-          {"name", record.name},
-          {"git", to_json(record.git)},
-          {"versions", {{"llmrun", record.llmrun_version}}},
-          {"finished_steps", record.finished_steps},
-          {"attempts", attempts}};
+  json document{{"version", RunRecord::kVersion},
+                {"name", record.name},
+                {"git", to_json(record.git)},
+                {"versions", {{"llmrun", record.llmrun_version}}},
+                {"finished_steps", record.finished_steps},
+                {"attempts", attempts}};
+  if (!record.argv.empty()) document["argv"] = record.argv;
+  return document;
 }
 
 RunRecord read_record(const std::filesystem::path& path) {
@@ -50,6 +52,7 @@ RunRecord read_record(const std::filesystem::path& path) {
     record.git = git_from(document.at("git"));
     document.at("versions").at("llmrun").get_to(record.llmrun_version);
     document.at("finished_steps").get_to(record.finished_steps);
+    record.argv = document.value("argv", std::vector<std::string>());
     for (const json& attempt : document.at("attempts")) record.attempts.push_back(attempt_from(attempt));
   } catch (const json::exception& failure) {
     throw Error(Exit::preflight, "'{}' is damaged: {}", path.string(), failure.what())

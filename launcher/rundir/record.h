@@ -23,9 +23,10 @@ struct Attempt {
 struct RunRecord {
   static constexpr int kVersion = 1;
   std::string name;
-  GitState git;                // of the directory that the newest attempt was started in
-  std::string llmrun_version;  // of the newest attempt
-  int64_t finished_steps = 0;  // run.steps of an attempt that ended with 0
+  GitState git;                   // of the directory that the newest attempt was started in
+  std::string llmrun_version;     // of the newest attempt
+  std::vector<std::string> argv;  // of a program that `llmrun launch` started, without secrets; empty for training
+  int64_t finished_steps = 0;     // run.steps of an attempt that ended with 0
   std::vector<Attempt> attempts;
 
   bool finished(int64_t steps) const { return finished_steps > 0 && finished_steps >= steps; }

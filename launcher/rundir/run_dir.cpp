@@ -4,6 +4,7 @@
 
 #include "engine/core/file.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/rundir/saved_environment.h"
 
 namespace llmrun {
 namespace {
@@ -66,10 +67,13 @@ void RunDir::end_attempt(int exit, int64_t steps, std::time_t now) {
   write_record(paths_.record(), record_);
 }
 
-void RunDir::describe(const std::string& name, const std::string& version, const Variables& environment) {
+void RunDir::describe(const std::string& name, const std::string& version, const Variables& environment,
+                      const std::vector<std::string>& argv) {
   record_.name = name;
   record_.llmrun_version = version;
   record_.git = git_state(environment);
+  record_.argv.clear();
+  for (const std::string& word : argv) record_.argv.push_back(without_secrets(word, environment));
 }
 
 }  // namespace llmrun

@@ -34,8 +34,9 @@ class RunDir {
   Attempt begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning);
   /// Closes the newest attempt. `steps`: what the run was to reach; with exit 0 it is finished.
   void end_attempt(int exit, int64_t steps, std::time_t now);
-  /// What the record says beside the attempts.
-  void describe(const std::string& name, const std::string& version, const Variables& environment);
+  /// What the record says beside the attempts. `argv`: of a program that is not ours.
+  void describe(const std::string& name, const std::string& version, const Variables& environment,
+                const std::vector<std::string>& argv = {});
 
  private:
   RunPaths paths_;

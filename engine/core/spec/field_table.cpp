@@ -156,12 +156,11 @@ std::vector<Field> table() {
       KEY(machine.queue_option, "what a queue is in a Slurm script: partition or qos").one_of({"partition", "qos"}),
       KEY(machine.select, "what a job asks of each node: PBS resources such as system=polaris, or a Slurm constraint"),
       KEY(machine.launcher, "openmpi, prrte, pals, hydra, srun or local; empty: what is installed")
-          .one_of({"", "openmpi", "prrte", "pals", "hydra", "srun", "local"})
-          .only({"openmpi", "pals", "local"}, "the {} launcher"),
+          .one_of({"", "openmpi", "prrte", "pals", "hydra", "srun", "local"}),
       KEY(machine.launcher_options, "further words for the launcher, as they are"),
       KEY(machine.pmi, "how ranks learn who they are: pmix, cray, pmi2 or none; empty: the launcher's default")
           .one_of({"", "pmix", "cray", "pmi2", "none"}),
-      KEY(machine.cpu_bind, "none, depth, or list:..."),
+      KEY(machine.cpu_bind, "how PALS and srun bind ranks: none, depth, or list:...; the others leave them unbound"),
       KEY(machine.depth, "CPUs a rank where cpu_bind is depth").range(0, 65536),
       KEY(machine.modules, "environment modules that a job loads first"),
       KEY(machine.filesystems, "file systems a job asks for where job.filesystems is empty"),

@@ -8,6 +8,7 @@ namespace {
 LaunchRequest request() {
   LaunchRequest request;
   request.ranks = 8;
+  request.nodes = 2;
   request.ranks_per_node = 4;
   request.cores_per_node = 32;
   request.hostfile = "/run/hostfile";
@@ -29,9 +30,17 @@ std::string death_told(Launcher& launcher, std::initializer_list<const char*> li
 }  // namespace
 
 TEST_CASE("PALS gets the line that Polaris documents") {
-  CHECK(shell_line(make_pals()->argv(request())) ==
-        "mpiexec --envall --line-buffer --np=8 --ppn=4 --hostfile=/run/hostfile --cpu-bind=depth --depth=8 llmrun-rank --plan "
-        "/run/plan.json");
+  CHECK(
+      shell_line(make_pals()->argv(request())) ==
+      "mpiexec --envall --line-buffer --no-transfer --abort-on-failure --np=8 --ppn=4 --hostfile=/run/hostfile --cpu-bind=depth --depth=8 "
+      "llmrun-rank --plan /run/plan.json");
+  LaunchRequest aurora = request();
+  aurora.pmi = "pmix";
+  aurora.cpu_bind = "list:1-8:9-16";
+  aurora.options = {"--verbose"};
+  CHECK(shell_line(make_pals()->argv(aurora)) ==
+        "mpiexec --envall --line-buffer --no-transfer --abort-on-failure --np=8 --ppn=4 --hostfile=/run/hostfile --pmi=pmix "
+        "--cpu-bind=list:1-8:9-16 --verbose llmrun-rank --plan /run/plan.json");
   CHECK(make_pals()->hostfile_text({{"n1", 4}, {"n2", 4}}) == "n1\nn2\n");
 }
 
@@ -46,12 +55,44 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
   CHECK(shell_line(launcher->argv(ask)).find("--map-by slot:OVERSUBSCRIBE --bind-to none --mca mpi_yield_when_idle 1") !=
         std::string::npos);
   ask.hostfile.clear();
-  CHECK(shell_line(launcher->argv(ask)).find("mpirun -n 8 --oversubscribe --bind-to none") == 0);
+  CHECK(shell_line(launcher->argv(ask)).find("mpirun -n 8 --map-by slot:OVERSUBSCRIBE --bind-to none -x") == 0);
+  ask.options = {"--mca", "btl", "self,tcp"};
+  CHECK(shell_line(launcher->argv(ask)).find(" --mca btl self,tcp llmrun-rank") != std::string::npos);
   CHECK(launcher->hostfile_text({{"n1", 4}, {"n2", 2}}) == "n1 slots=4\nn2 slots=2\n");
 }
 
-TEST_CASE("what is not built is refused by name") {
-  CHECK_THROWS_WITH_AS(make_launcher("srun"), "machine.launcher 'srun' is not built yet", Error);
+TEST_CASE("PRRTE gets the same words under its own name") {
+  CHECK(shell_line(make_prrte()->argv(request())) ==
+        "prterun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
+  for (const auto& [name, value] : make_prrte()->environment()) CHECK(name.starts_with("PRTE_ALLOW_RUN_AS_ROOT"));
+}
+
+TEST_CASE("Hydra learns from its hostfile how many ranks a host has") {
+  CHECK(shell_line(make_hydra()->argv(request())) == "mpiexec.hydra -f /run/hostfile -n 8 llmrun-rank --plan /run/plan.json");
+  CHECK(make_hydra()->hostfile_text({{"n1", 4}, {"n2", 2}}) == "n1:4\nn2:2\n");
+}
+
+TEST_CASE("srun gets a step of this run's nodes, bound as asked, and no GPUs a task") {
+  LaunchRequest ask = request();
+  CHECK(
+      shell_line(make_srun()->argv(ask)) ==
+      "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --ntasks-per-node=4 --distribution=block --kill-on-bad-exit=1 --cpus-per-task=8 "
+      "--cpu-bind=cores llmrun-rank --plan /run/plan.json");
+  ask.even = false;
+  ask.cpu_bind = "none";
+  ask.pmi = "pmix";
+  CHECK(shell_line(make_srun()->argv(ask)) ==
+        "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --distribution=arbitrary --kill-on-bad-exit=1 --mpi=pmix --cpu-bind=none "
+        "llmrun-rank --plan /run/plan.json");
+  ask.pmi = "cray";
+  CHECK(shell_line(make_srun()->argv(ask)).find("--mpi=cray_shasta") != std::string::npos);
+  CHECK(make_srun()->hostfile_text({{"n1", 2}, {"n2", 2}}) == "n1\nn2\n");
+  CHECK(make_srun()->hostfile_text({{"n1", 2}, {"n2", 1}}) == "n1\nn1\nn2\n");  // a line a rank
+}
+
+TEST_CASE("every launcher that the configuration takes is there, and another is refused by name") {
+  for (const char* name : {"openmpi", "prrte", "pals", "hydra", "srun", "local"}) CHECK(make_launcher(name)->name() == name);
+  CHECK_THROWS_WITH_AS(make_launcher("aprun"), "machine.launcher 'aprun' is not known", Error);
 }
 
 TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
@@ -110,6 +151,56 @@ TEST_CASE("deaths are read from what PALS prints") {
   CHECK(told({"n1: rank 0 died from signal 11 and dumped core"}) == "rank 0 on 'n1': signal 11, code 0");
   CHECK(told({"n1: rank 2 exited with code 97"}) == "rank 2 on 'n1': signal 0, code 97");
   CHECK(told({"n1: rank 2 is fine", "n1: shepherd died from signal 9"}) == "");
+}
+
+// What mpiexec.hydra of MPICH 5.0.2 printed when rank 1 of 3 was killed: the pid is that of rank 0.
+constexpr std::string_view kHydraEnding = R"(step 1
+
+===================================================================================
+=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES
+=   PID 3198 RUNNING AT n1
+=   EXIT CODE: 9
+=   CLEANING UP REMAINING PROCESSES
+=   YOU CAN IGNORE THE BELOW CLEANUP MESSAGES
+===================================================================================
+YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Segmentation fault (signal 11)
+This typically refers to a problem with your application.
+Please see the FAQ page for debugging suggestions
+)";
+
+TEST_CASE("Hydra's account of an end is not shown, and names the host and the signal alone") {
+  CHECK(shown(*make_hydra(), kHydraEnding) == "step 1\n\n");
+  CHECK(!make_hydra()->names_dead_ranks());
+  CHECK(death_told(*make_hydra(), {"=   PID 3198 RUNNING AT n1", "=   EXIT CODE: 9",
+                                   "YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Segmentation fault (signal 11)"}) ==
+        "rank -1 on 'n1': signal 11, code 0");
+  CHECK(death_told(*make_hydra(), {"=   RANK 3 PID 7 RUNNING AT n2", "=   KILLED BY SIGNAL: 11 (Segmentation fault)"}) ==
+        "rank 3 on 'n2': signal 11, code 0");  // Intel MPI
+  CHECK(death_told(*make_hydra(), {"I am RUNNING AT full speed", "Killed (signal 9)"}) == "");
+  const std::string trouble = "[mpiexec@n1] HYDU_parse_hostfile (args.c:345): unable to process token\n";
+  CHECK(shown(*make_hydra(), trouble) == trouble);
+}
+
+// What srun of Slurm 22.05 printed when task 1 of 4 on two nodes ended with 7.
+constexpr std::string_view kSrunEnding = R"(step 1
+srun: error: n1: task 1: Exited with exit code 7
+srun: launch/slurm: _step_signal: Terminating StepId=1.3
+slurmstepd-n1: error: *** STEP 1.3 ON n1 CANCELLED AT 2026-11-24T11:41:21 ***
+srun: error: n1: task 0: Terminated
+srun: error: n2: tasks 2-3: Terminated
+srun: Force Terminated StepId=1.3
+)";
+
+TEST_CASE("deaths are read from what srun prints, and the rest of its account is not shown") {
+  const auto told = [](std::initializer_list<const char*> lines) { return death_told(*make_srun(), lines); };
+  CHECK(told({"srun: error: n1: task 1: Killed"}) == "rank 1 on 'n1': signal 9, code 0");
+  CHECK(told({"srun: error: n2: task 3: Segmentation fault (core dumped)"}) == "rank 3 on 'n2': signal 11, code 0");
+  CHECK(told({"srun: error: n1: task 2: Exited with exit code 97"}) == "rank 2 on 'n1': signal 0, code 97");
+  CHECK(told({"srun: error: n1: tasks 0,2-3: Terminated"}) == "rank 0 on 'n1': signal 15, code 0");
+  CHECK(told({"srun: error: Unable to create step for job 7: More processors requested than permitted"}) == "");
+  CHECK(told({"step 3: task 1: Killed"}) == "");
+  const std::string trouble = "srun: error: Unable to create step for job 7: More processors requested than permitted\n";
+  CHECK(shown(*make_srun(), std::string(kSrunEnding) + trouble) == "step 1\n" + trouble);
 }
 
 }  // namespace llmrun

@@ -38,6 +38,9 @@ Plan plan_of(const std::string& dir, int64_t ranks) {
   return plan;
 }
 
+/// Of stand-in ranks on this machine.
+Launch launch_here(const Plan& plan) { return launch_of(plan, LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, "here"); }
+
 /// One attempt of stand-in ranks under a launcher, in a run directory of its own.
 struct Trial {
   TemporaryDirectory directory;
@@ -49,16 +52,15 @@ struct Trial {
     RunDir run(plan.dir);
     std::string warning;
     const Attempt attempt = run.begin_attempt("all.log", ranks, 0, warning);
-    Prepared prepared = prepare(plan, std::move(launcher), LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(behaviour),
-                                {attempt.number, attempt.id});
+    Prepared prepared = prepare(launch_here(plan), std::move(launcher), environment(behaviour), {attempt.number, attempt.id});
     write_run_files(run, plan, prepared, environment(behaviour));
     ConsoleStyle screen;
     screen.write = [this](std::string_view text) { shown += text; };
     screen.harmless = [](std::string_view text) { return std::string(text); };
-    outcome = run_attempt(run, plan, attempt, prepared, std::move(screen), patience);
+    outcome = run_attempt(run, launch_here(plan), attempt, prepared, std::move(screen), steps_of(plan), patience);
   }
   RunPaths paths() const { return RunPaths(directory / "outputs/x"); }
-  std::string told() const { return outcome.failure ? failure_error(*outcome.failure, paths()).what() : "nothing"; }
+  std::string told() const { return outcome.failure ? failure_error(*outcome.failure, "").what() : "nothing"; }
 };
 
 std::vector<std::shared_ptr<Launcher>> both_launchers() { return {make_local(), make_openmpi()}; }
@@ -114,7 +116,7 @@ TEST_CASE("a rank that fails in an orderly way is quoted, and its code is the ru
     CHECK(trial.outcome.exit_code == 97);
     CHECK(trial.told() == "rank 1 on here (in data): cannot read 'x.bin'");
     REQUIRE(trial.outcome.failure);
-    CHECK(failure_error(*trial.outcome.failure, trial.paths()).complaints()[0].hint.starts_with("ls -l x.bin"));
+    CHECK(failure_error(*trial.outcome.failure, "and then").complaints()[0].hint == "ls -l x.bin; and then");
     CHECK(!alive(trial.paths().attempt(1) / "waiting-0"));
   }
 }
@@ -134,20 +136,25 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   TemporaryDirectory directory;
   const RunPaths paths(directory.path());
   fs::create_directories(paths.attempt(1));
-  const Plan plan = plan_of(directory.path(), 4);
-  const auto report = [&](int rank, double time) {
+  const Launch launch = launch_here(plan_of(directory.path(), 4));
+  const auto report = [&](int rank, double time, int code = 1) {
     write_file_atomically(paths.rank_error(1, rank),
-                          json{{"rank", rank}, {"host", "h"}, {"code", 1}, {"what", "lost a peer"}, {"time", time}}.dump());
+                          json{{"rank", rank}, {"host", "h"}, {"code", code}, {"what", "lost a peer"}, {"time", time}}.dump());
   };
   report(3, 100.5);
   report(2, 100.25);
   write_file_atomically(paths.rank_error(1, 0), "{\"rank\": 0, \"ti");  // torn
   CHECK(any_error_file(paths, 1));
-  CHECK(find_failure(paths, 1, plan, {.exit_code = 1}).rank == 2);
-  CHECK(find_failure(paths, 1, plan, {.exit_code = 137, .death = RankDeath{1, "h", SIGKILL, 0}}).rank == 1);
-  CHECK(find_failure(paths, 1, plan, {.exit_code = 143, .death = RankDeath{1, "h", SIGTERM, 0}}).rank == 2);
-  CHECK(find_failure(paths, 2, plan, {.exit_code = 7}).what == "exited with code 7");
-  CHECK(find_failure(paths, 2, plan, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 2);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 137, .death = RankDeath{1, "h", SIGKILL, 0}}).rank == 1);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 143, .death = RankDeath{1, "h", SIGTERM, 0}}).rank == 2);
+  report(1, 200, 128 + SIGKILL);  // its watcher was slower than those who missed it
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 1);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 9, .death = RankDeath{{}, "h", SIGKILL, 0}}).rank == 1);
+  CHECK(find_failure(paths, 2, launch, {.exit_code = 9, .death = RankDeath{{}, "h", SIGKILL, 0}}).who == "a rank on h");
+  CHECK(find_failure(paths, 2, launch, {.exit_code = 255}).what == "exited with code 255");
+  CHECK(find_failure(paths, 2, launch, {.exit_code = 7}).what == "exited with code 7");
+  CHECK(find_failure(paths, 2, launch, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
 }
 
 TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended") {
@@ -178,14 +185,13 @@ TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended"
       RunDir run(plan.dir);
       std::string warning;
       const Attempt attempt = run.begin_attempt("all.log", 2, 0, warning);
-      Prepared prepared = prepare(plan, launcher, LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment(row.behaviour),
-                                  {attempt.number, attempt.id});
+      Prepared prepared = prepare(launch_here(plan), launcher, environment(row.behaviour), {attempt.number, attempt.id});
       write_run_files(run, plan, prepared, environment(row.behaviour));
       ConsoleStyle screen;
       screen.write = [](std::string_view) {};
       screen.harmless = [](std::string_view text) { return std::string(text); };
       const Patience patience{.after_stop = milliseconds(1500), .after_terminate = milliseconds(500)};
-      const AttemptOutcome outcome = run_attempt(run, plan, attempt, prepared, std::move(screen), patience);
+      const AttemptOutcome outcome = run_attempt(run, launch_here(plan), attempt, prepared, std::move(screen), steps_of(plan), patience);
       ::waitpid(sender, nullptr, 0);
       CHECK(outcome.exit_code == 130);
       CHECK(fs::exists(paths.attempt(1) / "saved-1") == row.saved);
@@ -215,7 +221,7 @@ TEST_CASE("the launch script starts the same ranks by hand") {
     const Plan plan = plan_of(directory / "outputs/x y", 2);
     fs::create_directories(RunPaths(plan.dir).attempt(1));
     RunDir run(plan.dir);
-    const Prepared prepared = prepare(plan, launcher, LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", 2, environment("steps=2"));
+    const Prepared prepared = prepare(launch_here(plan), launcher, environment("steps=2"));
     write_run_files(run, plan, prepared, environment("steps=2"));
     const auto said = capture({{run.paths().launch_script().string()}, environment("steps=2")}, milliseconds(60'000));
     REQUIRE(said);
@@ -225,32 +231,53 @@ TEST_CASE("the launch script starts the same ranks by hand") {
   }
 }
 
-TEST_CASE("the local launcher tells each rank who it is and removes what another launch left") {
-  Variables stale({{"PATH", "/usr/bin:/bin"}, {"RANK", "7"}, {"MASTER_ADDR", "elsewhere"}});
+TEST_CASE("the local launcher tells each rank who it is") {
   Plan plan = plan_of("/runs/x", 2);
-  const Prepared prepared = prepare(plan, make_local(), "/bin/llmrun-rank", 2, stale);
+  const Variables bare(std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}});
+  const Prepared prepared = prepare(launch_here(plan), make_local(), bare);
   REQUIRE(prepared.processes.size() == 2);
   const Variables& second = prepared.processes[1].environment;
   CHECK(second.get("RANK") == "1");
   CHECK(second.get("WORLD_SIZE") == "2");
   CHECK(second.get("LLMRUN_LAUNCHER") == "local");
-  CHECK(!second.get("MASTER_ADDR"));
   plan.communicator = CommunicatorKind::thread;
-  CHECK(prepare(plan, make_local(), "/bin/llmrun-rank", 2, stale).processes.size() == 1);
+  CHECK(prepare(launch_here(plan), make_local(), bare).processes.size() == 1);
 }
 
-TEST_CASE("a single process needs no launcher; several hosts do") {
+TEST_CASE("what another launch or job left in the shell reaches no launcher and no rank") {
+  std::map<std::string, std::string> shell{
+      {"PATH", "/usr/bin:/bin"}, {"PALS_PMI", "pmix"}, {"SLURM_JOB_ID", "7"}, {"LLMRUN_STARTED_AT", "1"}};
+  for (const std::string& name : stale_identity_names()) shell[name] = "1";
+  for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_PORT", "LLMRUN_STOP_AT", "LLMRUN_STARTED_AT", "OMPI_COMM_WORLD_RANK", "PMI_RANK",
+                           "PMIX_RANK", "PMIX_NAMESPACE", "PALS_RANKID", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"})
+    CHECK_MESSAGE(shell.contains(name), name);
+  const Plan plan = plan_of("/runs/x", 2);
+  for (const char* name : {"openmpi", "prrte", "pals", "hydra", "srun"}) {
+    CAPTURE(name);
+    const Prepared prepared = prepare(launch_here(plan), make_launcher(name), Variables(shell));
+    const Variables& given = prepared.processes.at(0).environment;
+    for (const std::string& stale : stale_identity_names())
+      if (!stale.starts_with("LLMRUN_LAUNCHER") && !stale.starts_with("LLMRUN_ATTEMPT")) CHECK_MESSAGE(!given.get(stale), stale);
+    CHECK(given.get("LLMRUN_LAUNCHER") == name);
+    CHECK(given.get("PALS_PMI") == "pmix");  // a wish of the user's, not an identity
+    CHECK(given.get("SLURM_JOB_ID") == "7");
+  }
+}
+
+TEST_CASE("a single process needs no launcher; other hosts do") {
   Variables bare;
   bare.set("PATH", "/nowhere");
   Plan plan = plan_of("/runs/x", 1);
   plan.config.machine.launcher = "openmpi";
-  CHECK(choose_launcher(plan, bare, "here")->name() == "local");
-  plan.layout.data = 2;
-  CHECK(choose_launcher(plan, bare, "here")->name() == "openmpi");
+  CHECK(choose_launcher(launch_here(plan), bare)->name() == "local");
+  plan.hosts = {{"here", 2}};
+  CHECK(choose_launcher(launch_here(plan), bare)->name() == "openmpi");
   plan.config.machine.launcher = "";
-  CHECK(choose_launcher(plan, bare, "here")->name() == "local");
+  CHECK(choose_launcher(launch_here(plan), bare)->name() == "local");
+  plan.hosts = {{"elsewhere", 2}};
+  CHECK_THROWS_AS(choose_launcher(launch_here(plan), bare), Error);
   plan.hosts = {{"n1", 1}, {"n2", 1}};
-  CHECK_THROWS_AS(choose_launcher(plan, bare, "here"), Error);
+  CHECK_THROWS_AS(choose_launcher(launch_here(plan), bare), Error);
 }
 
 }  // namespace llmrun

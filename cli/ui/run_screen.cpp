@@ -1,0 +1,25 @@
+#include "cli/ui/run_screen.h"
+
+namespace llmrun::cli {
+
+ConsoleStyle run_screen(Output& output) {
+  ConsoleStyle style;
+  style.terminal = output.is_terminal();
+  style.columns = [&output] { return output.columns(); };
+  style.write = [&output](std::string_view text) {
+    output.write(text);
+    output.failed();  // flushes; a terminal that went away must not end the run
+  };
+  style.harmless = [](std::string_view text) { return printable(text); };
+  return style;
+}
+
+void tell_failure(const Failure& failure, const std::string& next, Context& context) {
+  if (!failure.last_lines.empty()) {
+    context.talk().print("last lines of rank {} on {}:\n", *failure.rank, printable(failure.host));
+    for (const std::string& line : failure.last_lines) context.talk().print("  | {}\n", printable(line));
+  }
+  throw failure_error(failure, next);
+}
+
+}  // namespace llmrun::cli

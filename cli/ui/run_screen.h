@@ -1,0 +1,16 @@
+#pragma once
+#include <string>
+
+#include "cli/context.h"
+#include "launcher/follow/console.h"
+#include "launcher/report/failure.h"
+
+namespace llmrun::cli {
+
+/// Where an attempt shows itself: on `output`, control characters of the ranks made visible.
+ConsoleStyle run_screen(Output& output);
+
+/// The last word of an attempt that failed: the lines that the first failing rank wrote last, then the error. `next`: what to do.
+[[noreturn]] void tell_failure(const Failure& failure, const std::string& next, Context& context);
+
+}  // namespace llmrun::cli

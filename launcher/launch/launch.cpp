@@ -1,0 +1,34 @@
+#include "launcher/launch/launch.h"
+
+#include "engine/core/run_paths.h"
+
+namespace llmrun {
+
+int64_t Launch::ranks() const {
+  int64_t sum = 0;
+  for (const PlanHost& host : hosts) sum += host.slots;
+  return sum;
+}
+
+bool is_here_alone(const std::vector<PlanHost>& hosts, const std::string& here) {
+  return hosts.size() == 1 && (hosts[0].name == "localhost" || hosts[0].name.substr(0, hosts[0].name.find('.')) == here);
+}
+
+Launch launch_of(const Plan& plan, const std::string& rank_program, int64_t cores_per_node, const std::string& here) {
+  return {.dir = plan.dir,
+          .directory = plan.dir,
+          .hosts = plan.hosts,
+          .ranks_per_node = plan.ranks_per_node,
+          .here_alone = is_here_alone(plan.hosts, here),
+          .ranks_are_threads = plan.communicator == CommunicatorKind::thread,
+          .threads = plan.threads,
+          .cores_per_node = cores_per_node,
+          .command = {rank_program, "--plan", RunPaths(plan.dir).plan().string()},
+          .watcher = std::filesystem::path(rank_program).replace_filename("llmrun").string(),
+          .variables = {},
+          .forwarded = {},
+          .machine = plan.config.machine,
+          .job = plan.config.job};
+}
+
+}  // namespace llmrun
