@@ -109,7 +109,7 @@ void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& 
   Critic critic(resolved, complaints);
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
-  if (job.account.empty())
+  if (job.account.empty() && machine.scheduler != "slurm")  // a user of Slurm may have an account by default
     critic.say("job.account is not set: somebody must pay for the job", "job.account", {}, "--set job.account=PROJECT");
   if (!job.walltime_s) critic.say("job.walltime is not set", "job.walltime", {}, "--set job.walltime=01:00:00");
   if (job.walltime_s && job.margin_s >= *job.walltime_s)

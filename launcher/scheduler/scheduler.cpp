@@ -6,6 +6,7 @@ namespace llmrun {
 
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment) {
   if (name == "pbs") return make_pbs(std::move(environment));
+  if (name == "slurm") return make_slurm(environment);
   if (name == "local")
     throw Error(Exit::config, "this machine has no scheduler to queue a job with").hint("llmrun train, or --set machine=polaris");
   throw Error(Exit::config, "machine.scheduler '{}' is not built yet", name).hint("llmrun render launch");

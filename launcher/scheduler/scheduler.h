@@ -40,8 +40,10 @@ class Scheduler {
   virtual void cancel(const std::string& id) = 0;
 };
 
-/// `patience`: how long one command of PBS may take.
+/// `patience`: how long one command of it may take.
 std::unique_ptr<Scheduler> make_pbs(Variables environment, std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+std::unique_ptr<Scheduler> make_slurm(const Variables& environment, std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 /// By the name that machine.scheduler holds. Throws Error(Exit::config) for one that is not built.
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment);

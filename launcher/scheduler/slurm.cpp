@@ -1,0 +1,124 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include <fmt/ranges.h>
+
+#include "engine/core/run_paths.h"
+#include "launcher/process/ask.h"
+#include "launcher/scheduler/scheduler.h"
+#include "launcher/scheduler/slurm_errors.h"
+#include "launcher/scheduler/slurm_status.h"
+
+namespace llmrun {
+namespace {
+
+constexpr int64_t kClockSkew_s = 60;  // between a login node and the controller, at most
+
+/// "123", "123;cluster": what sbatch --parsable prints, whatever a plug-in of the site printed around it.
+std::string job_id_in(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::string_view id = line.substr(0, line.find(';'));
+    if (!id.empty() && id.find_first_not_of("0123456789") == std::string_view::npos) return std::string(id);
+  }
+  return {};
+}
+
+/// A job that queues another has variables of its own, which sbatch would hand on: the next one would take itself for an element of this
+/// array, or for its nodes. What the user says about queues or output formats by variables would change the question.
+Variables without_job(const Variables& environment) {
+  Variables kept;
+  for (const auto& [name, value] : environment.all())
+    if (!(name.starts_with("SLURM") || name.starts_with("SQUEUE_")) || name == "SLURM_CONF" || name == "SLURM_CLUSTERS")
+      kept.set(name, value);
+  kept.set("SLURM_TIME_FORMAT", "%s");  // seconds since 1970, in no time zone
+  return kept;
+}
+
+class Slurm final : public Scheduler {
+ public:
+  Slurm(const Variables& environment, std::chrono::milliseconds patience) : environment_(without_job(environment)), patience_(patience) {}
+
+  std::string_view name() const override { return "slurm"; }
+
+  /// The job's WorkDir is the script's directory: by that and its age a job is known whose id was lost.
+  std::string submit(const Submission& job) override {
+    const std::filesystem::path directory = job.script.parent_path();
+    const int64_t since = std::time(nullptr);
+    std::filesystem::create_directories(RunPaths(directory).logs());  // a job whose output has no directory ends at once, and says nothing
+    std::vector<std::string> argv{"sbatch", "--parsable"};
+    if (job.held) argv.emplace_back("--hold");
+    if (!job.after.empty()) argv.push_back("--dependency=afterany:" + job.after);
+    argv.push_back(job.script.filename().string());
+    const Answer answer = run(std::move(argv), directory.string());
+    const bool lost = answer_was_lost(answer);
+    if (!lost && !answer.status.clean()) throw slurm_error("sbatch", answer);
+    if (std::string id = job_id_in(answer.out); !id.empty()) return id;
+    if (std::string id = find(directory, since, job.known); !id.empty()) return id;
+    if (lost) throw slurm_error("sbatch", answer);
+    throw Error(Exit::failed, "sbatch ended well and gave no job id: '{}'", answer.out.substr(0, 200)).hint("squeue --me");
+  }
+
+  std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) override {
+    const auto same = [&](const std::string& other) {
+      std::error_code gone;
+      return std::filesystem::weakly_canonical(other, gone) == std::filesystem::weakly_canonical(directory, gone);
+    };
+    std::string newest;
+    since -= kClockSkew_s;
+    const Answer answer =
+        asked({"squeue", "--noheader", fmt::format("--user={}", ::geteuid()), fmt::format("--Format={}", kSqueueOriginFormat)});
+    for (const SlurmOrigin& origin : origins_of_squeue(answer.out)) {
+      if (origin.time < since || std::find(known.begin(), known.end(), origin.id) != known.end() || !same(origin.directory)) continue;
+      newest = origin.id;
+      since = origin.time;
+    }
+    return newest;
+  }
+
+  std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
+    if (ids.empty()) return {};
+    return jobs_of_squeue(asked({"squeue", "--noheader", "--array", "--states=all", fmt::format("--jobs={}", fmt::join(ids, ",")),
+                                 fmt::format("--Format={}", kSqueueFormat)})
+                              .out,
+                          ids);
+  }
+
+  /// scancel says nothing of a job that has ended, nor of one that was forgotten.
+  void cancel(const std::string& id) override {
+    const Answer answer = run({"scancel", id});
+    if (answer.late || !answer.status.clean()) throw slurm_error("scancel", answer);
+  }
+
+ private:
+  Answer run(std::vector<std::string> argv, std::string directory = "") const {
+    Command command;
+    command.argv = std::move(argv);
+    command.environment = environment_;
+    command.directory = std::move(directory);
+    return ask(std::move(command), patience_);
+  }
+
+  /// Jobs that Slurm does not know any more are left out, unless there is no other.
+  Answer asked(std::vector<std::string> argv) const {
+    Answer answer = run(std::move(argv));
+    const bool unknown = answer.err.find("Invalid job id specified") != std::string::npos;
+    if (answer.late || (!answer.status.clean() && !unknown)) throw slurm_error("squeue", answer);
+    return answer;
+  }
+
+  Variables environment_;
+  std::chrono::milliseconds patience_;
+};
+
+}  // namespace
+
+std::unique_ptr<Scheduler> make_slurm(const Variables& environment, std::chrono::milliseconds patience) {
+  return std::make_unique<Slurm>(environment, patience);
+}
+
+}  // namespace llmrun

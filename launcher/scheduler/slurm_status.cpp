@@ -1,0 +1,177 @@
+#include "launcher/scheduler/slurm_status.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+
+#include "engine/core/error.h"
+#include "engine/core/units.h"
+#include "launcher/site/nodelist.h"
+
+namespace llmrun {
+namespace {
+
+/// A state of Slurm, by the words of squeue's manual, and what it is to us.
+struct State {
+  std::string_view name;
+  JobPhase phase;
+  std::optional<JobEnd> end = {};
+};
+constexpr std::array kStates = std::to_array<State>({
+    {"PENDING", JobPhase::waiting},
+    {"CONFIGURING", JobPhase::waiting},  // its nodes boot
+    {"REQUEUED", JobPhase::waiting},
+    {"REQUEUE_FED", JobPhase::waiting},
+    {"REQUEUE_HOLD", JobPhase::held},
+    {"SPECIAL_EXIT", JobPhase::held},
+    {"RESV_DEL_HOLD", JobPhase::held},
+    {"RUNNING", JobPhase::running},
+    {"COMPLETING", JobPhase::running},  // how it ended is known when its last process is gone
+    {"SIGNALING", JobPhase::running},
+    {"RESIZING", JobPhase::running},
+    {"STAGE_OUT", JobPhase::running},
+    {"SUSPENDED", JobPhase::suspended},
+    {"STOPPED", JobPhase::suspended},
+    {"COMPLETED", JobPhase::ended, JobEnd::done},
+    {"FAILED", JobPhase::ended, JobEnd::failed},
+    {"BOOT_FAIL", JobPhase::ended, JobEnd::failed},
+    {"NODE_FAIL", JobPhase::ended, JobEnd::failed},
+    {"OUT_OF_MEMORY", JobPhase::ended, JobEnd::failed},
+    {"TIMEOUT", JobPhase::ended, JobEnd::walltime},
+    {"DEADLINE", JobPhase::ended, JobEnd::walltime},
+    {"CANCELLED", JobPhase::ended, JobEnd::cancelled},
+    {"PREEMPTED", JobPhase::ended, JobEnd::cancelled},
+    {"REVOKED", JobPhase::ended, JobEnd::cancelled},
+});
+
+/// A line cut at its first bars; the last field holds what is left. Blanks that fill a field are no part of it.
+template <size_t count>
+std::array<std::string, count> fields_of(std::string_view line) {
+  std::array<std::string, count> fields;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t bar = i + 1 < count ? line.find('|') : line.size();
+    if (bar == std::string_view::npos)
+      throw Error(Exit::unreachable, "squeue's answer is cut off at '{}'", line.substr(0, 80)).hint("squeue --me");
+    std::string_view field = line.substr(0, bar);
+    while (field.ends_with(' ') || field.ends_with('|')) field.remove_suffix(1);
+    fields[i] = field == "(null)" || field == "N/A" ? "" : field;
+    line.remove_prefix(std::min(line.size(), bar + 1));
+  }
+  return fields;
+}
+
+template <size_t count, typename Visit>
+void for_each_line(std::string_view answer, Visit visit) {
+  while (!answer.empty()) {
+    const std::string_view line = answer.substr(0, answer.find('\n'));
+    answer.remove_prefix(std::min(answer.size(), line.size() + 1));
+    if (!line.empty()) visit(fields_of<count>(line));
+  }
+}
+
+/// "1-00:00:00", "30:00", "UNLIMITED".
+std::optional<int64_t> seconds_of(std::string_view text) {
+  int64_t seconds = 0;
+  while (!text.empty()) {
+    int64_t part = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), part);
+    if (error != std::errc{}) return {};
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    seconds = (seconds + part) * (text.starts_with('-') ? 24 : text.starts_with(':') ? 60 : 1);
+    text.remove_prefix(std::min<size_t>(text.size(), 1));
+  }
+  return seconds;
+}
+
+/// What wait() says of a batch script, as a shell would tell it.
+int shell_code(int64_t wait_status) {
+  const int signal = static_cast<int>(wait_status & 0x7f);
+  return signal != 0 ? 128 + signal : static_cast<int>(wait_status >> 8 & 0xff);
+}
+
+JobHold hold_of(std::string_view reason) {
+  if (reason.starts_with("Dependency")) return JobHold::dependency;
+  if (reason.starts_with("JobHeldUser") || reason.starts_with("JobHeldAdmin")) return JobHold::person;
+  return reason.find("requeued held") != std::string_view::npos ? JobHold::system : JobHold::none;
+}
+
+/// How a job ended that never had a node, or was killed at its limit, which its exit code does not always say.
+void settle_end(Job& job, std::string_view reason, int64_t wait_status) {
+  const bool ran = !job.hosts.empty();
+  if (!ran && reason.starts_with("Dependency")) job.end = JobEnd::never_ran;
+  if (!ran) {
+    job.started.reset();
+    return;
+  }
+  job.exit_code = shell_code(wait_status);
+  if (*job.exit_code == 0 && job.end == JobEnd::failed) job.exit_code = 1;
+  if (*job.exit_code == 0 && job.end != JobEnd::done) job.exit_code = 128 + SIGTERM;
+}
+
+Job job_of(const std::array<std::string, 14>& line) {
+  const auto& [id, state, wait_status, reason, start, end, submit, limit, nodes, restarts, hosts, queue, dependency, name] = line;
+  Job job{.id = id, .name = name, .queue = queue};
+  const auto known = std::find_if(kStates.begin(), kStates.end(), [&](const State& one) { return one.name == state; });
+  if (known != kStates.end()) job.phase = known->phase, job.end = known->end;
+  // A state that a later Slurm has is no failure: the job waits for words that we know.
+  job.comment = reason != "None" ? reason : known == kStates.end() || job.end == JobEnd::failed ? state : "";
+  if (job.phase == JobPhase::waiting) job.hold = hold_of(reason);
+  if (job.phase == JobPhase::held) job.hold = JobHold::system;
+  if (job.hold != JobHold::none) job.phase = JobPhase::held;
+  job.hosts = hosts.empty() ? std::vector<std::string>() : expand_nodelist(hosts);
+  job.queued = parse_integer(submit);
+  job.walltime = seconds_of(limit);
+  job.nodes = parse_integer(nodes).value_or(0);
+  job.depends = dependency;
+  const bool waits = job.phase == JobPhase::waiting || job.phase == JobPhase::held;
+  (waits ? job.starts_at : job.started) = parse_integer(start);
+  if (job.end) job.finished = parse_integer(end);
+  if (job.end) settle_end(job, reason, parse_integer(wait_status).value_or(0));
+  job.runs = static_cast<int>(parse_integer(restarts).value_or(0)) + (job.started ? 1 : 0);
+  return job;
+}
+
+/// What an array as a whole is: where it has not ended, what most concerns who waits for it; else its worst end.
+int weight(const Job& element) {
+  constexpr std::array kPhases{JobPhase::running, JobPhase::suspended, JobPhase::waiting, JobPhase::held};
+  constexpr std::array kEnds{JobEnd::failed, JobEnd::walltime, JobEnd::cancelled, JobEnd::never_ran, JobEnd::done};
+  if (!element.end) return static_cast<int>(std::find(kPhases.begin(), kPhases.end(), element.phase) - kPhases.begin());
+  return 10 + static_cast<int>(std::find(kEnds.begin(), kEnds.end(), *element.end) - kEnds.begin());
+}
+
+Job array_of(const std::string& id, const std::vector<Job>& elements) {
+  Job whole = *std::min_element(elements.begin(), elements.end(), [](const Job& a, const Job& b) { return weight(a) < weight(b); });
+  whole.id = id;
+  std::map<std::string_view, int> counts;
+  for (const Job& element : elements) ++counts[element.end ? spelling(*element.end) : spelling(element.phase)];
+  std::vector<std::string> parts;
+  for (const auto& [word, count] : counts) parts.push_back(fmt::format("{} {}", count, word));
+  whole.members = fmt::format("{}", fmt::join(parts, ", "));
+  return whole;
+}
+
+}  // namespace
+
+std::map<std::string, Job> jobs_of_squeue(std::string_view answer, const std::vector<std::string>& ids) {
+  std::map<std::string, Job> known;
+  std::map<std::string, std::vector<Job>> arrays;
+  for_each_line<14>(answer, [&](const auto& line) {
+    Job job = job_of(line);
+    if (const size_t mark = job.id.find('_'); mark != std::string::npos) arrays[job.id.substr(0, mark)].push_back(job);
+    known.emplace(job.id, std::move(job));
+  });
+  for (const auto& [id, elements] : arrays) known.emplace(id, array_of(id, elements));
+  std::erase_if(known, [&](const auto& entry) { return std::find(ids.begin(), ids.end(), entry.first) == ids.end(); });
+  return known;
+}
+
+std::vector<SlurmOrigin> origins_of_squeue(std::string_view answer) {
+  std::vector<SlurmOrigin> origins;
+  for_each_line<3>(answer, [&](const auto& line) { origins.push_back({line[0], parse_integer(line[1]).value_or(0), line[2]}); });
+  return origins;
+}
+
+}  // namespace llmrun
