@@ -19,13 +19,18 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"train", "Run", add_train},
+    {"launch", "Run", add_launch},
     {"tail", "Run", add_tail},
     {"submit", "Queue", add_submit},
     {"status", "Queue", add_status},
+    {"explain", "Queue", add_explain},
     {"cancel", "Queue", add_cancel},
+    {"history", "Queue", add_history},
+    {"show", "Queue", add_show},
     {"plan", "Plan", add_plan},
     {"render", "Plan", add_render},
     {"config", "Configure", add_config},
+    {"doctor", "Configure", add_doctor},
     {"profiles", "Configure", add_profiles},
     {"data", "Data and models", add_data},
     {"checkpoint", "Data and models", add_checkpoint},
@@ -34,6 +39,7 @@ constexpr Command kCommands[] = {
     {"completion", "Shell", add_completion},
     {"man", "Shell", add_man},
     {"__complete", "", add_complete},
+    {"__rank", "", add_rank},
 };
 
 void add_everything(CLI::App& app, Context& context) {
@@ -53,6 +59,19 @@ void add_everything(CLI::App& app, Context& context) {
   }
 }
 
+/// Takes the words behind the first "--" where the command is one that runs a program.
+std::vector<std::string> take_program(int& argc, char** argv) {
+  const std::span<char*> words(argv, static_cast<size_t>(argc));
+  const auto command = std::find_if(words.begin() + 1, words.end(), [](std::string_view word) {
+    return word == "--" || std::any_of(std::begin(kCommands), std::end(kCommands), [&](const Command& known) { return word == known.name; });
+  });
+  if (command == words.end() || (*command != std::string_view("launch") && *command != std::string_view("__rank"))) return {};
+  const auto mark = std::find_if(command, words.end(), [](std::string_view word) { return word == "--"; });
+  if (mark == words.end()) return {};
+  argc = static_cast<int>(mark - words.begin());
+  return {mark + 1, words.end()};
+}
+
 /// A line that CLI11 cannot parse sets no flags, and its error still wants to know this one.
 bool asks_for_json(std::span<char*> words) {
   return std::any_of(words.begin(), words.end(), [](const char* word) { return std::string_view(word) == "--json"; });
@@ -68,6 +87,7 @@ int run(int argc, char** argv) {
   Context context;
   CLI::App app("Plan, launch, follow and train large language models");
   add_everything(app, context);
+  context.program = take_program(argc, argv);
   try {
     try {
       app.parse(argc, argv);
@@ -81,6 +101,8 @@ int run(int argc, char** argv) {
     return context.exit();
   } catch (const Error& error) {
     return report(error, context);
+  } catch (const std::exception& failure) {  // the system's own: a working directory that is gone
+    return report(Error(Exit::failed, "{}", failure.what()), context);
   }
 }
 

@@ -1,12 +1,13 @@
 #include <CLI/CLI.hpp>
-#include <map>
+#include <ctime>
 #include <memory>
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
-#include "engine/core/json.h"
-#include "launcher/scheduler/queued_job.h"
-#include "launcher/scheduler/scheduler.h"
+#include "cli/ui/job_text.h"
+#include "cli/ui/table.h"
+#include "launcher/follow/waiting_text.h"
+#include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 struct StatusOptions {
   std::vector<std::string> jobs;  // run names, directories or job ids; empty: the newest
   int64_t most = 20;
-};
-
-/// A job and what its scheduler says of it now; nothing where it does not know it any more.
-struct Known {
-  QueuedJob queued;
-  std::optional<Job> now;
 };
 
 std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<QueuedJob>& all) {
@@ -30,51 +25,52 @@ std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<Qu
   return {all.end() - static_cast<std::ptrdiff_t>(most), all.end()};
 }
 
-/// One question to each scheduler.
-std::vector<Known> ask(const std::vector<QueuedJob>& jobs, const Variables& environment) {
-  std::map<std::string, std::vector<std::string>> ids;
-  for (const QueuedJob& job : jobs) ids[job.scheduler].push_back(job.id);
-  std::map<std::string, Job> answers;
-  for (const auto& [scheduler, wanted] : ids) answers.merge(make_scheduler(scheduler, environment)->status(wanted));
-  std::vector<Known> known;
-  for (const QueuedJob& job : jobs) {
-    const auto answer = answers.find(job.id);
-    known.push_back({job, answer == answers.end() ? std::nullopt : std::optional(answer->second)});
-  }
-  return known;
+/// The scheduler's words, with what they are worth where they are old.
+std::string reason(const KnownJob& job) {
+  if (!job.seen.job) return "";
+  if (state_word(job.seen) == "unknown")
+    return fmt::format("was {}; its scheduler does not know it any more", spelling(job.seen.job->phase));
+  return job.seen.job->comment;
 }
 
-std::string state(const Known& job) {
-  if (!job.now) return "unknown";
-  return std::string(job.now->end ? spelling(*job.now->end) : spelling(job.now->phase));
+std::vector<std::string> row(const KnownJob& job, int64_t now) {
+  const Job* seen = job.seen.job ? &*job.seen.job : nullptr;
+  return {state_word(job.seen),
+          seen != nullptr && !seen->queue.empty() ? seen->queue : "-",
+          seen != nullptr && seen->nodes > 0 ? std::to_string(seen->nodes) : "-",
+          seen != nullptr ? time_text(*seen, now) : "-",
+          short_id(job.queued.id),
+          job.queued.run,
+          reason(job)};
 }
 
-json to_json(const Known& job) {
+json job_json(const KnownJob& job, int64_t now) {
   json line{{"run", job.queued.run},
             {"job_id", job.queued.id},
             {"dir", job.queued.dir},
+            {"scheduler", job.queued.scheduler},
             {"submitted", job.queued.submitted},
-            {"state", state(job)}};
-  if (!job.now) return line;
-  line["queue"] = job.now->queue;
-  line["comment"] = job.now->comment;
-  line["exit_code"] = job.now->exit_code ? json(*job.now->exit_code) : json();
-  line["hosts"] = job.now->hosts;
+            {"state", state_word(job.seen)},
+            {"age_s", job.seen.as_of == 0 ? json() : json(now - job.seen.as_of / 1000)}};
+  if (job.seen.job) line.update(to_json(*job.seen.job));
   return line;
 }
 
 void status(const StatusOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const std::vector<Known> jobs = ask(chosen(options, read_jobs(job_list_file(environment))), environment);
+  const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
+  const int64_t now = std::time(nullptr);
   if (context.json) {
-    json list = json::array();
-    for (const Known& job : jobs) list.push_back(to_json(job));
-    return context.out().print("{}\n", json{{"version", 1}, {"jobs", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+    json jobs = json::array();
+    for (const KnownJob& job : known.jobs) jobs.push_back(job_json(job, now));
+    const json document{{"version", 1}, {"jobs", jobs}, {"trouble", known.trouble.empty() ? json() : json(known.trouble)}};
+    return context.out().print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
   }
-  if (jobs.empty()) context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n");
-  for (const Known& job : jobs)
-    context.out().print("{:<9}  {:<12}  {}  {}{}\n", state(job), printable(job.now ? job.now->queue : "-"), printable(job.queued.id),
-                        printable(job.queued.run), job.now && !job.now->comment.empty() ? "  " + printable(job.now->comment) : "");
+  if (known.jobs.empty()) return context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n");
+  Table table({"STATE", "QUEUE", "NODES", "TIME", "JOB", "RUN", "REASON"});
+  for (const KnownJob& job : known.jobs) table.add(row(job, now));
+  context.out().write(table.text(context.out().is_terminal() ? context.out().columns() : 0));
+  context.talk().write(freshness_text(known, now));
 }
 
 }  // namespace
@@ -85,8 +81,9 @@ void add_status(CLI::App& app, Context& context) {
   command->add_option("jobs", options->jobs, "Run names, directories, job ids or 'last'; default: the newest")->type_name("RUN");
   command->add_option("-n,--most", options->most, "Jobs to show where none is named")->capture_default_str()->check(CLI::PositiveNumber);
   command->footer(
-      "A job that the scheduler does not know any more is unknown, which is not failed.\nExamples:\n  llmrun status\n  llmrun status "
-      "my-run");
+      "All llmrun commands of a user together ask the scheduler once in 15 s: older answers are told with their age. A job that the\n"
+      "scheduler does not know any more is unknown, which is not failed. Why a job waits: llmrun explain RUN\n"
+      "Examples:\n  llmrun status\n  llmrun status my-run");
   command->callback([=, &context] { status(*options, context); });
 }
 

@@ -44,7 +44,7 @@ void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanat
   explanation.remedy = reason.remedy;
   if (job.queue.starts_with("backfill"))
     explanation.facts.push_back("the queue is for projects whose time is used up: it starts when nobody else wants the nodes");
-  if (job.runs > 0)
+  if (job.runs > 0 && job.hold != JobHold::system)
     explanation.facts.push_back(
         fmt::format("it was started {} time{} and put back: preempted, or a node failed; it goes on from its last checkpoint", job.runs,
                     job.runs == 1 ? "" : "s"));

@@ -32,9 +32,8 @@ std::optional<MachineConfig> machine_of(const ReportedRun& run) {
   std::error_code none;
   if (!std::filesystem::exists(config, none)) return std::nullopt;
   try {
-    Sources sources;  // the environment of whoever asks has no part in it
-    sources.run_file = config.string();
-    sources.directory = run.history.dir;
+    Sources sources = sources_here(config.string(), {});
+    sources.environment.clear();  // that of whoever asks has no part in it
     return read_config(sources).config.machine;
   } catch (const Error&) {  // of another version: the limits are a comfort, not the answer
     return std::nullopt;

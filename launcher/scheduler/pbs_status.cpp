@@ -36,9 +36,16 @@ std::string mended(std::string_view text) {
   return out;
 }
 
+/// A variable in Latin-1 of one job must not hide all others: what is not ASCII is blanked, where some of it is no UTF-8.
+std::string plain(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c >= 0x80; }, '?');
+  return text;
+}
+
 json parsed(std::string_view answer) {
   json document = json::parse(answer, nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded()) document = json::parse(mended(answer), nullptr, false);
+  if (document.is_discarded()) document = json::parse(plain(mended(answer)), nullptr, false);
   if (document.is_object()) return document;
   throw Error(Exit::unreachable, "qstat's answer of {} bytes is not JSON, or is cut off", answer.size()).hint("qstat -f -F json");
 }

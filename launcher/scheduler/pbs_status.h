@@ -8,9 +8,9 @@
 namespace llmrun {
 
 /// The jobs of `qstat -f -F json` (and of `-x`, `-t`), by their full id. Jobs that the server does not know are absent.
-/// Older servers write bad escapes and bare control characters into strings: those are mended. Throws Error(Exit::unreachable) for an
-/// answer that is cut off or is no such JSON: no answer says nothing about a job.
-/// PBS tells times in the local time of the server, which is taken for ours.
+/// Older servers write bad escapes and bare control characters into strings, and a user's bytes as they are: those are mended. Throws
+/// Error(Exit::unreachable) for an answer that is cut off or is no such JSON: no answer says nothing about a job. PBS tells times in the
+/// local time of the server, which is taken for ours.
 std::map<std::string, Job> jobs_of_qstat(std::string_view answer);
 
 /// From which directory (PBS_O_WORKDIR), and when by the server's clock, each job of such an answer was submitted.

@@ -29,13 +29,12 @@ TEST_CASE("submit queues a job, status says why it waits, a second submit is ref
   CHECK(shell.read("outputs/king/job.sh") == on_polaris(shell, kSubmit + "--dry-run").out);
 
   const Outcome status = on_polaris(shell, "llmrun status");
-  CHECK(status.out ==
-        "waiting    debug         1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov  king  Not Running: Not enough free nodes available\n");
+  CHECK(status.out.find("waiting  debug  2      -/01:00:00  1    king  Not Running: Not enough free nodes available\n") != std::string::npos);
   const Outcome again = on_polaris(shell, kSubmit);
   CHECK(again.exit == 5);
   CHECK(again.err.find("of run 'king' is waiting") != std::string::npos);
   CHECK(on_polaris(shell, "llmrun cancel 1").exit == 0);
-  CHECK(on_polaris(shell, "llmrun status king").out.starts_with("cancelled"));
+  CHECK(on_polaris(shell, "llmrun status king").out.find("\ncancelled") != std::string::npos);
   CHECK(on_polaris(shell, kSubmit + "--json | head -4").out.find("\"job_id\": \"2.polaris-pbs-01") != std::string::npos);
 }
 

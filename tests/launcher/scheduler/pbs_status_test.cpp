@@ -122,6 +122,15 @@ TEST_CASE("bad escapes and control characters of older servers are mended, and n
   CHECK(job.starts_at == 1795453239);
 }
 
+TEST_CASE("Q2: names, quotes, backslashes, newlines and functions in jobs' environments, as recorded; bytes that are no UTF-8") {
+  const auto jobs = jobs_of_qstat(recorded("qstat_f_odd_environments"));
+  REQUIRE(jobs.size() == 12);
+  CHECK(jobs.at("144.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov").name == "007");
+  for (const auto& [id, job] : jobs) CHECK(job.phase == JobPhase::held);
+  const auto latin = jobs_of_qstat("{\"Jobs\": {\"1.s\": {\"job_state\": \"R\", \"Job_Name\": \"gr\xfcn\"}}}");
+  CHECK(latin.at("1.s").name == "gr?n");
+}
+
 TEST_CASE("a PBS exit status becomes what a shell would say") {
   CHECK(shell_code_of_pbs(0) == 0);
   CHECK(shell_code_of_pbs(75) == 75);

@@ -71,6 +71,31 @@ TEST_CASE("Q1: a job whose id was lost on the way is found again, not queued twi
   CHECK(fake.jobs() == 1);
 }
 
+TEST_CASE("Q1: a qsub that prints nothing, or what a login script says, has queued the job all the same") {
+  for (const char* word : {"mute qsub", "garbage qsub Lmod: loading modules"}) {
+    CAPTURE(word);
+    const FakePbs fake;
+    fake.fault(word);
+    CHECK(fake.pbs->submit({.script = fake.script("debug")}) == "1.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov");
+    CHECK(fake.jobs() == 1);
+  }
+}
+
+TEST_CASE("Q2: an answer that is cut off, and a server that hangs, say nothing about a job") {
+  for (const char* word : {"partial qstat", "hang qstat"}) {
+    CAPTURE(word);
+    const FakePbs fake(std::chrono::seconds(2));
+    const std::string id = fake.pbs->submit({.script = fake.script("debug")});
+    fake.fault(word);
+    try {
+      fake.pbs->status({id});
+      CHECK_MESSAGE(false, "the server answered");
+    } catch (const Error& error) {
+      CHECK(error.code() == Exit::unreachable);
+    }
+  }
+}
+
 TEST_CASE("qsub that is not there is exit 5 with its name") {
   Variables environment;
   environment.set("PATH", "/nowhere");

@@ -1,0 +1,90 @@
+#include <CLI/CLI.hpp>
+#include <ctime>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "cli/ui/job_text.h"
+#include "cli/ui/table.h"
+#include "launcher/render/shell.h"
+#include "launcher/report/exit_meaning.h"
+#include "launcher/report/explanation.h"
+#include "launcher/report/reported_run.h"
+#include "launcher/scheduler/job_json.h"
+
+namespace llmrun::cli {
+namespace {
+
+bool names(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
+
+/// The job that the word names, else the newest.
+std::optional<KnownJob> job_meant(const KnownJobs& jobs, const std::string& word) {
+  for (const KnownJob& job : jobs.jobs)
+    if (names(job.queued, word)) return job;
+  return jobs.jobs.empty() ? std::nullopt : std::optional(jobs.jobs.back());
+}
+
+json failure_json(const Failure& failure) {
+  return {{"rank", failure.rank ? json(*failure.rank) : json()},
+          {"host", failure.host},
+          {"what", failure.what},
+          {"section", failure.section},
+          {"last_lines", failure.last_lines}};
+}
+
+json to_json(const Explanation& told, const ExplainedRun& run) {
+  return {{"version", 1},
+          {"run", run.history.name},
+          {"dir", run.history.dir.string()},
+          {"job_id", run.job ? json(run.job->queued.id) : json()},
+          {"state", run.history.state},
+          {"headline", told.headline},
+          {"comment", told.comment},
+          {"meaning", told.meaning},
+          {"facts", told.facts},
+          {"remedy", told.remedy},
+          {"exit_code", told.exit_code ? json(*told.exit_code) : json()},
+          {"failure", told.failure ? failure_json(*told.failure) : json()},
+          {"job", run.job && run.job->seen.job ? to_json(*run.job->seen.job) : json()}};
+}
+
+std::string who(const Failure& failure) { return failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who; }
+
+void write_text(const Explanation& told, Context& context) {
+  Output& out = context.out();
+  out.print("{}\n", one_line(told.headline));
+  if (!told.comment.empty()) out.print("  the scheduler says: {}\n", one_line(told.comment));
+  if (!told.meaning.empty()) out.print("  that means: {}\n", one_line(told.meaning));
+  for (const std::string& fact : told.facts) out.print("  {}\n", one_line(fact));
+  if (told.failure) {
+    out.print("  {} {}\n", one_line(who(*told.failure)), one_line(told.failure->what));
+    for (const std::string& line : told.failure->last_lines) out.print("    | {}\n", one_line(line));
+  }
+  if (!told.remedy.empty()) out.print("  hint: {}\n", one_line(told.remedy));
+}
+
+void explain_run(const std::string& word, Context& context) {
+  const int64_t now = std::time(nullptr);
+  const ReportedRun run = report_run(word, std::filesystem::current_path(), Variables::of_this_process(), now);
+  const ExplainedRun explained{shell_quoted(run.history.name), run.history, job_meant(run.jobs, word), machine_of(run), run.plan};
+  const Explanation told = explain(explained, now);
+  if (context.json) return context.out().print("{}\n", to_json(told, explained).dump(2, ' ', false, json::error_handler_t::replace));
+  write_text(told, context);
+  if (!run.unheard.empty()) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard));
+  context.talk().write(freshness_text(run.jobs, now));
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Context& context) {
+  auto word = std::make_shared<std::string>("last");
+  auto* command = app.add_subcommand("explain", "Why a run waits, or why it ended, and what to do about it");
+  command->add_option("run", *word, "Run name, job id, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+  command->footer(
+      "The scheduler's own words, what they mean, what the job asked for and what its queue takes; of an ended run the exit code, the\n"
+      "first rank that failed and the end of its log.\n"
+      "Examples:\n  llmrun explain\n  llmrun explain 1126584");
+  command->callback([=, &context] { explain_run(*word, context); });
+}
+
+}  // namespace llmrun::cli

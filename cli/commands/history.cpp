@@ -1,0 +1,106 @@
+#include <CLI/CLI.hpp>
+#include <ctime>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "cli/ui/table.h"
+#include "engine/core/units.h"
+#include "launcher/follow/log_line.h"
+#include "launcher/report/exit_meaning.h"
+#include "launcher/report/run_history.h"
+
+namespace llmrun::cli {
+namespace {
+
+struct HistoryOptions {
+  int64_t most = 20;
+  std::string since;
+  std::vector<std::string> states;
+};
+
+bool wanted(const RunHistory& run, const HistoryOptions& options, std::optional<WallTime> since) {
+  if (since && wall_time_of_utc(run.last) < *since) return false;
+  return options.states.empty() || std::find(options.states.begin(), options.states.end(), run.state) != options.states.end();
+}
+
+/// The newest of those that are wanted, newest last.
+std::vector<RunHistory> chosen(const HistoryOptions& options, const Variables& environment, int64_t now) {
+  const auto since = options.since.empty() ? std::nullopt : std::optional(parse_since(options.since, now));
+  std::vector<RunHistory> runs = read_history(job_list_file(environment), environment, now);
+  std::erase_if(runs, [&](const RunHistory& run) { return !wanted(run, options, since); });
+  const size_t most = std::min(runs.size(), static_cast<size_t>(options.most));
+  return {runs.end() - static_cast<std::ptrdiff_t>(most), runs.end()};
+}
+
+json attempt_json(const Attempt& attempt) {
+  return {{"number", attempt.number},
+          {"start", attempt.start},
+          {"end", attempt.end.empty() ? json() : json(attempt.end)},
+          {"ranks", attempt.ranks},
+          {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
+          {"log", attempt.log}};
+}
+
+json to_json(const RunHistory& run) {
+  json attempts = json::array(), jobs = json::array();
+  for (const Attempt& attempt : run.record.attempts) attempts.push_back(attempt_json(attempt));
+  for (const QueuedJob& job : run.jobs) jobs.push_back({{"job_id", job.id}, {"scheduler", job.scheduler}, {"submitted", job.submitted}});
+  return {{"run", run.name},
+          {"dir", run.dir.string()},
+          {"state", run.state},
+          {"first", run.first},
+          {"last", run.last},
+          {"exit_code", run.exit_code ? json(*run.exit_code) : json()},
+          {"meaning", run.exit_code ? json(exit_meaning(*run.exit_code)) : json()},
+          {"seconds", run.seconds},
+          {"finished_steps", run.record.finished_steps},
+          {"directory_gone", run.gone},
+          {"record_damaged", run.damaged},
+          {"attempts", attempts},
+          {"jobs", jobs}};
+}
+
+std::vector<std::string> row(const RunHistory& run) {
+  const bool failed = run.exit_code && *run.exit_code != 0;
+  return {run.last,
+          run.state,
+          std::to_string(run.record.attempts.size()),
+          run.seconds > 0 ? format_duration(run.seconds) : "-",
+          run.name,
+          run.dir.string(),
+          failed        ? fmt::format("exit {}: {}", *run.exit_code, exit_meaning(*run.exit_code))
+          : run.damaged ? "run.json is damaged"
+                        : ""};
+}
+
+void history(const HistoryOptions& options, Context& context) {
+  const std::vector<RunHistory> runs = chosen(options, Variables::of_this_process(), std::time(nullptr));
+  if (context.json) {
+    json list = json::array();
+    for (const RunHistory& run : runs) list.push_back(to_json(run));
+    return context.out().print("{}\n", json{{"version", 1}, {"runs", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+  }
+  if (runs.empty()) return context.talk().print("No such run. Next:\n  llmrun train my-run.yaml\n  llmrun submit my-run.yaml\n");
+  Table table({"LAST", "STATE", "ATTEMPTS", "TIME", "RUN", "DIRECTORY", ""});
+  for (const RunHistory& run : runs) table.add(row(run));
+  context.out().write(table.text(context.out().is_terminal() ? context.out().columns() : 0));
+}
+
+}  // namespace
+
+void add_history(CLI::App& app, Context& context) {
+  auto options = std::make_shared<HistoryOptions>();
+  auto* command = app.add_subcommand("history", "Every run that was queued or launched, and how it ended");
+  command->add_option("-n,--most", options->most, "Runs to show, the newest")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_option("--since", options->since, "Active since then: 2d, 10m, 2023-10-11T09:29:06Z")->type_name("TIME");
+  command->add_option("--state", options->states, "Only these: done, failed, stopped, died, running, queued, cancelled, gone, unknown ...")
+      ->delimiter(',')
+      ->type_name("STATE");
+  command->footer(
+      "Asks no scheduler and outlives their memory: it is read from ~/.local/state/llmrun/jobs.jsonl and from the runs' own directories.\n"
+      "Examples:\n  llmrun history --since 7d\n  llmrun history --state failed,died --json");
+  command->callback([=, &context] { history(*options, context); });
+}
+
+}  // namespace llmrun::cli

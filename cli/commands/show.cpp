@@ -1,0 +1,169 @@
+#include <CLI/CLI.hpp>
+#include <ctime>
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/context.h"
+#include "cli/ui/job_text.h"
+#include "cli/ui/table.h"
+#include "engine/core/run_paths.h"
+#include "engine/core/units.h"
+#include "launcher/follow/waiting_text.h"
+#include "launcher/report/exit_meaning.h"
+#include "launcher/report/reported_run.h"
+#include "launcher/report/run_summary.h"
+#include "launcher/scheduler/job_json.h"
+
+namespace llmrun::cli {
+namespace {
+
+/// "rank 3 on x3001c0s1b0n0 was killed by signal 9 (SIGKILL)".
+std::string told(const Failure& failure) {
+  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
+  return fmt::format("{} {}{}", who, failure.told_by_rank ? "said: " : "", failure.what);
+}
+
+std::string exit_text(const Attempt& attempt) {
+  return attempt.exit ? fmt::format("exit {}, {}", *attempt.exit, exit_meaning(*attempt.exit)) : "no exit yet";
+}
+
+std::string layout_text(const Layout& layout) {
+  std::string text = fmt::format("{} rank{}", layout.ranks(), layout.ranks() == 1 ? "" : "s");
+  for (const Axis axis : kAxes)
+    if (layout.size(axis) > 1) text += fmt::format(", {} {}", axis_name(axis), layout.size(axis));
+  return text;
+}
+
+std::string hosts_text(const std::vector<PlanHost>& hosts) {
+  constexpr size_t kShown = 4;
+  std::string text = fmt::format("{}:", hosts.size());
+  for (size_t i = 0; i < hosts.size() && i < kShown; ++i) text += " " + hosts[i].name;
+  return hosts.size() > kShown ? fmt::format("{} and {} more", text, hosts.size() - kShown) : text;
+}
+
+json plan_json(const Plan& plan) {
+  json layout, hosts = json::array();
+  for (const Axis axis : kAxes) layout[std::string(axis_name(axis))] = plan.layout.size(axis);
+  for (const PlanHost& host : plan.hosts) hosts.push_back(host.name);
+  return {{"ranks", plan.ranks()},
+          {"layout", layout},
+          {"hosts", hosts},
+          {"ranks_per_node", plan.ranks_per_node},
+          {"steps", plan.steps},
+          {"global_batch", plan.global_batch},
+          {"machine", plan.config.machine.profile}};
+}
+
+json attempts_json(const ReportedRun& run, const RunPaths& paths) {
+  json attempts = json::array();
+  for (const Attempt& attempt : run.history.record.attempts) {
+    const std::optional<Failure> failure = failure_of_attempt(paths, attempt, run.plan);
+    attempts.push_back({{"number", attempt.number},
+                        {"start", attempt.start},
+                        {"end", attempt.end.empty() ? json() : json(attempt.end)},
+                        {"ranks", attempt.ranks},
+                        {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
+                        {"meaning", attempt.exit ? json(exit_meaning(*attempt.exit)) : json()},
+                        {"reason", failure ? json(told(*failure)) : json()},
+                        {"log", attempt.log}});
+  }
+  return attempts;
+}
+
+json jobs_json(const KnownJobs& jobs, int64_t now) {
+  json list = json::array();
+  for (const KnownJob& job : jobs.jobs) {
+    json line{{"job_id", job.queued.id},
+              {"scheduler", job.queued.scheduler},
+              {"submitted", job.queued.submitted},
+              {"state", state_word(job.seen)},
+              {"age_s", job.seen.as_of == 0 ? json() : json(now - job.seen.as_of / 1000)}};
+    if (job.seen.job) line.update(to_json(*job.seen.job));
+    list.push_back(line);
+  }
+  return list;
+}
+
+json to_json(const ReportedRun& run, int64_t now) {
+  const RunPaths paths(run.history.dir);
+  const std::vector<int64_t> steps = list_checkpoints(paths).steps;
+  return {{"version", 1},
+          {"run", run.history.name},
+          {"state", run.history.state},
+          {"dir", run.history.dir.string()},
+          {"exit_code", run.history.exit_code ? json(*run.history.exit_code) : json()},
+          {"plan", run.plan ? plan_json(*run.plan) : json()},
+          {"attempts", attempts_json(run, paths)},
+          {"checkpoints", {{"count", steps.size()}, {"newest", steps.empty() ? json() : json(steps.back())}}},
+          {"metrics", last_metrics(paths)},
+          {"jobs", jobs_json(run.jobs, now)},
+          {"paths",
+           {{"config", paths.config().string()},
+            {"metrics", paths.metrics().string()},
+            {"events", paths.events().string()},
+            {"logs", paths.logs().string()}}}};
+}
+
+/// Lines of "key  value", keys in a column.
+class Lines {
+ public:
+  explicit Lines(Output& out) : out_(out) {}
+  void add(std::string_view key, std::string_view value) { out_.print("{:<12} {}\n", key, one_line(value)); }
+
+ private:
+  Output& out_;
+};
+
+std::string metrics_text(const json& metrics) {
+  std::string text;
+  for (const char* key : {"step", "loss", "grad_norm", "tokens_per_s", "mfu"})
+    if (metrics.contains(key) && metrics[key].is_number())
+      text += fmt::format("{}{} {}", text.empty() ? "" : "  ", key, metrics[key].dump());
+  return text;
+}
+
+void write_text(const ReportedRun& run, int64_t now, Context& context) {
+  const RunPaths paths(run.history.dir);
+  Lines lines(context.out());
+  lines.add("run", fmt::format("{} ({})", run.history.name, run.history.state));
+  lines.add("directory", run.history.dir.string());
+  if (run.plan) {
+    lines.add("layout", layout_text(run.plan->layout));
+    lines.add("hosts", hosts_text(run.plan->hosts));
+    lines.add("steps", fmt::format("{}, {} sequences each", run.plan->steps, run.plan->global_batch));
+  }
+  for (const Attempt& attempt : run.history.record.attempts) {
+    lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, exit_text(attempt)));
+    if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", told(*failure));
+  }
+  const std::vector<int64_t> steps = list_checkpoints(paths).steps;
+  lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
+  if (const json metrics = last_metrics(paths); metrics.is_object()) lines.add("metrics", metrics_text(metrics));
+  for (const KnownJob& job : run.jobs.jobs)
+    lines.add("job " + one_line(short_id(job.queued.id)),
+              fmt::format("{}{}{}", state_word(job.seen), job.seen.job ? " in " + job.seen.job->queue : "",
+                          job.seen.job && !job.seen.job->comment.empty() ? ": " + job.seen.job->comment : ""));
+  if (!run.history.record.attempts.empty()) lines.add("log", run.history.record.attempts.back().log);
+  lines.add("logs", paths.logs().string());
+  if (!run.unheard.empty()) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard));
+  context.talk().write(freshness_text(run.jobs, now));
+}
+
+void show(const std::string& word, Context& context) {
+  const int64_t now = std::time(nullptr);
+  const ReportedRun run = report_run(word, std::filesystem::current_path(), Variables::of_this_process(), now);
+  if (context.json) return context.out().print("{}\n", to_json(run, now).dump(2, ' ', false, json::error_handler_t::replace));
+  write_text(run, now, context);
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Context& context) {
+  auto word = std::make_shared<std::string>("last");
+  auto* command = app.add_subcommand("show", "One run: its plan, attempts, checkpoints, jobs and files");
+  command->add_option("run", *word, "Run name, job id, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+  command->footer("Examples:\n  llmrun show\n  llmrun show my-run --json");
+  command->callback([=, &context] { show(*word, context); });
+}
+
+}  // namespace llmrun::cli

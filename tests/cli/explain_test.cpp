@@ -1,0 +1,107 @@
+#include "tests/cli/polaris.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// A waiting job of which the scheduler says this.
+Outcome explained(const Polaris& shell, const std::string& comment, const std::string& more = "") {
+  REQUIRE(shell.submit("king").exit == 0);
+  shell.write("comment", "comment=" + json(comment).dump());
+  REQUIRE(shell("fake-pbs set 1 \"$(cat comment)\" " + more).exit == 0);
+  return shell("llmrun explain king");
+}
+
+}  // namespace
+
+TEST_CASE("Q4: explain quotes the scheduler, says what it means, and what to do") {
+  struct Row {
+    const char* comment;
+    const char* more;
+    const char* headline;
+    const char* meaning;
+    const char* hint;
+  };
+  const Row rows[] = {
+      {"Not Running: Not enough free nodes available", "", "job 1 of 'king' waits in debug", "other jobs have the nodes", nullptr},
+      {"Can Never Run: Insufficient amount of server resource: eagle_fs (True != False)", "", "waits in debug", "file system",
+       "job.filesystems"},
+      {"Can Never Run: Not enough total nodes available", "", "waits in debug", "would wait for ever", "llmrun cancel king"},
+      {"Not Running: Queue not started.", "", "waits in debug", "starts none", "job.queue=NAME"},
+      {"No active allocation found for project P and resource polaris", "", "waits", "no time left", "job.account=PROJECT"},
+      {"job held, too many failed attempts to run", "'job_state=\"H\"' 'Hold_Types=\"s\"' 'substate=20' 'run_count=21'", "is held in debug",
+       "tried to start it 21 times", "qrls 1.polaris"},
+      {"Job held by hpcuser on Mon Nov 23 17:00:44 2026", "'job_state=\"H\"' 'Hold_Types=\"u\"'", "is held", "held by a person", "qrls 1."},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.comment);
+    const Polaris shell;
+    const Outcome told = explained(shell, row.comment, row.more);
+    CHECK(told.exit == 0);
+    CAPTURE(told.out);
+    CHECK(told.out.find(row.headline) != std::string::npos);
+    CHECK(told.out.find("the scheduler says: " + std::string(row.comment) + "\n") != std::string::npos);
+    CHECK(told.out.find(row.meaning) != std::string::npos);
+    CHECK((row.hint == nullptr || told.out.find(row.hint) != std::string::npos));
+    CHECK(told.out.find("asked for 2 nodes for 01:00:00; queue 'debug' takes 1 to 2 nodes, 00:05:00 to 01:00:00") != std::string::npos);
+  }
+}
+
+TEST_CASE("Q4: a dependency that waits, and one that can never be met") {
+  const Polaris shell;
+  REQUIRE(shell.submit("parent").exit == 0);
+  REQUIRE(shell.submit("king").exit == 0);
+  REQUIRE(shell("qalter -W depend=afterok:1 2").exit == 0);
+  const Outcome waits = shell("llmrun explain king");
+  CHECK(waits.out.find("job 2 of 'king' is held in debug") != std::string::npos);
+  CHECK(waits.out.find("it waits for other jobs: afterok:1.polaris-pbs-01") != std::string::npos);
+  shell("fake-pbs start 1; fake-pbs finish 1 7");
+  shell.let_answers_age();
+  const Outcome never = shell("llmrun explain 2");
+  CHECK(never.out.find("job 2 of 'king': never ran") != std::string::npos);
+  CHECK(never.out.find("ended otherwise than it must have") != std::string::npos);
+  CHECK(never.out.find("hint: llmrun submit again") != std::string::npos);
+}
+
+TEST_CASE("explain tells when a job may start, that it was preempted, and that a routed job vanished") {
+  const Polaris shell;
+  const Outcome told = explained(shell, "Not Running: Not enough free nodes available",
+                                 "run_count=1 Exit_status=-11 'estimated={\"start_time\": \"Mon Nov 23 17:00:34 2037\"}'");
+  CHECK(told.out.find("started 1 time and put back") != std::string::npos);
+  CHECK(told.out.find("starts about 2037-11-23 17:00") != std::string::npos);
+  shell("fake-pbs forget 1");
+  shell.let_answers_age();
+  CHECK(shell("llmrun explain king").out.find("lets a job vanish that no queue behind a routing queue takes") != std::string::npos);
+}
+
+TEST_CASE("I2: nothing in a job's name, comment or directory reaches the terminal as it is") {
+  const Polaris shell;
+  const std::string hostile =
+      "\x1b[31mred\x1b]52;c;aGk=\x07 back\r\x08 \xe2\x80\xae"
+      "drow \xc2\x9b"
+      "31m \x7f end";
+  REQUIRE(explained(shell, hostile, "").exit == 0);
+  shell.write(
+      "evil.py",
+      "import json\nlist = open('.local/state/llmrun/jobs.jsonl', 'a')\n"
+      "evil = 'x\\x1b]0;title\\x07\\r\\u202egnp'\n"
+      "list.write(json.dumps({'event': 'submitted', 'job_id': '7.s' + evil, 'scheduler': 'pbs', 'run': evil, 'dir': '/runs/' + evil,\n"
+      "                       'time': '2026-11-24T09:00:00Z'}) + '\\n')\n");
+  REQUIRE(shell("python3 evil.py").exit == 0);
+  for (const char* words : {"status", "status king", "explain king", "show king", "history", "status --json", "explain king --json",
+                            "show king --json", "history --json"}) {
+    CAPTURE(words);
+    const Outcome told = shell(std::string("llmrun ") + words);
+    CHECK(told.exit == 0);
+    CHECK(told.out.size() > 10);
+    if (std::string(words).find("--json") == std::string::npos) {
+      CHECK(harmless(told.out));
+      CHECK(harmless(told.err));
+    } else {
+      CHECK(told.out.find('\x1b') == std::string::npos);
+      CHECK(json::accept(told.out));
+    }
+  }
+  CHECK(shell("llmrun explain king").out.find("\\x1b[31mred") != std::string::npos);  // shown, not swallowed
+}

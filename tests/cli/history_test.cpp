@@ -1,0 +1,126 @@
+#include "tests/cli/polaris.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+json attempt(int number, const std::string& start, const std::string& end, const json& exit) {
+  return {{"number", number}, {"id", "i"}, {"start", start}, {"end", end}, {"log", "all.log"}, {"ranks", 2}, {"exit", exit}};
+}
+
+/// A run directory as llmrun train leaves it, and its line in the user's list.
+void make_run(const CommandLine& shell, const std::string& name, const json& attempts, bool listed = true) {
+  std::filesystem::create_directories(shell.path("outputs/" + name + "/logs/attempt-01"));
+  const json record{{"version", 1},        {"name", name},        {"git", {{"sha", ""}, {"dirty", false}}}, {"versions", {{"llmrun", "0"}}},
+                    {"finished_steps", 0}, {"attempts", attempts}};
+  shell.write("outputs/" + name + "/run.json", record.dump());
+  if (!listed) return;
+  std::filesystem::create_directories(shell.path(".local/state/llmrun"));
+  const json line{{"event", "launched"}, {"run", name}, {"dir", shell.path("outputs/" + name)}, {"time", attempts.at(0).at("start")}};
+  std::ofstream(shell.path(".local/state/llmrun/jobs.jsonl"), std::ios::app) << line.dump() << '\n';
+}
+
+void make_four(const CommandLine& shell) {
+  make_run(shell, "done-well",
+           {attempt(1, "2026-11-01T09:00:00Z", "2026-11-01T10:00:00Z", 75), attempt(2, "2026-11-01T11:00:00Z", "2026-11-01T11:30:00Z", 0)});
+  make_run(shell, "killed", json::array({attempt(1, "2026-11-02T09:00:00Z", "2026-11-02T09:00:10Z", 137)}));
+  make_run(shell, "cut-off", json::array({attempt(1, "2026-11-03T09:00:00Z", "", json())}));
+  make_run(shell, "removed", json::array({attempt(1, "2026-11-04T09:00:00Z", "2026-11-04T09:00:10Z", 0)}));
+  std::filesystem::remove_all(shell.path("outputs/removed"));
+}
+
+json runs(const Outcome& outcome) { return json::parse(outcome.out).at("runs"); }
+
+}  // namespace
+
+TEST_CASE("history lists every run with its attempts, exit and time, newest last, and what is left of a directory that is gone") {
+  const CommandLine shell;
+  make_four(shell);
+  const json all = runs(shell("llmrun history --json"));
+  REQUIRE(all.size() == 4);
+  CHECK(all[0]["run"] == "done-well");
+  CHECK(all[0]["state"] == "done");
+  CHECK(all[0]["attempts"].size() == 2);
+  CHECK(all[0]["seconds"] == 5400);
+  CHECK(all[1]["meaning"] == "signal 9 (SIGKILL)");
+  CHECK(all[2]["state"] == "died");  // no exit was written, and nobody holds its lock
+  CHECK(all[3]["state"] == "gone");
+  CHECK(all[3]["directory_gone"] == true);
+  const Outcome table = shell("llmrun history");
+  CHECK(table.out.find("2026-11-02T09:00:10Z  failed  1         00:00:10  killed") != std::string::npos);
+  CHECK(table.out.find("exit 137: signal 9 (SIGKILL)") != std::string::npos);
+}
+
+TEST_CASE("history can be cut by number, time and state") {
+  const CommandLine shell;
+  make_four(shell);
+  CHECK(runs(shell("llmrun history -n 1 --json")).size() == 1);
+  CHECK(runs(shell("llmrun history --since 2026-11-03 --json")).size() == 2);
+  CHECK(runs(shell("llmrun history --state failed,died --json")).size() == 2);
+  CHECK(shell("llmrun history --state queued").out.empty());
+}
+
+TEST_CASE("a damaged record is told and hides no other run; a torn line in the list is passed over") {
+  const CommandLine shell;
+  make_four(shell);
+  shell.write("outputs/killed/run.json", "{");
+  std::ofstream(shell.path(".local/state/llmrun/jobs.jsonl"), std::ios::app) << R"({"event":"launched","run":"to)";
+  const json all = runs(shell("llmrun history --json"));
+  REQUIRE(all.size() == 4);
+  CHECK(all[0]["record_damaged"] == true);
+}
+
+TEST_CASE("history outlives the scheduler: a queued run is there when its server is gone, with what was last known of it") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  CHECK(runs(shell("llmrun history --json"))[0]["state"] == "queued");
+  shell("fake-pbs start 1; fake-pbs finish 1 -29");
+  REQUIRE(shell("llmrun status").exit == 0);
+  shell.fault("down");
+  const json run = runs(shell("llmrun history --json"))[0];
+  CHECK(run["state"] == "walltime");
+  CHECK(run["exit_code"] == 143);
+  CHECK(run["jobs"][0]["job_id"] == "1" + kServer);
+}
+
+TEST_CASE("show tells of one run: attempts with their reasons, checkpoints, the last metrics, jobs, files") {
+  const CommandLine shell;
+  make_run(shell, "killed", json::array({attempt(1, "2026-11-02T09:00:00Z", "2026-11-02T09:00:10Z", 1)}), /*listed=*/false);
+  shell.write("outputs/killed/logs/attempt-01/rank-00003.error.json",
+              R"({"rank": 3, "host": "x3001c0s1b0n0", "code": 1, "what": "cannot read 'x.bin'", "hint": "ls -l x.bin", "time": 1.0})");
+  shell.write("outputs/killed/logs/attempt-01/rank-00003.log", "reading\ncannot read\n");
+  shell.write("outputs/killed/metrics.jsonl", "{\"step\": 1, \"loss\": 3.5}\n{\"step\": 2, \"loss\": 3.25}\n{\"step\": 3, \"lo");
+  for (const char* step : {"step-00000001", "step-00000002", "step-00000003.tmp"}) {
+    std::filesystem::create_directories(shell.path(std::string("outputs/killed/checkpoints/") + step));
+    shell.write(std::string("outputs/killed/checkpoints/") + step + "/manifest.json", "{}");
+  }
+  std::filesystem::create_directories(shell.path("outputs/killed/checkpoints/step-00000004"));  // not whole
+  const json shown = json::parse(shell("llmrun show --json").out);
+  CHECK(shown["state"] == "failed");
+  CHECK(shown["attempts"][0]["reason"] == "rank 3 on x3001c0s1b0n0 said: cannot read 'x.bin'");
+  CHECK(shown["checkpoints"] == json{{"count", 2}, {"newest", 2}});
+  CHECK(shown["metrics"]["loss"] == 3.25);
+  const Outcome text = shell("llmrun show killed");
+  CHECK(text.out.find("checkpoints  2, newest at step 2\n") != std::string::npos);
+  CHECK(text.out.find("rank 3 on x3001c0s1b0n0 said: cannot read 'x.bin'") != std::string::npos);
+
+  const Outcome told = shell("llmrun explain killed");
+  CHECK(told.out.starts_with("run 'killed': failed\n"));
+  CHECK(told.out.find("attempt 1: exit 1, failed\n") != std::string::npos);
+  CHECK(told.out.find("    | cannot read\n") != std::string::npos);
+  CHECK(told.out.find("hint: ls -l x.bin\n") != std::string::npos);
+}
+
+TEST_CASE("show of a queued run names its job and why it waits, also when the server is away") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  CHECK(shell("llmrun show").out.find("job 1        waiting in debug: Not Running: Not enough free nodes available\n") !=
+        std::string::npos);
+  shell.let_answers_age();
+  shell.fault("down");
+  const Outcome old = shell("llmrun show king");
+  CHECK(old.exit == 0);
+  CHECK(old.out.find("waiting in debug") != std::string::npos);
+  CHECK(old.err.find("cannot connect to server") != std::string::npos);
+}
