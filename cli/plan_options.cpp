@@ -1,5 +1,6 @@
 #include "cli/plan_options.h"
 
+#include "launcher/plan/backend.h"
 #include "launcher/plan/script_rules.h"
 
 namespace llmrun::cli {
@@ -26,6 +27,7 @@ PlanInput plan_input(const PlanOptions& options, const Variables& environment, b
   input.ranks = options.ranks;
   input.directory = std::filesystem::current_path();
   input.flash = flash_variant(environment);
+  if (starting) check_backend(input);
   const Placement placement = place_ranks(input);
   for (const std::string& note : settle_script_rules(input.resolved, placement.ranks(), static_cast<int64_t>(placement.hosts.size())))
     context.talk().print("llmrun: {}\n", printable(note));

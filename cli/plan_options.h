@@ -14,8 +14,8 @@ struct PlanOptions {
 
 void add_plan_options(CLI::App& command, PlanOptions& options);
 
-/// Reads configuration, hosts and hardware. `starting`: the ranks will start here, so hosts that are only asked for do not count.
-/// Notes about the hostfile go to the talk.
+/// Reads configuration, hosts and hardware, and settles what depends on the ranks. `starting`: the ranks will start here, so hosts that are
+/// only asked for do not count, the node itself is looked at, and GPUs without a backend are refused. Notes go to the talk.
 PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context);
 
 }  // namespace llmrun::cli

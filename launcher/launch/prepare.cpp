@@ -5,6 +5,7 @@
 #include "engine/core/run_paths.h"
 #include "launcher/launch/local_identity.h"
 #include "launcher/launch/program_rank.h"
+#include "launcher/process/exported.h"
 #include "launcher/render/template.h"
 #include "launcher/rundir/saved_environment.h"
 
@@ -79,7 +80,10 @@ json script_values(const Launch& launch, const Launcher& launcher, const Assignm
                    const Variables& environment) {
   for (std::string& word : argv) word = without_secrets(std::move(word), environment);
   json variables = json::array();
-  for (const auto& [name, value] : set) variables.push_back({{"name", name}, {"value", value}});
+  for (const auto& [name, value] : set) {
+    const Exported what = exported(name, value);
+    variables.push_back({{"name", name}, {"value", what.value}, {"rest", what.rest}});
+  }
   const bool each_rank = launcher.spawns_itself() && processes > 1;
   return {{"directory", launch.directory}, {"stale", stale_identity_names()}, {"environment", variables}, {"argv", argv},
           {"one_process", !each_rank},     {"each_rank", each_rank},          {"last", processes - 1}};
@@ -123,7 +127,7 @@ Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const
 
   Variables base = environment;
   remove_stale_identity(base);
-  for (const auto& [name, value] : prepared.set) base.set(name, value);
+  for (const auto& [name, value] : prepared.set) export_to(base, name, value);
   const int64_t processes = by_us && !launch.is_one_process() ? launch.ranks() : 1;
   for (int64_t rank = 0; rank < processes; ++rank) {
     Variables own = base;

@@ -31,12 +31,6 @@ int64_t wanted_ranks(const PlanInput& input) {
   return total > 0 ? total : ranks_asked_for(input.resolved.config.parallel);
 }
 
-Device device_of(const PlanInput& input) {
-  const CommunicatorKind communicator = input.resolved.config.parallel.communicator;
-  const bool host_only = communicator == CommunicatorKind::mpi || communicator == CommunicatorKind::tcp;  // they carry host memory
-  return input.node.gpus > 0 && !host_only ? Device::cuda : Device::cpu;
-}
-
 std::string run_directory(const PlanInput& input, const std::string& name) {
   const std::string& dir = input.resolved.config.run.dir;
   const std::filesystem::path path = dir.empty() ? input.directory / "outputs" / name : input.directory / dir;
@@ -52,6 +46,12 @@ void check_name(const std::string& name, const Resolved& resolved, std::vector<C
 }
 
 }  // namespace
+
+Device device_of(const PlanInput& input) {
+  const CommunicatorKind communicator = input.resolved.config.parallel.communicator;
+  const bool host_only = communicator == CommunicatorKind::mpi || communicator == CommunicatorKind::tcp;  // they carry host memory
+  return input.node.gpus > 0 && !host_only ? Device::cuda : Device::cpu;
+}
 
 int64_t Placement::ranks() const {
   int64_t sum = 0;

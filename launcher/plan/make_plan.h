@@ -19,6 +19,9 @@ struct PlanInput {
   std::string flash;                // "v1", "v2", "triton": which USE_FLASH_ATTN_* is set, for the run's name
 };
 
+/// What the ranks compute on: the node's GPUs, unless there are none or the communicator carries host memory.
+Device device_of(const PlanInput& input);
+
 /// How the ranks stand on the hosts.
 struct Placement {
   std::vector<PlanHost> hosts;  // those that get a rank

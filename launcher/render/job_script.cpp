@@ -1,6 +1,7 @@
 #include "launcher/render/job_script.h"
 
 #include "engine/core/run_paths.h"
+#include "launcher/process/exported.h"
 #include "launcher/render/pbs_script.h"
 #include "launcher/render/slurm_script.h"
 #include "launcher/render/template.h"
@@ -16,7 +17,10 @@ std::vector<std::string> command(const Plan& plan, const JobRequest& request) {
 
 json values(const Plan& plan, const JobRequest& request, json fields) {
   json environment = json::array();
-  for (const auto& [name, value] : plan.config.machine.environment) environment.push_back({{"name", name}, {"value", value}});
+  for (const auto& [name, value] : plan.config.machine.environment) {
+    const Exported what = exported(name, value);
+    environment.push_back({{"name", name}, {"value", what.value}, {"rest", what.rest}});
+  }
   return {{"job", std::move(fields)}, {"directory", plan.dir}, {"environment", environment}, {"command", command(plan, request)}};
 }
 
