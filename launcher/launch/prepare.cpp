@@ -1,5 +1,7 @@
 #include "launcher/launch/prepare.h"
 
+#include <unistd.h>
+
 #include <charconv>
 
 #include "engine/core/run_paths.h"
@@ -75,6 +77,13 @@ LaunchRequest request_for(const Launch& launch, const Launcher& launcher, bool n
   return request;
 }
 
+/// Launchers keep sockets and files of their own there, and fail with little said where they cannot: a batch system's directory of a job
+/// that is over. Without the variable they take /tmp.
+bool has_writable_tmpdir(const Variables& environment) {
+  const auto directory = environment.get("TMPDIR");
+  return directory && ::access(directory->c_str(), W_OK | X_OK) == 0;
+}
+
 /// What launch.sh is made from. Words that hold the value of a secret variable do not: it stays on disk.
 json script_values(const Launch& launch, const Launcher& launcher, const Assignments& set, std::vector<std::string> argv, int64_t processes,
                    const Variables& environment) {
@@ -127,6 +136,7 @@ Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const
 
   Variables base = environment;
   remove_stale_identity(base);
+  if (!has_writable_tmpdir(base)) base.remove("TMPDIR");
   for (const auto& [name, value] : prepared.set) export_to(base, name, value);
   const int64_t processes = by_us && !launch.is_one_process() ? launch.ranks() : 1;
   for (int64_t rank = 0; rank < processes; ++rank) {

@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 void create(const fs::path& directory) {
   std::error_code failure;
   fs::create_directories(directory, failure);
-  if (failure) throw Error(Exit::preflight, "cannot make directory '{}': {}", directory.string(), failure.message());
+  if (failure)
+    throw Error(Exit::preflight, "cannot make directory '{}': {}", directory.string(), failure.message())
+        .hint("--set run.dir=DIRECTORY puts the run elsewhere");
 }
 
 std::string nonce() {

@@ -1,39 +1,18 @@
 #include "tests/support/tensor_test.h"
 // torch first
 
-#include <chrono>
 #include <functional>
 
 #include "engine/core/run_paths.h"
 #include "launcher/rundir/lock.h"
 #include "launcher/rundir/record.h"
 #include "tests/e2e/golden_run.h"
+#include "tests/support/processes.h"
 #include "tests/support/terminal.h"
 
 using namespace llmrun;
-namespace fs = std::filesystem;
 
 namespace {
-
-/// Every live process of an attempt, wherever it sits: by the variable that all of them inherit, as sessions and groups may change.
-std::vector<pid_t> processes_of(const std::string& attempt_id, const std::string& program = "") {
-  const std::string mark = "LLMRUN_ATTEMPT_ID=" + attempt_id;
-  std::vector<pid_t> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (CommandLine::slurp(entry.path() / "environ").find(mark) == std::string::npos) continue;  // empty for one that has ended
-    if (program.empty() || CommandLine::slurp(entry.path() / "comm") == program + "\n") found.push_back(std::stoi(name));
-  }
-  return found;
-}
-
-double seconds_until_gone(const std::string& attempt_id) {
-  const auto begin = std::chrono::steady_clock::now();
-  const auto passed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
-  while (!processes_of(attempt_id).empty() && passed() < 30) ::usleep(50'000);
-  return passed();
-}
 
 struct Fault {
   const char* what;
