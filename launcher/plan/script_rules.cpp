@@ -56,10 +56,14 @@ int64_t accumulate_of(std::string_view machine, int64_t nodes) {
   return nodes < 16 ? 16 : nodes < 33 ? 8 : nodes < 128 ? 4 : nodes < 256 ? 2 : 1;
 }
 
-/// ALCF/helpers.sh: get_batch_size_on_polaris, get_grad_acc_steps_on_aurora.
-void settle_batch(Resolved& resolved, int64_t nodes) {
+/// ALCF/helpers.sh: what its machines take by themselves.
+void settle_by_machine(Resolved& resolved, int64_t nodes) {
   TrainConfig& train = resolved.config.train;
   const std::string& machine = resolved.config.machine.profile;
+  if (machine == "perlmutter" && !resolved.is_set("parallel.tensor")) {
+    resolved.config.parallel.tensor = 2;
+    resolved.derived["parallel.tensor"] = "alcf: on Perlmutter";
+  }
   const std::string rule = fmt::format("alcf: {} node{} of '{}'", nodes, nodes == 1 ? "" : "s", machine);
   if (!resolved.is_set("train.micro_batch")) {
     train.micro_batch = micro_batch_of(machine, nodes);
@@ -82,7 +86,7 @@ std::vector<std::string> settle_script_rules(Resolved& resolved, int64_t ranks, 
     resolved.derived["parallel.tensor"] = "alcf: " + share.arithmetic;
   }
   if (rules.sequence) settle_sequence(resolved, ranks, notes);
-  if (rules.batch_by_nodes) settle_batch(resolved, nodes);
+  if (rules.by_machine) settle_by_machine(resolved, nodes);
   if (auto unbuilt = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }); !unbuilt.empty())
     throw Error(Exit::config, std::move(unbuilt));
   return notes;

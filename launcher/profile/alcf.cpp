@@ -184,7 +184,7 @@ AlcfWords read_alcf_words(const Environment& environment, const std::filesystem:
     read_names(new_script_names(), words);
     read_further_new_names(words);
   }
-  result.rules = {.tensor = is_old && !ulysses, .sequence = ulysses, .whole_positions = is_new, .batch_by_nodes = is_new};
+  result.rules = {.tensor = is_old && !ulysses, .sequence = ulysses, .whole_positions = is_new, .by_machine = is_new};
   result.rules.warmup = is_new ? read_warmup(words) : is_old ? kOldWarmup : 0;
   if (is_new || is_old) {
     result.defaults = default_layers(is_new ? new_script_defaults() : old_script_defaults(), others, words.said);

@@ -180,13 +180,18 @@ void complain_of_contradictions(const Layer& from, const Config& shape, const Re
   }
 }
 
-/// Whether a person named the machine, or set `key` of it: neither a profile nor a resolved configuration did.
+/// Whether a person named the machine, or set `key` of it. A resolved configuration repeats what the profile says, or what a person said
+/// instead.
 bool is_said(const std::optional<Choice>& machine, std::string_view key, const Resolved& resolved) {
+  constexpr std::string_view kProfile = "machine profile";
   if (machine && !machine->layer.empty() && !machine->resolved) return true;
-  const auto settings = resolved.settings.find(key);
-  if (settings == resolved.settings.end()) return false;
-  const std::string& layer = settings->second.back().layer;
-  return !layer.starts_with("machine profile") && !(machine && machine->resolved && layer == machine->layer);
+  const auto found = resolved.settings.find(key);
+  if (found == resolved.settings.end() || found->second.back().layer.starts_with(kProfile)) return false;
+  const std::vector<Setting>& settings = found->second;
+  if (!machine || !machine->resolved || settings.back().layer != machine->layer) return true;
+  const auto profile =
+      std::find_if(settings.rbegin(), settings.rend(), [&](const Setting& setting) { return setting.layer.starts_with(kProfile); });
+  return profile == settings.rend() || profile->value != settings.back().value;
 }
 
 /// The variables that have their way: they chose a profile, hold a key, or are a rule.

@@ -23,9 +23,9 @@ struct ScriptRules {
   bool tensor = false;           // parallel.tensor takes the ranks that the other axes leave
   bool sequence = false;         // parallel.sequence_size does; where none are left, there is no sequence parallelism
   bool whole_positions = false;  // train.seq_len is model.max_positions (read_config does that)
-  bool batch_by_nodes = false;   // train.micro_batch and train.accumulate by the machine and the number of nodes
+  bool by_machine = false;       // train.micro_batch, train.accumulate and parallel.tensor by the machine and the number of nodes
   double warmup = 0;             // optimizer.warmup_steps as a share of the steps; 0: as it is
-  bool any() const { return tensor || sequence || batch_by_nodes || warmup > 0; }
+  bool any() const { return tensor || sequence || by_machine || warmup > 0; }
 };
 
 /// A configuration, and for each of its keys who set it. Keys are the paths of the field table ("parallel.tensor").

@@ -142,6 +142,10 @@ TEST_CASE("the newer scripts' defaults go by the machine and its nodes") {
   CHECK(batch(2) == std::pair<int64_t, int64_t>(1, 8));
   CHECK(batch(3) == std::pair<int64_t, int64_t>(2, 8));
   CHECK(batch(8) == std::pair<int64_t, int64_t>(4, 8));
+  Resolved perlmutter = read({{"MODEL_ARCH", "7B"}}, {"machine=perlmutter"});
+  settle_script_rules(perlmutter, 8, 2);
+  CHECK(perlmutter.config.parallel.tensor == 2);
+  CHECK(perlmutter.config.train.accumulate == 1);
   const Plan plan = plan_of(on_polaris({{"MODEL_ARCH", "7B"}, {"TRAIN_ITERS", "1000"}, {"MICRO_BATCH", "3"}}, 8));
   CHECK(plan.config.train.micro_batch == 3);
   CHECK(plan.config.optimizer.warmup_steps == 50);  // 0.05 of the steps

@@ -298,6 +298,10 @@ TEST_CASE("a person's word on the machine or its GPUs is told from a profile's a
   CHECK_FALSE(site.read().node_is_said);
   site.sources.sets = {"machine.node.gpus=2"};
   CHECK(site.read().node_is_said);
+  site.run_file(to_yaml(site.read().config));  // what was said at submit holds in the job
+  site.sources.sets.clear();
+  CHECK(site.read().node_is_said);
+  CHECK(site.read().config.machine.node.gpus == 2);
 }
 
 TEST_CASE("the resolved configuration, read again as a run file, is the same") {
