@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/probe_options.h"
 #include "engine/core/command_line/bench_step_options.h"
 #include "engine/core/command_line/given.h"
 #include "launcher/process/sibling.h"
@@ -32,13 +33,50 @@ void add_bench_step(CLI::App& bench, Context& context) {
   command->callback([=, &context] { bench_step(*command, context); });
 }
 
+struct BenchCommOptions {
+  PlanOptions plan;
+  std::string sizes, collectives, iterations;  // as llmrun-rank takes them; empty: its own
+};
+
+/// The numbers are made and shown by the ranks: here they are only started.
+void bench_comm(const BenchCommOptions& options, Context& context) {
+  std::vector<std::string> words{"bench", "comm"};
+  for (const auto& [name, value] :
+       {std::pair{"--sizes", options.sizes}, {"--collectives", options.collectives}, {"--iterations", options.iterations}})
+    if (!value.empty()) words.insert(words.end(), {name, value});
+  if (context.json) words.emplace_back("--json");
+  const Variables environment = Variables::of_this_process();
+  const PlanInput input = probe_input(options.plan, read_config(options.plan.run), environment);
+  const ProbeAnswer answer = run_rank_probe(input, rank_probe(std::move(words), context), environment);
+  context.out().write(answer.text);
+  context.set_exit(answer.exit_code);
+  if (answer.text.empty())
+    throw Error(static_cast<Exit>(answer.exit_code), "the ranks ended with {} and gave no numbers", answer.exit_code)
+        .hint("llmrun doctor --ranks {}", input.ranks.value_or(1));
+}
+
+void add_bench_comm(CLI::App& bench, Context& context) {
+  auto options = std::make_shared<BenchCommOptions>();
+  auto* command = bench.add_subcommand("comm", "Time and check the collectives of training, here or in the allocation this shell is in");
+  add_plan_options(*command, options->plan);
+  command->add_option("--sizes", options->sizes, "Bytes of the larger side; default 1KiB,64KiB,1MiB,16MiB")->type_name("SIZE,...");
+  command->add_option("--collectives", options->collectives, "Default all_reduce,all_gather,reduce_scatter")->type_name("NAME,...");
+  command->add_option("--iterations", options->iterations, "Timed calls of each size; default 10")->type_name("N");
+  command->footer(
+      "Prints what nccl-tests prints: size, time of a call on the slowest rank, algorithm and bus bandwidth, elements that came out wrong "
+      "(any: exit 1).\nExamples:\n  llmrun bench comm --ranks 4\n  llmrun bench comm --set parallel.communicator=tcp --sizes 1MiB,64MiB "
+      "--json");
+  command->callback([=, &context] { bench_comm(*options, context); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, Context& context) {
-  auto* command = app.add_subcommand("bench", "Measure the trainer on this machine");
+  auto* command = app.add_subcommand("bench", "Measure the trainer, or the way between ranks");
   command->require_subcommand(1);
   add_bench_step(*command, context);
-  for (const char* action : {"ops", "attention", "comm", "sweep", "startup"}) refuse(*command, action);
+  add_bench_comm(*command, context);
+  for (const char* action : {"ops", "attention", "sweep", "startup"}) refuse(*command, action);
 }
 
 }  // namespace llmrun::cli

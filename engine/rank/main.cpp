@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
       "The trainer of llmrun: one process a GPU, or a CPU rank. `llmrun train` starts it; by hand: mpiexec -n 4 llmrun-rank --plan FILE",
       std::filesystem::path(argv[0]).filename().string());
   app.formatter(std::make_shared<Help>(help_width()));
+  app.set_version_flag("--version", "llmrun-rank " LLMRUN_VERSION);
   app.require_subcommand(0, 1);
   rank::add_train(app, exit_code);
   rank::add_generate(app, exit_code);
