@@ -2,65 +2,61 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
-#include "cli/context.h"
-#include "cli/plan_options.h"
-#include "launcher/plan/queue_limits.h"
-#include "launcher/profile/yaml_text.h"
-#include "launcher/render/job_script.h"
-#include "launcher/render/template.h"
+#include "cli/submit/desk.h"
+#include "cli/submit/sweep.h"
+#include "cli/tail_run.h"
+#include "launcher/render/shell.h"
 #include "launcher/rundir/run_dir.h"
-#include "launcher/scheduler/submit_run.h"
 
 namespace llmrun::cli {
 namespace {
 
-struct SubmitOptions {
-  PlanOptions plan;
-  std::string dry_run;  // "", client, server
-};
-
-void check(const PlanInput& input, const Plan& plan) {
-  std::vector<Complaint> complaints;
-  check_job(input.resolved, static_cast<int64_t>(plan.hosts.size()), complaints);
-  if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
-}
-
-/// The server's word on the job: it is queued as held, which no scheduler starts, and taken back.
-void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {
-  const std::string id = scheduler.submit({.script = script, .held = true});
-  scheduler.cancel(id);
-  context.talk().print("The server took the job, held, as {}; it was taken back.\n", printable(id));
-}
-
-void tell(const QueuedJob& job, const std::filesystem::path& script, Context& context) {
-  if (context.json) {
-    context.out().print("{}\n",
-                        json{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"dir", job.dir}, {"script", script.string()}}.dump(2));
-    return;
+/// Queues the run; how many attempts it had before.
+int queue(const Plan& plan, bool dry, Desk& desk, Context& context) {
+  const RunDir run(plan.dir);
+  const RunOfJob job{plan.name, plan.dir, desk.list};
+  const JobHistory history = settled_history(job, *desk.scheduler, std::time(nullptr));
+  refuse_a_second(job, history, *desk.scheduler);
+  write_job_files(plan, job_script(plan, desk.request));
+  if (dry) {
+    ask_the_server(run.paths().job_script(), *desk.scheduler, context);
+    return 0;
   }
-  context.out().print("{}\n", printable(job.id));
-  context.talk().print("Queued {}. Next:\n  llmrun status {}\n  llmrun tail {}\n  llmrun cancel {}\n", printable(job.run),
-                       printable(job.run), printable(job.run), printable(job.run));
+  const QueuedJob queued = queue_job(job, history, /*by=*/"", *desk.scheduler, std::time(nullptr));
+  const JobConfig& asked = plan.config.job;
+  print_queued(queued, asked.chain > 0 ? json{{"chain", asked.chain}} : json::object(), context);
+  return static_cast<int>(run.record().attempts.size());
 }
 
 void submit(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const PlanInput input = plan_input(options.plan, environment, /*starting=*/false, context);
   const Plan plan = make_plan(input);
-  const auto scheduler = make_scheduler(plan.config.machine.scheduler, environment);
-  check(input, plan);
-  const std::string text = job_script(
-      plan, {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
-  if (options.dry_run == "client") return context.out().write(text);
+  if (!plan.config.job.array.empty())
+    throw Error(Exit::config, "job.array chooses members of a sweep, and there is none").hint("--sweep optimizer.lr=1e-4,3e-4");
+  Desk desk = make_desk(plan.config, environment);
+  const bool print_only = options.dry_run == "client";
+  check(input, plan, /*ask=*/!print_only, desk);
+  if (print_only) return context.out().write(job_script(plan, desk.request));
+  warn(plan, desk, context);
+  const int attempts = queue(plan, options.dry_run == "server", desk, context);
+  if (!options.dry_run.empty()) return;
+  if (options.watch) return tail_run({.run = plan.dir, .newer_than = attempts}, context);
+  const std::string run = printable(shell_quoted(plan.name));
+  if (!context.json)
+    context.talk().print("Queued {}. Next:\n  llmrun status {}\n  llmrun tail {}\n  llmrun cancel {}\n", run, run, run, run);
+}
 
-  const RunDir run(plan.dir);
-  const RunOfJob job{plan.name, plan.dir, job_list_file(environment)};
-  const JobHistory history = settled_history(job, *scheduler, std::time(nullptr));
-  refuse_a_second(job, history, *scheduler);
-  RunDir::write(run.paths().config(), to_yaml(plan.config));
-  RunDir::write(run.paths().job_script(), text, /*executable=*/true);
-  if (options.dry_run == "server") return ask_the_server(run.paths().job_script(), *scheduler, context);
-  tell(queue_job(job, history, /*by=*/"", *scheduler, std::time(nullptr)), run.paths().job_script(), context);
+void add_chain_options(CLI::App& command, SubmitOptions& options) {
+  command
+      .add_option_function<int64_t>(
+          "--chain", [&options](int64_t jobs) { options.plan.run.sets.push_back(fmt::format("job.chain={}", jobs)); },
+          "Further jobs to queue, at most, each by the one before it, when a walltime or a failed node ends that")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  command.add_flag_callback(
+      "--until-done", [&options] { options.plan.run.sets.emplace_back("run.until_done=true"); },
+      "Each job queues the next one until the last step is done; three without a new checkpoint end it");
 }
 
 }  // namespace
@@ -69,16 +65,26 @@ void add_submit(CLI::App& app, Context& context) {
   auto options = std::make_shared<SubmitOptions>();
   auto* command = app.add_subcommand("submit", "Queue a job that trains, after checking it against the limits of the queue");
   add_plan_options(*command, options->plan);
+  add_chain_options(*command, *options);
+  command
+      ->add_option("--sweep", options->sweeps,
+                   "One run for each value, in one array job (repeat it for every combination); again: only what is not finished")
+      ->type_name("KEY=V1,V2")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("--dry-run", options->dry_run,
                    "client: print the job script and write nothing; server: let the server check the job, and take it back")
       ->expected(0, 1)
       ->default_str("client")
       ->check(CLI::IsMember({"client", "server"}));
+  command->add_flag("--watch", options->watch, "Then follow it, as llmrun tail does")->excludes("--dry-run", "--sweep");
   command->footer(
       "Examples:\n  llmrun submit my-run.yaml --set job.account=PROJECT --set job.queue=debug --set job.walltime=01:00:00\n"
-      "  llmrun submit my-run.yaml --dry-run          # the script, on stdout");
-  command->callback([=, &context] { submit(*options, context); });
+      "  llmrun submit my-run.yaml --dry-run          # the script, on stdout\n"
+      "  llmrun submit my-run.yaml --until-done --set job.depends=[afterok:prepare]\n"
+      "  llmrun submit my-run.yaml --sweep optimizer.lr=1e-4,3e-4 --sweep run.seed=1,2 --set job.array=0-3%2");
+  command->callback([=, &context] { options->sweeps.empty() ? submit(*options, context) : submit_sweep(*options, context); });
 }
 
 }  // namespace llmrun::cli

@@ -8,6 +8,7 @@
 #include "engine/core/run_paths.h"
 #include "launcher/render/shell.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/scheduler/sweep.h"
 
 namespace llmrun {
 namespace {
@@ -117,7 +118,7 @@ std::optional<ChainJob> chain_job(const Plan& plan, const Variables& environment
   if (!plan.config.run.until_done && job.chain == 0) return std::nullopt;
   const std::string id = batch_job_id(environment);
   if (id.empty() || !environment.get("LLMRUN_STARTED_AT")) return std::nullopt;
-  return ChainJob{{plan.name, plan.dir, job_list_file(environment)}, id, plan.config.machine.scheduler, job.chain};
+  return ChainJob{{listed_name(plan), plan.dir, job_list_file(environment)}, id, plan.config.machine.scheduler, job.chain};
 }
 
 void begin_link(const ChainJob& job, std::time_t now) {

@@ -29,6 +29,9 @@ std::string job_id_in(std::string_view text) {
   return {};
 }
 
+/// "94[1].server": PBS lets a job wait for a whole array, and for no element of it.
+bool is_element(const std::string& id) { return id.find('[') != std::string::npos && id.find("[]") == std::string::npos; }
+
 class Pbs final : public Scheduler {
  public:
   Pbs(Variables environment, std::chrono::milliseconds patience) : environment_(std::move(environment)), patience_(patience) {}
@@ -41,7 +44,7 @@ class Pbs final : public Scheduler {
     const int64_t since = std::time(nullptr);
     std::vector<std::string> argv{"qsub"};
     if (job.held) argv.push_back("-h");
-    if (!job.after.empty()) argv.insert(argv.end(), {"-W", "depend=afterany:" + job.after});
+    if (!job.after.empty() && !is_element(job.after)) argv.insert(argv.end(), {"-W", "depend=afterany:" + job.after});
     argv.push_back(job.script.filename().string());
     const Answer answer = run(std::move(argv), directory);
     const bool died = answer.late || answer.status.signal != 0;  // on the way, before the server's word or behind it
@@ -66,6 +69,7 @@ class Pbs final : public Scheduler {
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
     if (ids.empty()) return {};
     std::vector<std::string> argv{"qstat", "-x", "-f", "-F", "json"};
+    if (std::any_of(ids.begin(), ids.end(), is_element)) argv.push_back("-t");  // without it, only whole arrays are told
     argv.insert(argv.end(), ids.begin(), ids.end());
     return jobs_of_qstat(asked(std::move(argv)).out);
   }

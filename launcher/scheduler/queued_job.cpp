@@ -67,7 +67,8 @@ QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word) 
   std::set<std::string> fitting;
   const QueuedJob* newest = nullptr;
   for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
-    if (word == "last" || is_id(*job, word) || job->run == word || job->dir == directory) return *job;
+    const bool member = job->run.ends_with("/" + word);  // of a sweep, by its own name
+    if (word == "last" || is_id(*job, word) || job->run == word || member || job->dir == directory) return *job;
     if (!word.empty() && job->run.starts_with(word) && fitting.insert(job->run).second && newest == nullptr) newest = &*job;
   }
   if (fitting.size() == 1) return *newest;

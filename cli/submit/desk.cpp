@@ -1,0 +1,63 @@
+#include "cli/submit/desk.h"
+
+#include "engine/core/run_paths.h"
+#include "launcher/plan/queue_limits.h"
+#include "launcher/process/sibling.h"
+#include "launcher/profile/yaml_text.h"
+#include "launcher/render/template.h"
+#include "launcher/rundir/run_dir.h"
+#include "launcher/scheduler/ready.h"
+
+namespace llmrun::cli {
+
+Desk make_desk(const Config& config, Variables environment) {
+  Desk desk;
+  desk.scheduler = make_scheduler(config.machine.scheduler, environment);
+  desk.list = job_list_file(environment);
+  desk.jobs = read_jobs(desk.list);
+  desk.request.llmrun = std::filesystem::read_symlink("/proc/self/exe").string();
+  desk.request.templates = template_directories(environment);
+  desk.environment = std::move(environment);
+  return desk;
+}
+
+void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
+  const Resolved& resolved = input.resolved;
+  std::vector<Complaint> complaints;
+  check_job(resolved, static_cast<int64_t>(plan.hosts.size()), complaints);
+  check_files(resolved, plan, sibling_path("llmrun-rank"), complaints);
+  std::vector<Dependency> dependencies = read_dependencies(resolved, desk.jobs, complaints);
+  if (ask) {
+    if (!dependencies.empty()) dependencies = open_dependencies(dependencies, *desk.scheduler, resolved, complaints);
+    check_own_jobs(resolved, plan, desk.jobs, *desk.scheduler, complaints);
+  }
+  if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
+  desk.request.depends = dependency_words(dependencies);
+}
+
+void warn(const Plan& plan, const Desk& desk, Context& context) {
+  if (const std::string local = node_local(desk.request.llmrun); !local.empty())
+    context.talk().print("llmrun: warning: compute nodes have another {} than this one, and '{}' is in it: ./bootstrap install elsewhere\n",
+                         local, printable(desk.request.llmrun));
+  if (const auto needed = jobs_needed(plan))
+    context.talk().print("llmrun: {}{}\n", *needed, plan.config.run.until_done ? "" : ": --until-done queues them");
+}
+
+void write_job_files(const Plan& plan, const std::string& script) {
+  const RunPaths paths(plan.dir);
+  RunDir::write(paths.config(), to_yaml(plan.config));
+  RunDir::write(paths.job_script(), script, /*executable=*/true);
+}
+
+void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {
+  context.talk().print("{}\n", printable(scheduler.rehearse(script)));
+}
+
+void print_queued(const QueuedJob& job, json more, Context& context) {
+  if (!context.json) return context.out().print("{}\n", printable(job.id));
+  json line{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"dir", job.dir}, {"script", RunPaths(job.dir).job_script().string()}};
+  line.update(more);
+  context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+}  // namespace llmrun::cli

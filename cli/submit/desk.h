@@ -1,0 +1,47 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/context.h"
+#include "cli/plan_options.h"
+#include "launcher/render/job_script.h"
+#include "launcher/scheduler/dependencies.h"
+#include "launcher/scheduler/submit_run.h"
+
+namespace llmrun::cli {
+
+struct SubmitOptions {
+  PlanOptions plan;
+  std::vector<std::string> sweeps;  // "optimizer.lr=1e-4,3e-4"
+  std::string dry_run;              // "", client, server
+  bool watch = false;
+};
+
+/// What a run and a sweep need alike to be queued.
+struct Desk {
+  Variables environment;
+  std::unique_ptr<Scheduler> scheduler;
+  std::filesystem::path list;   // the user's jobs
+  std::vector<QueuedJob> jobs;  // that it holds
+  JobRequest request;           // what every script of this submit says, but for dependencies and array
+};
+Desk make_desk(const Config& config, Variables environment);
+
+/// Every reason why this run should not be queued. `ask`: the scheduler too; without, what files and lists say. Sets the script's
+/// dependencies. Throws Error(Exit::preflight) with all of them.
+void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk);
+/// What is no reason, and worth knowing.
+void warn(const Plan& plan, const Desk& desk, Context& context);
+
+/// config.yaml and job.sh of a run. REQUIRES its lock.
+void write_job_files(const Plan& plan, const std::string& script);
+
+/// The server's word on the job, which leaves none there.
+void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context);
+
+/// {run, job_id, dir, script} and what `more` adds.
+void print_queued(const QueuedJob& job, json more, Context& context);
+
+}  // namespace llmrun::cli

@@ -1,0 +1,98 @@
+#include "launcher/scheduler/dependencies.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+#include "engine/core/spec/nearest.h"
+#include "launcher/plan/critic.h"
+
+namespace llmrun {
+namespace {
+
+constexpr std::array<std::string_view, 3> kKinds{"afterok", "afterany", "afternotok"};
+
+bool looks_like_an_id(std::string_view word) {
+  return !word.empty() && std::isdigit(static_cast<unsigned char>(word.front())) != 0 &&
+         std::all_of(word.begin(), word.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || std::string_view("._-[]").find(c) != std::string_view::npos; });
+}
+
+/// The id that RUN-OR-ID means; nothing where it means none.
+std::optional<std::string> id_of(const std::string& word, const std::vector<QueuedJob>& jobs) {
+  try {
+    return find_job(jobs, word).id;
+  } catch (const Error&) {
+    return looks_like_an_id(word) ? std::optional(word) : std::nullopt;
+  }
+}
+
+std::optional<Dependency> read_one(const std::string& said, const std::vector<QueuedJob>& jobs, Critic& critic) {
+  const size_t colon = said.find(':');
+  const std::string kind = colon == std::string::npos ? "afterok" : said.substr(0, colon);
+  if (std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end()) {
+    const std::string_view near = nearest(kind, kKinds);
+    critic.say(fmt::format("job.depends '{}': '{}' is none of afterok, afterany and afternotok", said, kind), "job.depends",
+               {"job.depends"}, near.empty() ? "afterok:RUN" : fmt::format("did you mean '{}'?", near));
+    return std::nullopt;
+  }
+  const std::string word = colon == std::string::npos ? said : said.substr(colon + 1);
+  if (auto id = id_of(word, jobs)) return Dependency{kind, *std::move(id), said};
+  critic.say(fmt::format("job.depends '{}': no run or job '{}' was queued", said, word), "job.depends", {"job.depends"},
+             "llmrun status lists them");
+  return std::nullopt;
+}
+
+/// Of a job that has ended.
+bool is_met(const std::string& kind, JobEnd end) {
+  if (kind == "afterany") return true;
+  return (kind == "afterok") == (end == JobEnd::done);
+}
+
+/// PBS answers with the id in full, whatever it was asked with.
+const Job* find(const std::map<std::string, Job>& jobs, const std::string& id) {
+  for (const auto& [full, job] : jobs)
+    if (full == id || full.starts_with(id + ".")) return &job;
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<Dependency> read_dependencies(const Resolved& resolved, const std::vector<QueuedJob>& jobs,
+                                          std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  std::vector<Dependency> dependencies;
+  for (const std::string& said : resolved.config.job.depends)
+    if (auto dependency = read_one(said, jobs, critic)) dependencies.push_back(*std::move(dependency));
+  return dependencies;
+}
+
+std::vector<Dependency> open_dependencies(const std::vector<Dependency>& dependencies, Scheduler& scheduler, const Resolved& resolved,
+                                          std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  std::vector<std::string> ids;
+  for (const Dependency& dependency : dependencies) ids.push_back(dependency.id);
+  const std::map<std::string, Job> known = scheduler.status(ids);
+  std::vector<Dependency> open;
+  for (const Dependency& dependency : dependencies) {
+    const Job* job = find(known, dependency.id);
+    if (job == nullptr)
+      critic.say(fmt::format("job.depends '{}': {} does not know job {} any more", dependency.said, scheduler.name(), dependency.id),
+                 "job.depends", {"job.depends"}, "leave it out if that job has done its work");
+    else if (!job->end)
+      open.push_back({dependency.kind, job->id, dependency.said});
+    else if (!is_met(dependency.kind, *job->end))
+      critic.say(fmt::format("job.depends '{}' can never be met: job {} ended: {}", dependency.said, job->id, spelling(*job->end)),
+                 "job.depends", {"job.depends"}, "queue that one again first, or afterany");
+  }
+  return open;
+}
+
+std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies) {
+  std::vector<std::string> words;
+  for (const Dependency& dependency : dependencies) words.push_back(dependency.kind + ":" + dependency.id);
+  return words;
+}
+
+}  // namespace llmrun

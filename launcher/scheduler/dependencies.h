@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "launcher/profile/resolved.h"
+#include "launcher/scheduler/queued_job.h"
+#include "launcher/scheduler/scheduler.h"
+
+namespace llmrun {
+
+/// A job that must end first.
+struct Dependency {
+  std::string kind;  // afterok, afterany, afternotok
+  std::string id;    // in full where the user's list knows it, else as it was typed
+  std::string said;  // "afterok:king", as job.depends says it
+};
+
+/// job.depends: "afterok:RUN", "afterany:ID", "afternotok:last"; a RUN alone means afterok. A run is its newest job in the user's list.
+/// Complains of words that are neither.
+std::vector<Dependency> read_dependencies(const Resolved& resolved, const std::vector<QueuedJob>& jobs, std::vector<Complaint>& complaints);
+
+/// Those that are still open. One that is met already is left out: PBS forgets ended jobs after two weeks and then waits for ever.
+/// Complains of those that can never be met, because the job ended otherwise or is not known: PBS would take them, and the job would never
+/// run.
+std::vector<Dependency> open_dependencies(const std::vector<Dependency>& dependencies, Scheduler& scheduler, const Resolved& resolved,
+                                          std::vector<Complaint>& complaints);
+
+/// "afterok:27.server" of each, for the job script.
+std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies);
+
+}  // namespace llmrun

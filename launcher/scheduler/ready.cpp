@@ -1,0 +1,138 @@
+#include "launcher/scheduler/ready.h"
+
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include "engine/core/run_paths.h"
+#include "engine/core/units.h"
+#include "launcher/follow/metrics_follower.h"
+#include "launcher/plan/critic.h"
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSentencePiece = "spm:";
+constexpr int64_t kTailBytes = 64 * 1024;  // of metrics.jsonl: a hundred steps and more
+constexpr size_t kRecentJobs = 200;        // of the user's list: one that old has ended
+
+void check_readable(const std::string& file, std::string_view key, Critic& critic) {
+  if (::access(file.c_str(), R_OK) != 0)
+    critic.say(fmt::format("cannot read '{}': {}", file, std::strerror(errno)), key, {key}, fmt::format("ls -l '{}'", file));
+}
+
+void check_data(const std::vector<DataSource>& sources, std::string_view key, Critic& critic) {
+  for (const DataSource& source : sources)
+    if (source.path != "synthetic")
+      for (const char* suffix : {".bin", ".idx"}) check_readable(source.path + suffix, key, critic);
+}
+
+void check_directory(const std::string& directory, Critic& critic) {
+  fs::path there = directory;
+  while (there.has_relative_path() && !fs::exists(there)) there = there.parent_path();
+  if (::access(there.c_str(), W_OK) != 0)
+    critic.say(fmt::format("cannot write into '{}': {}", there.string(), std::strerror(errno)), "run.dir", {"run.dir"},
+               "--set run.dir=DIRECTORY on a file system that compute nodes may write");
+}
+
+const QueueLimits* queue_of(const Config& config) {
+  const std::string& name = config.job.queue.empty() ? config.machine.default_queue : config.job.queue;
+  const auto& queues = config.machine.queues;
+  const auto found = std::find_if(queues.begin(), queues.end(), [&](const QueueLimits& queue) { return queue.name == name; });
+  return found == queues.end() ? nullptr : &*found;
+}
+
+/// Those that wait or run in the queue, "27.server (king)"; elements of an array are part of it.
+std::vector<std::string> jobs_in(const std::string& queue, const std::string& but_of, const std::vector<QueuedJob>& jobs,
+                                 Scheduler& scheduler) {
+  std::map<std::string, std::string> runs;
+  for (auto job = jobs.rbegin(); job != jobs.rend() && runs.size() < kRecentJobs; ++job)
+    if (job->scheduler == scheduler.name() && job->dir != but_of &&
+        (job->id.find('[') == std::string::npos || job->id.find("[]") != std::string::npos))
+      runs.emplace(job->id, job->run);
+  std::vector<std::string> ids, there;
+  for (const auto& [id, run] : runs) ids.push_back(id);
+  for (const auto& [id, job] : scheduler.status(ids))
+    if (!job.end && job.queue == queue && runs.contains(id)) there.push_back(fmt::format("{} ({})", id, runs.at(id)));
+  return there;
+}
+
+/// The newest steps.
+std::vector<StepMetrics> newest_steps(const fs::path& metrics) {
+  std::ifstream in(metrics, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  const int64_t size = in.tellg(), from = std::max<int64_t>(0, size - kTailBytes);
+  in.seekg(from);
+  std::vector<StepMetrics> steps;
+  std::string line;
+  if (from > 0) std::getline(in, line);  // the rest of one
+  while (std::getline(in, line))
+    if (auto step = parse_step(line)) steps.push_back(*std::move(step));
+  return steps;
+}
+
+double median_speed(std::vector<StepMetrics> steps) {
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  std::nth_element(steps.begin(), middle, steps.end(),
+                   [](const StepMetrics& a, const StepMetrics& b) { return a.tokens_per_s < b.tokens_per_s; });
+  return middle->tokens_per_s;
+}
+
+}  // namespace
+
+void check_files(const Resolved& resolved, const Plan& plan, const fs::path& rank_program, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const DataConfig& data = resolved.config.data;
+  check_data(data.train, "data.train", critic);
+  check_data(data.valid, "data.valid", critic);
+  if (data.tokenizer.starts_with(kSentencePiece)) check_readable(data.tokenizer.substr(kSentencePiece.size()), "data.tokenizer", critic);
+  check_directory(plan.dir, critic);
+  if (::access(rank_program.c_str(), X_OK) != 0)
+    complaints.push_back(
+        {fmt::format("cannot execute '{}': {}", rank_program.string(), std::strerror(errno)), {}, {}, "./bootstrap build"});
+}
+
+void check_own_jobs(const Resolved& resolved, const Plan& plan, const std::vector<QueuedJob>& jobs, Scheduler& scheduler,
+                    std::vector<Complaint>& complaints) {
+  const QueueLimits* queue = queue_of(resolved.config);
+  if (queue == nullptr || queue->jobs_of_user == 0) return;
+  Critic critic(resolved, complaints);
+  const auto most = static_cast<size_t>(queue->jobs_of_user);
+  const std::string takes = fmt::format("queue '{}' takes {} job{} of yours", queue->name, most, most == 1 ? "" : "s");
+  const std::vector<std::string> there = jobs_in(queue->name, plan.dir, jobs, scheduler);
+  if (there.size() >= most)
+    critic.say(fmt::format("{}, and holds {}", takes, fmt::join(there, ", ")), "job.queue", {"job.queue"},
+               "wait for it, llmrun cancel it, or --set job.queue=another");
+  const bool chain = resolved.config.run.until_done || resolved.config.job.chain > 0;
+  if (chain && most == 1)
+    critic.say(takes + ": the next job of a chain cannot be queued while this one runs", "job.queue", {"job.queue", "job.chain"},
+               "--set job.queue=another");
+}
+
+std::string node_local(const fs::path& program) {
+  for (const char* directory : {"/tmp", "/var/tmp", "/dev/shm", "/run"})
+    if (program.string().starts_with(std::string(directory) + "/")) return directory;
+  return {};
+}
+
+std::optional<std::string> jobs_needed(const Plan& plan) {
+  const std::vector<StepMetrics> steps = newest_steps(RunPaths(plan.dir).metrics());
+  if (steps.empty() || !plan.config.job.walltime_s) return std::nullopt;
+  const double speed = median_speed(steps);
+  const int64_t left = plan.steps - steps.back().step, each_s = *plan.config.job.walltime_s - plan.config.job.margin_s;
+  if (speed <= 0 || left <= 0 || each_s <= 0) return std::nullopt;
+  const auto need_s = static_cast<int64_t>(std::ceil(static_cast<double>(left * plan.tokens_per_step()) / speed));
+  if (need_s <= each_s) return std::nullopt;
+  return fmt::format("at the last attempt's {} tokens/s the {} steps left take {}, {} jobs of {}", human_count(speed), left,
+                     format_duration(need_s), (need_s + each_s - 1) / each_s, format_duration(*plan.config.job.walltime_s));
+}
+
+}  // namespace llmrun

@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/core/plan.h"
+
+namespace llmrun {
+
+/// One run of a sweep: a point of the product of its values.
+struct SweepMember {
+  std::string name;               // of its directory: "lr=1e-4", "lr=1e-4,seed=2"
+  std::vector<std::string> sets;  // "optimizer.lr=1e-4", as --set takes them
+};
+
+/// `--sweep KEY=V1,V2`, each a factor of the product, the last one fastest. A comma inside brackets separates nothing. Throws
+/// Error(Exit::usage) for a word of another form, a key that members of one job cannot differ in, and two members of one name.
+std::vector<SweepMember> sweep_members(const std::vector<std::string>& sweeps);
+
+/// job.array: which members, by their index from 0, and how many at once: "0-7", "0-7%2", "3", "%2". Empty: all.
+struct ArrayChoice {
+  size_t first = 0, last = 0;
+  int64_t at_once = 0;  // 0: as many as there is room for
+};
+/// Throws Error(Exit::config) where it is no such choice from `members`.
+ArrayChoice array_choice(const std::string& array, size_t members);
+
+/// The id of an element of an array: "94[1].server" of "94[].server" for PBS, "94_1" of "94" for Slurm.
+std::string element_id(const std::string& array, size_t index);
+
+/// Beside the job script of a sweep: the run directories of the elements of its array, one a line, by index.
+std::filesystem::path members_file(const std::filesystem::path& sweep);
+
+/// What the user's list calls the run: a member of a sweep "SWEEP/MEMBER", any other by its name.
+std::string listed_name(const Plan& plan);
+
+/// The name with a hyphen for every character that no directive of a job script may hold.
+std::string directive_name(std::string name);
+
+}  // namespace llmrun
