@@ -3,8 +3,8 @@
 
 namespace llmrun::rank {
 
-// What llmrun-rank does. Each adds its options to `app` and, when chosen, sets `exit_code`. `llmrun` passes a person's words on to
-// these unchanged, so their help is what a person sees.
+// What llmrun-rank does. Each adds its options to `app` and, when chosen, sets `exit_code`. What a person gives `llmrun` for
+// them is declared in engine/core/command_line, once for both programs.
 
 void add_train(CLI::App& app, int& exit_code);     // llmrun-rank --plan FILE
 void add_generate(CLI::App& app, int& exit_code);  // llmrun-rank generate RUN|HF_DIR
