@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// Ctrl-C asks to leave; a second one ends whatever we still wait for.
+/// Ctrl-C asks to leave; a second one ends whatever we still wait for. A shell's background job, which ignores Ctrl-C, goes on doing so.
 class Interruptible {
  public:
   Interruptible() {
@@ -26,6 +26,7 @@ class Interruptible {
     action.sa_handler = [](int) { interrupted = 1; };
     action.sa_flags = SA_RESETHAND;
     ::sigaction(SIGINT, &action, &before_);
+    if (before_.sa_handler == SIG_IGN) ::sigaction(SIGINT, &before_, nullptr);
   }
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;

@@ -170,7 +170,8 @@ void LogView::job_ended(const JobNews& news) {
 
 void LogView::leave() {
   live_.clear();
-  talk_.print("\nllmrun: {} goes on without us; to see it again: llmrun tail {}\n", printable(style_.run), printable(style_.run));
+  if (talk_.is_terminal()) talk_.write("\n");  // behind the terminal's ^C
+  talk_.print("llmrun: {} goes on without us; to see it again: llmrun tail {}\n", printable(style_.run), printable(style_.run));
 }
 
 }  // namespace llmrun::cli

@@ -1,12 +1,12 @@
 #include "launcher/follow/log_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
-#include <utility>
+#include <memory>
 
 #include "launcher/follow/log_start.h"
 
@@ -17,12 +17,19 @@ namespace fs = std::filesystem;
 
 int open_to_read(const fs::path& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }
 
-/// A file of the same directory by its inode: one that was renamed. -1 where there is none any more.
+bool is_inode(int descriptor, uint64_t inode) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && status.st_ino == inode;
+}
+
+/// A file of a directory by its inode: one that was renamed. -1 where there is none any more. No stat of the others: they may be thousands.
 int open_by_inode(const fs::path& directory, uint64_t inode) {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
-    struct stat status {};
-    if (::stat(entry.path().c_str(), &status) == 0 && status.st_ino == inode) return open_to_read(entry.path());
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
+  while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
+    if (entry->d_ino != inode) continue;
+    const int descriptor = open_to_read(directory / entry->d_name);
+    if (descriptor >= 0 && is_inode(descriptor, inode)) return descriptor;
+    if (descriptor >= 0) ::close(descriptor);
   }
   return -1;
 }
@@ -37,9 +44,6 @@ size_t whole_characters(std::string_view text, size_t most) {
 
 }  // namespace
 
-LogFile::LogFile(LogFile&& other) noexcept
-    : path_(std::move(other.path_)), start_(other.start_), started_(other.started_), descriptor_(std::exchange(other.descriptor_, -1)) {}
-
 void LogFile::close() {
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
@@ -49,8 +53,14 @@ void LogFile::trim() {
   if (begin_ == buffer_.size()) buffer_ = {}, begin_ = 0;
 }
 
+/// The file that look() saw, though its name may be another's by now.
 bool LogFile::open() {
-  if (descriptor_ < 0) descriptor_ = open_to_read(path_);
+  if (descriptor_ >= 0) return true;
+  descriptor_ = open_to_read(path_);
+  if (inode_ != 0 && !is_inode(descriptor_, inode_)) {
+    close();
+    descriptor_ = open_by_inode(path_.parent_path(), inode_);
+  }
   return descriptor_ >= 0;
 }
 
@@ -61,40 +71,49 @@ void LogFile::start(int64_t size) {
   offset_ = start_.since ? start_of_time(descriptor_, size, *start_.since) : start_of_last_lines(descriptor_, size, *start_.lines);
 }
 
-/// True once the old file is read to its end: a piece without a newline is a line then, nobody will end it.
-bool LogFile::leave_old(int64_t& size) {
-  if (descriptor_ < 0) descriptor_ = open_by_inode(path_.parent_path(), inode_);
+/// Whether a file that lost its name holds more than we have read. One that is gone for good is not asked for again.
+bool LogFile::old_is_unread() {
   struct stat old {};
-  if (descriptor_ >= 0 && ::fstat(descriptor_, &old) == 0 && old.st_ino == inode_ && old.st_size > offset_) {
-    size = old.st_size;
+  if (!open() || ::fstat(descriptor_, &old) != 0) {
+    leave_old();
     return false;
   }
+  size_ = std::max(old.st_size, offset_);
+  return size_ > offset_;
+}
+
+/// Goes on to the file that has the name now. A piece of the old one without a newline is a line: nobody will end it.
+void LogFile::leave_old() {
   close();
   if (buffer_.size() > begin_ && buffer_.back() != '\n') buffer_ += '\n', ++taken_;
   if (!has_line_) has_line_ = find_line();
-  return true;
+  inode_ = 0;
+  offset_ = size_ = 0;
+}
+
+/// The torn end of what was there goes too.
+void LogFile::start_again() {
+  offset_ = 0;
+  const size_t kept = std::max(buffer_.rfind('\n') + 1, has_line_ ? line_end_ : begin_);
+  taken_ -= buffer_.size() - kept;
+  buffer_.resize(kept);
+  skipping_ = false;
 }
 
 void LogFile::look() {
   struct stat now {};
-  if (::stat(path_.c_str(), &now) != 0) {
-    started_ = true;  // what it holds once it appears is all new
-    return;
+  const bool there = ::stat(path_.c_str(), &now) == 0;
+  if (!started_ && there) start(now.st_size);
+  started_ = true;  // what a file holds that appears later is all new
+  if (inode_ != 0 && !(there && inode_ == now.st_ino)) {
+    behind_ = old_is_unread();
+    if (behind_ || !there) return;
+    leave_old();
   }
-  if (!started_) start(now.st_size);
-  int64_t size = now.st_size;
-  behind_ = inode_ != 0 && inode_ != now.st_ino && !leave_old(size);
-  if (!behind_ && inode_ != now.st_ino) {
-    if (inode_ != 0) offset_ = 0;
-    inode_ = now.st_ino;
-  } else if (size < offset_) {  // cut back: the torn end of what was there goes too
-    offset_ = 0;
-    const size_t kept = std::max(buffer_.rfind('\n') + 1, has_line_ ? line_end_ : begin_);
-    taken_ -= buffer_.size() - kept;
-    buffer_.resize(kept);
-    skipping_ = false;
-  }
-  size_ = size;
+  if (!there) return;
+  if (now.st_size < offset_) start_again();
+  inode_ = now.st_ino;
+  size_ = now.st_size;
 }
 
 bool LogFile::read(size_t most) {

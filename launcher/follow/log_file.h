@@ -29,8 +29,8 @@ class LogFile {
   static constexpr size_t kLongestLine = 8192;
 
   LogFile(std::filesystem::path path, LogStart start) : path_(std::move(path)), start_(start) {}
-  LogFile(LogFile&& other) noexcept;
-  LogFile& operator=(LogFile&&) = delete;
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
   ~LogFile() { close(); }
 
   /// One stat: how much there is to read now. Everything below goes up to there.
@@ -60,7 +60,9 @@ class LogFile {
  private:
   void start(int64_t size);
   bool open();
-  bool leave_old(int64_t& size);  // of a file that was renamed
+  bool old_is_unread();
+  void leave_old();
+  void start_again();
   bool read(size_t most);
   bool find_line();
   uint64_t position() const { return taken_ - (buffer_.size() - begin_); }

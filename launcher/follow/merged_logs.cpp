@@ -18,7 +18,6 @@ constexpr auto later = [](const auto& a, const auto& b) { return a.time != b.tim
 
 MergedLogs::MergedLogs(const std::vector<std::filesystem::path>& paths, LogStart start)
     : piece_(std::clamp(kMemory / std::max<size_t>(1, paths.size()), kLeastPiece, kMostPiece)) {
-  files_.reserve(paths.size());
   for (const std::filesystem::path& path : paths) files_.emplace_back(path, start);
 }
 

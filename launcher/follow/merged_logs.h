@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -42,7 +43,7 @@ class MergedLogs {
   template <typename Work>
   void with(LogFile& file, Work work);
 
-  std::vector<LogFile> files_;
+  std::deque<LogFile> files_;
   size_t piece_;  // bytes in memory for each
   bool looked_ = false;
   bool holding_ = false;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <random>
 
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
@@ -154,6 +155,39 @@ TEST_CASE("thousands of logs need no more than the usual descriptors, and lose n
   logs.merged->finish(count);
   CHECK(total == 3 * kLogs);
   CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
+TEST_CASE("whatever is written in whatever pieces, rotated or not, every line of every log comes once and in its order") {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    constexpr size_t kLogs = 5;
+    Logs logs(kLogs);
+    std::vector<std::string> written(kLogs), shown(kLogs);
+    std::vector<int> looks(kLogs);  // since its file is there: one that comes and goes between looks cannot be seen
+    const auto take = [&](size_t file, const LogLine& line) { return shown[file] += std::string(line.text) + "\n", true; };
+    for (int event = 0; event < 400; ++event) {
+      const size_t log = random() % kLogs;
+      if (random() % 5 == 0) {
+        logs.merged->advance(take);
+        for (int& count : looks) ++count;
+      } else if (random() % 20 == 0 && looks[log] > 3 && fs::exists(logs.paths[log])) {
+        if (!written[log].ends_with('\n')) append(logs.paths[log], "\n"), written[log] += "\n";
+        fs::rename(logs.paths[log], logs.paths[log].string() + "." + std::to_string(event));
+      } else {
+        std::string text = random() % 3 == 0 ? at(static_cast<int>(random() % 3000), "x") : std::string(random() % 40, 'y') + "\n";
+        if (random() % 4 == 0) text.resize(random() % text.size() + 1);
+        if (!fs::exists(logs.paths[log])) looks[log] = 0;
+        append(logs.paths[log], text);
+        written[log] += text;
+      }
+    }
+    logs.merged->finish(take);
+    for (size_t log = 0; log < kLogs; ++log) {
+      if (!written[log].empty() && !written[log].ends_with('\n')) written[log] += "\n";
+      CHECK(shown[log] == written[log]);
+    }
+  }
 }
 
 TEST_CASE("whoever wants no more lines gets none") {
