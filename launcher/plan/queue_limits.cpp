@@ -46,8 +46,11 @@ bool runs(const MachineConfig& machine, const QueueLimits& queue, const Wish& wi
 std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, Wish wish) {
   for (const QueueLimits& queue : machine.queues)
     if (runs(machine, queue, wish)) return fmt::format("--set job.queue={}, which takes {}", queue.name, wish.shown());
-  if (wish.walltime_s) wish.walltime_s = std::clamp(*wish.walltime_s, chosen.walltime_s[0], chosen.walltime_s[1]);
   wish.nodes = std::clamp(wish.nodes, chosen.nodes[0], chosen.nodes[1]);
+  const QueueLimits* where = &chosen;
+  for (const QueueLimits* each : behind(machine, chosen))
+    if (within(wish.nodes, each->nodes)) where = each;
+  if (wish.walltime_s) wish.walltime_s = std::clamp(*wish.walltime_s, where->walltime_s[0], where->walltime_s[1]);
   return fmt::format("--set job.nodes={}{}", wish.nodes, wish.walltime_s ? " --set job.walltime=" + format_duration(*wish.walltime_s) : "");
 }
 
@@ -55,17 +58,16 @@ std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, 
 void check_route(const MachineConfig& machine, const QueueLimits& queue, const Wish& wish, Critic& critic) {
   const auto queues = behind(machine, queue);
   if (queues.empty() || runs(machine, queue, wish)) return;
-  std::vector<std::string> ways;
-  for (const QueueLimits* each : queues) {
-    if (!within(wish.nodes, each->nodes) || !wish.walltime_s) continue;
-    const int64_t time = std::clamp(*wish.walltime_s, each->walltime_s[0], each->walltime_s[1]);
-    ways.push_back("--set job.walltime=" + format_duration(time));
-  }
-  for (const QueueLimits* each : queues) {
-    if (!wish.walltime_s || !within(*wish.walltime_s, each->walltime_s)) continue;
-    ways.push_back(fmt::format("--set job.nodes={}", std::clamp(wish.nodes, each->nodes[0], each->nodes[1])));
-  }
-  ways.erase(std::unique(ways.begin(), ways.end()), ways.end());
+  std::vector<std::string> ways;  // each once: a backfill queue has the limits of another
+  const auto add = [&](std::string way) {
+    if (std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(std::move(way));
+  };
+  for (const QueueLimits* each : queues)
+    if (wish.walltime_s && within(wish.nodes, each->nodes))
+      add("--set job.walltime=" + format_duration(std::clamp(*wish.walltime_s, each->walltime_s[0], each->walltime_s[1])));
+  for (const QueueLimits* each : queues)
+    if (!wish.walltime_s || within(*wish.walltime_s, each->walltime_s))
+      add(fmt::format("--set job.nodes={}", std::clamp(wish.nodes, each->nodes[0], each->nodes[1])));
   critic.say(fmt::format("no queue behind '{}' takes {}: the server would give an id, and the job would vanish", queue.name, wish.shown()),
              "job.walltime", {"job.walltime", "job.nodes"}, fmt::format("{}", fmt::join(ways, " or ")));
 }

@@ -140,6 +140,24 @@ TEST_CASE("profiles lists and shows what is shipped") {
   CHECK(outcome.err == "llmrun: no machine profile 'polrais'\nhint: did you mean 'polaris'?\n");
 }
 
+TEST_CASE("a site's own file extends a shipped machine, from each place where it may lie") {
+  for (const char* place : {"mine", ".config/llmrun/profiles", ".config/llmrun"}) {
+    CAPTURE(place);
+    const CommandLine shell;
+    std::filesystem::create_directories(shell.path(place) + "/machines");
+    shell.write(std::string(place) + "/machines/polaris.yaml",
+                "extends: polaris\nqueues: {R1: {nodes: [1, 4], walltime: [\"00:05:00\", \"02:00:00\"]}}\n");
+    shell.write(std::string(place) + "/machines/beside.yaml", "extends: polaris\nnode: {gpus: 2}\n");
+    const auto machine = [&](const std::string& name) {
+      return json::parse(shell("LLMRUN_PROFILES=\"$PWD/mine\" llmrun config show --json --set machine=" + name).out)["config"]["machine"];
+    };
+    CHECK(machine("polaris")["queues"].contains("R1"));
+    CHECK(machine("polaris")["queues"].contains("debug"));
+    CHECK(machine("beside")["node"]["gpus"] == 2);
+    CHECK(machine("beside")["launcher"] == "pals");
+  }
+}
+
 TEST_CASE("a wrong word is a usage error with the nearest right one") {
   const CommandLine shell;
   const auto told = [&](const std::string& words) {

@@ -17,7 +17,8 @@ Resolved polaris(const std::string& queue, std::optional<int64_t> walltime_s) {
                     {"prod", {10, 496}, {300, 86400}},
                     {"small", {10, 24}, {300, 10800}, "prod"},
                     {"medium", {25, 99}, {300, 21600}, "prod"},
-                    {"large", {100, 496}, {300, 86400}, "prod"}};
+                    {"large", {100, 496}, {300, 86400}, "prod"},
+                    {"backfill-medium", {25, 99}, {300, 21600}, "prod"}};
   resolved.config.job.account = "datascience";
   resolved.config.job.queue = queue;
   resolved.config.job.walltime_s = walltime_s;
@@ -57,6 +58,8 @@ TEST_CASE("what no queue behind a routing queue takes is refused, though the rou
   CHECK(complaints(polaris("prod", 21600), 24) ==
         "no queue behind 'prod' takes 24 nodes for 06:00:00: the server would give an id, and the job would vanish -> "
         "--set job.walltime=03:00:00 or --set job.nodes=25 or --set job.nodes=100\n");
+  CHECK(complaints(polaris("prod", 86400), 4) ==
+        "queue 'prod' takes 10 to 496 nodes, not 4 -> --set job.nodes=10 --set job.walltime=03:00:00\n");
   CHECK(complaints(polaris("prod", 86400), 10).starts_with("no queue behind 'prod' takes 10 nodes for 24:00:00"));
   CHECK(complaints(polaris("prod", 10800), 24).empty());
   CHECK(complaints(polaris("prod", std::nullopt), 24) == "job.walltime is not set -> --set job.walltime=01:00:00\n");
