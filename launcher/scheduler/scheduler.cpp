@@ -4,6 +4,12 @@
 
 namespace llmrun {
 
+std::string Scheduler::rehearse(const std::filesystem::path& script) {
+  const std::string id = submit({.script = script, .held = true});
+  cancel(id);
+  return fmt::format("The server took the job, held, as {}; it was taken back.", id);
+}
+
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment) {
   if (name == "pbs") return make_pbs(std::move(environment));
   if (name == "slurm") return make_slurm(environment);

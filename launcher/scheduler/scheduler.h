@@ -31,6 +31,9 @@ class Scheduler {
   /// Queues the script from its own directory; the job's full id. Where the answer is lost on the way the job is looked for before anything
   /// is said, so that a second try never makes a second job.
   virtual std::string submit(const Submission& submission) = 0;
+  /// The system's word on a script that is not to run: throws as submit() does. What it said, as a sentence. Unless a system can be asked,
+  /// the job is queued as held, which no scheduler starts, and taken back.
+  virtual std::string rehearse(const std::filesystem::path& script);
   /// The newest job, not among `known`, that was queued from this directory at `since` (seconds since 1970) or later and has not ended;
   /// empty where there is none. What was meant to be queued is found by this where its id was lost.
   virtual std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) = 0;

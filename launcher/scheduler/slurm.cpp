@@ -35,7 +35,6 @@ Variables without_job(const Variables& environment) {
   for (const auto& [name, value] : environment.all())
     if (!(name.starts_with("SLURM") || name.starts_with("SQUEUE_")) || name == "SLURM_CONF" || name == "SLURM_CLUSTERS")
       kept.set(name, value);
-  kept.set("SLURM_TIME_FORMAT", "%s");  // seconds since 1970, in no time zone
   return kept;
 }
 
@@ -63,6 +62,15 @@ class Slurm final : public Scheduler {
     throw Error(Exit::failed, "sbatch ended well and gave no job id: '{}'", answer.out.substr(0, 200)).hint("squeue --me");
   }
 
+  /// "Job 4 to start at 2026-11-24T11:30:19 using 8 processors on nodes n[1-2] in partition debug", and no job.
+  std::string rehearse(const std::filesystem::path& script) override {
+    const Answer answer = run({"sbatch", "--test-only", script.filename().string()}, script.parent_path().string());
+    if (answer.late || !answer.status.clean()) throw slurm_error("sbatch", answer);
+    const size_t start = answer.err.rfind("sbatch: ");
+    return start == std::string::npos ? answer.err : answer.err.substr(start + 8, answer.err.find('\n', start) - start - 8);
+  }
+
+  /// Jobs that ended meanwhile count too: a short one may be over before sbatch is given up.
   std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) override {
     const auto same = [&](const std::string& other) {
       std::error_code gone;
@@ -70,8 +78,8 @@ class Slurm final : public Scheduler {
     };
     std::string newest;
     since -= kClockSkew_s;
-    const Answer answer =
-        asked({"squeue", "--noheader", fmt::format("--user={}", ::geteuid()), fmt::format("--Format={}", kSqueueOriginFormat)});
+    const Answer answer = asked(
+        {"squeue", "--noheader", "--states=all", fmt::format("--user={}", ::geteuid()), fmt::format("--Format={}", kSqueueOriginFormat)});
     for (const SlurmOrigin& origin : origins_of_squeue(answer.out)) {
       if (origin.time < since || std::find(known.begin(), known.end(), origin.id) != known.end() || !same(origin.directory)) continue;
       newest = origin.id;
@@ -95,17 +103,23 @@ class Slurm final : public Scheduler {
   }
 
  private:
-  Answer run(std::vector<std::string> argv, std::string directory = "") const {
+  Command made(std::vector<std::string> argv, std::string directory) const {
     Command command;
     command.argv = std::move(argv);
     command.environment = environment_;
     command.directory = std::move(directory);
-    return ask(std::move(command), patience_);
+    return command;
+  }
+
+  Answer run(std::vector<std::string> argv, std::string directory = "") const {
+    return ask(made(std::move(argv), std::move(directory)), patience_);
   }
 
   /// Jobs that Slurm does not know any more are left out, unless there is no other.
   Answer asked(std::vector<std::string> argv) const {
-    Answer answer = run(std::move(argv));
+    Command command = made(std::move(argv), "");
+    command.environment.set("SLURM_TIME_FORMAT", "%s");  // seconds since 1970, in no time zone
+    Answer answer = ask(std::move(command), patience_);
     const bool unknown = answer.err.find("Invalid job id specified") != std::string::npos;
     if (answer.late || (!answer.status.clean() && !unknown)) throw slurm_error("squeue", answer);
     return answer;

@@ -160,7 +160,7 @@ TEST_CASE("a job is queued from its directory, without what another job left in 
                 "env | grep -E '^(SLURM|SQUEUE)' | sort >env; pwd >>env; echo \"$@\" >>env; echo 'a word of the site'; echo '123;here'");
   CHECK(slurm.queued() == "123");
   CHECK(read_file(slurm.home.path() / "run/env") ==
-        fmt::format("SLURM_CONF=/x/slurm.conf\nSLURM_TIME_FORMAT=%s\n{}\n--parsable job.sh\n", (slurm.home.path() / "run").string()));
+        fmt::format("SLURM_CONF=/x/slurm.conf\n{}\n--parsable job.sh\n", (slurm.home.path() / "run").string()));
   CHECK(std::filesystem::is_directory(slurm.home.path() / "run/logs"));  // where the job's output goes
 }
 
