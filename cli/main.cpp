@@ -63,7 +63,8 @@ void add_everything(CLI::App& app, Context& context) {
 std::vector<std::string> take_program(int& argc, char** argv) {
   const std::span<char*> words(argv, static_cast<size_t>(argc));
   const auto command = std::find_if(words.begin() + 1, words.end(), [](std::string_view word) {
-    return word == "--" || std::any_of(std::begin(kCommands), std::end(kCommands), [&](const Command& known) { return word == known.name; });
+    return word == "--" ||
+           std::any_of(std::begin(kCommands), std::end(kCommands), [&](const Command& known) { return word == known.name; });
   });
   if (command == words.end() || (*command != std::string_view("launch") && *command != std::string_view("__rank"))) return {};
   const auto mark = std::find_if(command, words.end(), [](std::string_view word) { return word == "--"; });

@@ -11,7 +11,9 @@ int64_t Launch::ranks() const {
 }
 
 bool is_here_alone(const std::vector<PlanHost>& hosts, const std::string& here) {
-  return hosts.size() == 1 && (hosts[0].name == "localhost" || hosts[0].name.substr(0, hosts[0].name.find('.')) == here);
+  if (hosts.size() != 1) return false;
+  const std::string name = hosts[0].name.substr(0, hosts[0].name.find('.'));
+  return name == "localhost" || name == here;
 }
 
 Launch launch_of(const Plan& plan, const std::string& rank_program, int64_t cores_per_node, const std::string& here) {

@@ -114,6 +114,10 @@ std::unique_ptr<Launcher> installed_launcher(const Variables& environment) {
 
 std::unique_ptr<Launcher> choose_launcher(const Launch& launch, const Variables& environment) {
   if (launch.here_alone && launch.is_one_process()) return make_local();
+  if (launch.machine.launcher == "local" && !launch.here_alone)
+    throw Error(Exit::preflight, "machine.launcher local starts ranks on this machine only, and they belong on {}",
+                launch.hosts.size() == 1 ? launch.hosts[0].name : fmt::format("{} hosts", launch.hosts.size()))
+        .hint("--set machine.launcher=openmpi");
   if (!launch.machine.launcher.empty()) return make_launcher(launch.machine.launcher);
   if (!launch.here_alone && environment.get("SLURM_JOB_ID") && !find_on_path("srun", environment).empty()) return make_srun();
   if (auto installed = installed_launcher(environment)) return installed;

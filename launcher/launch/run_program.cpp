@@ -95,7 +95,11 @@ int stay_with_program(const ProgramRank& rank, const Variables& given, pid_t par
     return static_cast<int>(error.code());
   };
   try {
-    const Ending ending = run_to_the_end({rank.argv, environment, SIGKILL}, parent, log);
+    // srun hands SIGUSR1, by which it is asked for an end, to every process of the step: the program hears of it by the SIGTERM that we
+    // send.
+    Command command{rank.argv, environment, SIGKILL};
+    command.ignores = SIGUSR1;
+    const Ending ending = run_to_the_end(command, parent, log);
     const int killed_by = ending.death ? ending.death->signal : 0;
     if (ending.exit_code != 0 && ending.stopped_by == 0)
       report(killed_by != 0 ? Error(static_cast<Exit>(128 + killed_by), "was killed by {}", signal_shown(killed_by))
@@ -109,16 +113,19 @@ int stay_with_program(const ProgramRank& rank, const Variables& given, pid_t par
   }
 }
 
-/// In the first process: hands `signals`, which are blocked, on to the second until that has ended, and ends as it did.
-int relay(const sigset_t& signals, pid_t second) {
-  while (true) {
-    const int number = ::sigwaitinfo(&signals, nullptr);
+/// In the first process: hands `signals`, which are blocked, on to the second until that has ended, and ends as it did; at once where the
+/// launcher is gone, however it died: the second tidies up.
+int relay(const sigset_t& signals, pid_t second, pid_t launcher) {
+  while (::getppid() == launcher) {
+    const timespec look_around{0, 500'000'000};
+    const int number = ::sigtimedwait(&signals, nullptr, &look_around);
     if (number > 0 && number != SIGCHLD) ::kill(second, number);
     int status = 0;
     if (number != SIGCHLD || ::waitpid(second, &status, WNOHANG) != second) continue;
     if (WIFSIGNALED(status)) die_by(WTERMSIG(status));
     return WEXITSTATUS(status);
   }
+  return 128 + SIGKILL;
 }
 
 }  // namespace
@@ -129,9 +136,9 @@ int run_program(const ProgramRank& rank, const Variables& environment) {
   ::sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD}) ::sigaddset(&signals, number);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-  const pid_t first = ::getpid(), second = ::fork();
+  const pid_t launcher = ::getppid(), first = ::getpid(), second = ::fork();
   if (second < 0) throw Error(Exit::failed, "cannot start a process: {}", std::strerror(errno));
-  if (second > 0) return relay(signals, second);
+  if (second > 0) return relay(signals, second, launcher);
   ::setsid();
   sigset_t child_ended;
   ::sigemptyset(&child_ended);

@@ -53,6 +53,7 @@ struct Start {
   ::dup2(start.output, STDOUT_FILENO);
   ::dup2(command.drop_errors ? nothing : command.errors_to >= 0 ? command.errors_to : start.output, STDERR_FILENO);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD}) ::signal(number, SIG_DFL);
+  if (command.ignores != 0) ::signal(command.ignores, SIG_IGN);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

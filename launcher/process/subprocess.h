@@ -29,6 +29,7 @@ struct Command {
   bool drop_errors = false;          // stderr goes nowhere, instead of joining stdout
   int errors_to = -1;                // a file that stderr goes to, instead of joining stdout; not owned
   std::string directory;             // where it runs; empty: where we do
+  int ignores = 0;                   // a signal that it ignores unless it asks for it; 0: none
 };
 
 /// A child in a session of its own, so that no key of our terminal reaches it, that does not outlive us.

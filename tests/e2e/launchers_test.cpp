@@ -59,10 +59,10 @@ TEST_CASE("E2: a run trains in a directory with spaces, quotes and a newline, wi
     const Outcome outcome =
         shell("odd=$(printf 'a b\\047c\"d\ne'); mkdir \"$odd\" && cd \"$odd\" && HOME=/proc TMPDIR=/proc/no/directory " + launcher.setup +
               "llmrun train --ranks 2 --set model=gpt-tiny --set train.seq_len=16 --set run.steps=1 --set "
-              "train.precision=fp32 --set run.dir=run --set machine.launcher=" +
+              "train.precision=fp32 --set run.name=x --set machine.launcher=" +
               launcher.name);
     CHECK_MESSAGE(outcome.exit == 0, outcome.err);
-    CHECK(std::filesystem::exists(shell.path("a b'c\"d\ne/run/checkpoints/latest")));
+    CHECK(std::filesystem::exists(shell.path("a b'c\"d\ne/outputs/x/checkpoints/latest")));
   }
 }
 

@@ -278,6 +278,9 @@ TEST_CASE("a single process needs no launcher; other hosts do") {
   CHECK_THROWS_AS(choose_launcher(launch_here(plan), bare), Error);
   plan.hosts = {{"n1", 1}, {"n2", 1}};
   CHECK_THROWS_AS(choose_launcher(launch_here(plan), bare), Error);
+  plan.config.machine.launcher = "local";
+  CHECK_THROWS_WITH_AS(choose_launcher(launch_here(plan), bare),
+                       "machine.launcher local starts ranks on this machine only, and they belong on 2 hosts", Error);
 }
 
 }  // namespace llmrun

@@ -57,4 +57,11 @@ TEST_CASE("capture gives the output of what succeeds in time, and nothing else")
   CHECK(!capture({{"no-such-program"}, Variables::of_this_process()}, std::chrono::seconds(1)));
 }
 
+TEST_CASE("a child may be told to ignore a signal, and else has none that is ignored") {
+  Command command{{"sh", "-c", "kill -USR1 $$; echo lives"}, Variables::of_this_process()};
+  CHECK(!capture(command, std::chrono::milliseconds(10'000)));
+  command.ignores = SIGUSR1;
+  CHECK(capture(command, std::chrono::milliseconds(10'000)) == "lives\n");
+}
+
 }  // namespace llmrun
