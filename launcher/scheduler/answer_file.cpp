@@ -70,8 +70,10 @@ Answers read_answers(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   try {
     if (in) answers = answers_of(json::parse(in));
-  } catch (const json::exception&) {
-    answers = {};  // as a file that is not there: the next question writes a whole one
+  } catch (const json::exception&) {  // as a file that is not there: the next question writes a whole one
+    answers = {};
+  } catch (const std::ios_base::failure&) {  // a folder of that name, a disk that does not answer
+    answers = {};
   }
   std::ifstream(beside(file, ".outdated")) >> answers.outdated;
   return answers;

@@ -1,6 +1,7 @@
 #include "launcher/scheduler/pbs_status.h"
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -13,6 +14,14 @@ namespace {
 constexpr int kWalltimeExceeded = -29;  // JOB_EXEC_KILL_WALLTIME of pbs_ifl.h
 constexpr int kSubstateTerminated = 91;
 
+/// Whether the backslash at `at` begins an escape that JSON knows.
+bool is_escape(std::string_view text, size_t at) {
+  const char next = at + 1 < text.size() ? text[at + 1] : '\0';
+  if (next != 'u') return next != '\0' && std::string_view("\"\\/bfnrt").find(next) != std::string_view::npos;
+  const std::string_view digits = text.substr(at + 2, 4);
+  return digits.size() == 4 && std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
 /// Doubles a backslash that begins no JSON escape, and blanks control characters, inside strings.
 std::string mended(std::string_view text) {
   std::string out;
@@ -22,9 +31,8 @@ std::string mended(std::string_view text) {
     const char c = text[i];
     if (c == '"') inside = !inside;
     if (inside && c == '\\') {
-      const char next = i + 1 < text.size() ? text[i + 1] : '\0';
-      if (next != '\0' && std::string_view("\"\\/bfnrtu").find(next) != std::string_view::npos) {
-        out += {c, next};
+      if (is_escape(text, i)) {
+        out += {c, text[i + 1]};
         ++i;
       } else {
         out += "\\\\";

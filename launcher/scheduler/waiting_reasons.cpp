@@ -115,7 +115,8 @@ WaitingReason by_state(std::string_view scheduler, const Job& job, std::string_v
 
 WaitingReason waiting_reason(std::string_view scheduler, const Job& job, std::string_view run) {
   const Row* row = row_for(scheduler, job.comment);
-  if (row == nullptr) return by_state(scheduler, job, run);
+  const bool old = scheduler == "pbs" && job.hold == JobHold::dependency;  // the comment is of the time before
+  if (row == nullptr || old) return by_state(scheduler, job, run);
   return {std::string(row->meaning), filled(row->remedy, job.id, run), row->waits_alone};
 }
 

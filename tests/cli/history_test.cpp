@@ -68,7 +68,8 @@ TEST_CASE("a damaged record is told and hides no other run; a torn line in the l
   std::ofstream(shell.path(".local/state/llmrun/jobs.jsonl"), std::ios::app) << R"({"event":"launched","run":"to)";
   const json all = runs(shell("llmrun history --json"));
   REQUIRE(all.size() == 4);
-  CHECK(all[0]["record_damaged"] == true);
+  CHECK(all[1]["run"] == "killed");
+  CHECK(all[1]["record_damaged"] == true);
 }
 
 TEST_CASE("history outlives the scheduler: a queued run is there when its server is gone, with what was last known of it") {

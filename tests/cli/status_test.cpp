@@ -40,12 +40,12 @@ TEST_CASE("twelve processes at once ask the server once, and so does the next in
   REQUIRE(shell.submit("king").exit == 0);
   REQUIRE(shell("llmrun status").exit == 0);
   const int asked = shell.questions();
-  const Outcome many = shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do llmrun status > out$i & done; wait; cat out*");
+  const Outcome many = shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do llmrun status > row$i & done; wait; cat row*");
   CHECK(many.exit == 0);
   CHECK(std::count(many.out.begin(), many.out.end(), '\n') == 24);
   CHECK(shell.questions() == asked);
   shell.let_answers_age();
-  shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do llmrun status > out$i & done; wait");
+  shell("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do llmrun status > row$i & done; wait");
   CHECK(shell.questions() == asked + 1);
   REQUIRE(shell.submit("queen").exit == 0);
   const int before = shell.questions();

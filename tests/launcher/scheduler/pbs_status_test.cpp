@@ -129,6 +129,8 @@ TEST_CASE("Q2: names, quotes, backslashes, newlines and functions in jobs' envir
   for (const auto& [id, job] : jobs) CHECK(job.phase == JobPhase::held);
   const auto latin = jobs_of_qstat("{\"Jobs\": {\"1.s\": {\"job_state\": \"R\", \"Job_Name\": \"gr\xfcn\"}}}");
   CHECK(latin.at("1.s").name == "gr?n");
+  const auto cut = jobs_of_qstat("{\"Jobs\": {\"1.s\": {\"job_state\": \"R\", \"Job_Name\": \"a\\u00 \\u0041\"}}}");
+  CHECK(cut.at("1.s").name == "a\\u00 A");
 }
 
 TEST_CASE("a PBS exit status becomes what a shell would say") {

@@ -68,9 +68,19 @@ TEST_CASE("Q4: a file system that is down, a project without time, limits: comme
   CHECK(of_comment("pbs", "words that nobody knows").meaning.empty());
 }
 
+TEST_CASE("a job that waits for another keeps the comment of the time before: its dependency is what counts") {
+  Job job = recorded("qstat_f_held_dependency");
+  job.comment = "Not Running: Not enough free nodes available";
+  CHECK(waiting_reason("pbs", job, "king").meaning.starts_with("it waits for other jobs: afterok:97."));
+}
+
 TEST_CASE("Slurm's reasons: the longer name wins, and what will never be met has a remedy") {
   CHECK(of_comment("slurm", "Dependency").waits_alone);
   CHECK_FALSE(of_comment("slurm", "DependencyNeverSatisfied").waits_alone);
+  Job never;
+  never.hold = JobHold::dependency;
+  never.comment = "DependencyNeverSatisfied";
+  CHECK_FALSE(waiting_reason("slurm", never, "king").waits_alone);
   CHECK(of_comment("slurm", "QOSMaxWallDurationPerJobLimit").meaning.find("walltime") != std::string::npos);
   CHECK(of_comment("slurm", "QOSMaxJobsPerUserLimit").waits_alone);
   CHECK(of_comment("slurm", "JobHeldUser").remedy == "scontrol release 27.s");
