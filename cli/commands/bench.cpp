@@ -64,7 +64,8 @@ void add_bench_comm(CLI::App& bench, Context& context) {
   command->add_option("--iterations", options->iterations, "Timed calls of each size; default 10")->type_name("N");
   command->footer(
       "Prints what nccl-tests prints: size, time of a call on the slowest rank, algorithm and bus bandwidth, elements that came out wrong "
-      "(any: exit 1).\nExamples:\n  llmrun bench comm --ranks 4\n  llmrun bench comm --set parallel.communicator=tcp --sizes 1MiB,64MiB "
+      "(any: exit 1). Without --ranks: one a GPU, else one a host, on this machine alone one a core.\nExamples:\n  llmrun bench comm "
+      "--ranks 4\n  llmrun bench comm --set parallel.communicator=tcp --sizes 1MiB,64MiB "
       "--json");
   command->callback([=, &context] { bench_comm(*options, context); });
 }

@@ -87,9 +87,10 @@ void add_doctor(CLI::App& app, Context& context) {
       ->capture_default_str()
       ->check(CLI::Range(0.1, 600.0));
   command->footer(
-      "In an allocation, or with --ranks or --hostfile, ranks are started on every host and tell of it. A warning is no failure; exit 5 "
-      "where\n"
-      "something failed.\nExamples:\n  llmrun doctor\n  llmrun doctor my-run.yaml --ranks 4\n  llmrun doctor --json");
+      "In an allocation, or with --ranks or --hostfile, ranks are started on every host and tell of it: one a GPU, else one a host. A "
+      "warning "
+      "is no failure; exit 5 where something failed.\nExamples:\n  llmrun doctor\n  llmrun doctor my-run.yaml --ranks 4\n  llmrun doctor "
+      "--json");
   command->callback([=, &context] { doctor(*options, context); });
 }
 

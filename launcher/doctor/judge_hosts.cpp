@@ -94,7 +94,7 @@ Result judge_gpus(const json& report, const Expected& expected) {
     return {
         Verdict::not_applicable, expected.gpus > 0 ? "ranks computed on CPUs, as parallel.communicator says" : "ranks compute on CPUs", {}};
   std::vector<std::string> used;
-  std::set<std::string> names;
+  std::set<std::string> names, short_of;
   for (const json& rank : report.at("ranks")) {
     const json& gpu = rank.at("gpu");
     const double free = gpu.at("free_bytes").get<double>(), all = gpu.at("memory_bytes").get<double>();
@@ -102,7 +102,13 @@ Result judge_gpus(const json& report, const Expected& expected) {
     if (free < kMostlyFree * all)
       used.push_back(fmt::format("{} GPU {} ({} free)", rank.at("host").get<std::string>(), gpu.at("index").get<int>(), human_bytes(free)));
   }
+  for (const json& rank : report.at("ranks"))  // a launcher that binds shows each rank one GPU, its own
+    if (const int64_t visible = rank.at("gpus"); visible > 1 && visible < expected.gpus)
+      short_of.insert(fmt::format("{} ({} of {})", rank.at("host").get<std::string>(), visible, expected.gpus));
   const std::string seen = fmt::format("{} GPUs: {}", report.at("ranks").size(), fmt::join(names, "; "));
+  if (!short_of.empty())
+    return {Verdict::fail, fmt::format("{}; missing on {}", seen, named({short_of.begin(), short_of.end()})),
+            "nvidia-smi there; leave these hosts out, and tell who runs them"};
   if (!used.empty())
     return {Verdict::warn, fmt::format("{}; in use already: {}", seen, named(used)), "nvidia-smi there shows whose; leave these hosts out"};
   if (names.size() > 1) return {Verdict::warn, seen + ", not all alike", "the smallest and slowest sets the pace: leave it out"};

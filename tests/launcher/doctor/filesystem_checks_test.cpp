@@ -80,13 +80,14 @@ TEST_CASE("TMPDIR: there, writable, and short enough for a socket's path; what t
 
 TEST_CASE("a file system that jobs ask for: mounted, the project's own directory in it, or not known") {
   World world;
-  world.config().machine.filesystems = {"home", "tmp", "nowhere"};
+  const std::string mounted = world.directory.path().relative_path().string();  // as "eagle" is of "/eagle"
+  world.config().machine.filesystems = {"home", mounted, "nowhere"};
   CHECK(world(filesystem_checks, "file system home").verdict == Verdict::ok);
-  CHECK(has(world(filesystem_checks, "file system tmp").seen, "where you may write in it is not known"));
+  CHECK(has(world(filesystem_checks, "file system " + mounted).seen, "where you may write in it is not known"));
   CHECK(world(filesystem_checks, "file system nowhere").verdict == Verdict::warn);
-  world.config().job.account = world.directory.path().filename().string();
-  if (world.directory.path().parent_path() == "/tmp")
-    CHECK(has(world(filesystem_checks, "file system tmp").seen, "'" + world.directory.path().string() + "' is writable"));
-  world.config().job.filesystems = {"tmp"};
+  world.write("ProjectX/file", "");
+  world.config().job.account = "ProjectX";
+  CHECK(has(world(filesystem_checks, "file system " + mounted).seen, "'" + (world.directory / "ProjectX") + "' is writable"));
+  world.config().job.filesystems = {"home"};
   CHECK(filesystem_checks(world.here).size() == 5);  // the job's own list holds, over the machine's
 }

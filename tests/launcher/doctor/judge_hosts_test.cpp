@@ -16,6 +16,7 @@ json sound_report() {
     report["ranks"].push_back({{"rank", i},
                                {"host", host},
                                {"cores", 32},
+                               {"gpus", 0},
                                {"gpu", nullptr},
                                {"limits", {{"open_files", 4096}, {"locked_bytes", nullptr}, {"core_bytes", 0}}},
                                {"run_directory", {{"directory", "/runs"}, {"bytes_per_s", 500 * kMiB}}},
@@ -40,9 +41,11 @@ Result judged(const json& report, const std::string& name, const Expected& expec
 json on_gpus(double free_GiB) {
   json report = sound_report();
   report["device"] = "cuda";
-  for (json& rank : report["ranks"])
+  for (json& rank : report["ranks"]) {
+    rank["gpus"] = 4;
     rank["gpu"] = {
         {"name", "NVIDIA A100-SXM4-40GB"}, {"index", 0}, {"memory_bytes", 40 * 1024 * kMiB}, {"free_bytes", free_GiB * 1024 * kMiB}};
+  }
   return report;
 }
 
@@ -124,6 +127,17 @@ TEST_CASE("GPUs: free ones are ok, one in use is a warning that names it, and on
   CHECK(judged(used, "GPUs").verdict == Verdict::warn);
   CHECK(has(judged(used, "GPUs").seen, "n2 GPU 0 (12 GiB free)"));
   CHECK(judged(sound_report(), "GPUs").verdict == Verdict::not_applicable);
+}
+
+TEST_CASE("a host that shows fewer GPUs than its node should have is a failure, one that shows each rank its own is not") {
+  const Expected four_gpus{kFour.hosts, /*gpus=*/4};
+  json report = on_gpus(39);
+  CHECK(judged(report, "GPUs", four_gpus).verdict == Verdict::ok);
+  report["ranks"][1]["gpus"] = 1;
+  CHECK(judged(report, "GPUs", four_gpus).verdict == Verdict::ok);
+  report["ranks"][1]["gpus"] = 3;
+  CHECK(judged(report, "GPUs", four_gpus).verdict == Verdict::fail);
+  CHECK(has(judged(report, "GPUs", four_gpus).seen, "missing on n1 (3 of 4)"));
 }
 
 TEST_CASE("wrong sums are a failure") {
