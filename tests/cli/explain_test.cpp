@@ -1,4 +1,4 @@
-#include "tests/cli/polaris.h"
+#include "tests/cli/login_node.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;

@@ -1,4 +1,4 @@
-#include "tests/cli/polaris.h"
+#include "tests/cli/login_node.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
@@ -70,6 +70,25 @@ TEST_CASE("a damaged record is told and hides no other run; a torn line in the l
   REQUIRE(all.size() == 4);
   CHECK(all[1]["run"] == "killed");
   CHECK(all[1]["record_damaged"] == true);
+}
+
+TEST_CASE("a launch without a queue is in the history, also of another directory and when it failed") {
+  // llmrun beside a rank that does as it is told: programs that are in one folder belong together.
+  const CommandLine shell;
+  std::filesystem::create_directory(shell.path("bin"));
+  std::filesystem::copy_file(LLMRUN_PROGRAM, shell.path("bin/llmrun"));
+  std::filesystem::copy_file(LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", shell.path("bin/llmrun-rank"));
+  const std::string words =
+      "export PATH=\"$PWD/bin:$PATH\" LD_LIBRARY_PATH='" +
+      (std::filesystem::path(LLMRUN_PROGRAM).parent_path().parent_path() / "lib").string() +
+      "'; mkdir -p elsewhere; cd elsewhere; FAKE_RANK=fail=0,3 llmrun train --set model=gpt-tiny --set run.name=x --set "
+      "run.steps=3 --set machine=laptop --set machine.node.gpus=0 --ranks 1; cd ..; ";
+  const json run = runs(shell(words + "llmrun history --json")).at(0);
+  CHECK(run["run"] == "x");
+  CHECK(run["state"] == "failed");
+  CHECK(run["exit_code"] == 3);
+  CHECK(run["meaning"] == "invalid configuration");
+  CHECK(run["dir"] == shell.path("elsewhere/outputs/x"));
 }
 
 TEST_CASE("history outlives the scheduler: a queued run is there when its server is gone, with what was last known of it") {

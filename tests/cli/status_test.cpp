@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tests/cli/polaris.h"
+#include "tests/cli/login_node.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;

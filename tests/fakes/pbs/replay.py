@@ -3,7 +3,7 @@
 server did: nothing where all is alike. Ids, times, nodes and the home directory are those of the day; the rest must be equal.
 
   replay.py list | replay.py SCENARIO"""
-import json, os, pathlib, re, subprocess, sys, tempfile, time
+import fcntl, json, os, pathlib, re, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCENARIOS = json.loads((HERE.parents[1] / "data/pbs/calls.json").read_text())["scenarios"]
@@ -48,6 +48,12 @@ class Replay:
         everything = set().union(*kept.values()) | {"Exit_status", "depend", "array_id"} if kept else set()
         return {id: {key: value for key, value in job.items() if key in everything} for id, job in jobs.items()}
 
+    def shut_down(self):
+        """Jobs that still run end, and write nothing more."""
+        with open(self.fake / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (self.fake / "state.json").unlink(missing_ok=True)
+
     def plain(self, value, recorded):
         if isinstance(value, dict):
             return {self.ours(key) if recorded else key: self.plain(inner, recorded) for key, inner in sorted(value.items())}
@@ -68,6 +74,7 @@ def replay(name):
                 time.sleep(0.1)
             if wrong:
                 print(f"{call['name']}: {' '.join(call['argv'])}", *wrong, sep="\n")
+        run.shut_down()
 
 
 if sys.argv[1] == "list":

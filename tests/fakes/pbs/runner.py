@@ -76,7 +76,7 @@ def run(id, job):
 def asked_to_end(id):
     """"gone": the server's folder was removed, as at the end of a test; "deleted": by qdel."""
     try:
-        with state.State() as server:
+        with state.State(new=False) as server:
             return "deleted" if server.jobs[id].get("_deleted") else ""
     except (OSError, KeyError):
         return "gone"
@@ -112,7 +112,7 @@ def wait(id, job, process, out):
 
 
 def main(id):
-    with state.State() as server:
+    with state.State(new=False) as server:
         job = server.jobs[id]
         if missing_output(id, job):
             job.pop("_hosts")
@@ -124,7 +124,7 @@ def main(id):
     status, reason = wait(id, job, process, out) if process else (254, "")
     if reason == "gone":
         return
-    with state.State() as server:
+    with state.State(new=False) as server:
         state.end(server, server.jobs[id], status, reason)
         state.advance(server)
 

@@ -6,9 +6,14 @@ import cluster
 
 
 class State:
-    """with State() as state: the jobs as they are now, by id; what is changed is kept."""
+    """with State() as state: the jobs as they are now, by id; what is changed is kept. `new`: whether a server may be begun."""
+
+    def __init__(self, new=True):
+        self.new = new
 
     def __enter__(self):
+        if not self.new and not (cluster.HOME / "state.json").exists():
+            raise FileNotFoundError("the server is gone")
         self.lock = open(cluster.HOME / "lock", "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         file = cluster.HOME / "state.json"
