@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <fstream>
 
 #include "engine/core/json.h"
 #include "tests/cli/command.h"
@@ -35,22 +36,41 @@ void make_rank_logs(const CommandLine& shell) {
   write(2, "2023-10-11 09:29:03.000 [rank 2] info begins\n");
 }
 
-/// A job that waits on a PBS server that is a folder, and is in the user's list; what a shell needs to reach it.
-std::string queue_job(const CommandLine& shell) {
-  std::filesystem::create_directories(shell.path("outputs/x"));
+/// What a shell needs to reach a PBS server that is a folder.
+std::string reach_pbs(const CommandLine& shell) {
   std::filesystem::create_directories(shell.path("pbs"));
+  return "export FAKE_PBS=\"$PWD/pbs\" PATH='" LLMRUN_SOURCE_DIR "/tests/fakes/pbs':$PATH; ";
+}
+
+/// A job of outputs/x, in the queue and in the user's list; its id.
+std::string queue_job(const CommandLine& shell, const std::string& options, const std::string& work) {
+  std::filesystem::create_directories(shell.path("outputs/x"));
   std::filesystem::create_directories(shell.path(".local/state/llmrun"));
   shell.write("job.sh",
-              "#!/bin/bash\n#PBS -N x\n#PBS -l select=2\n#PBS -l walltime=1:00:00\n#PBS -l filesystems=home\n#PBS -A datascience\n"
-              "#PBS -q debug\ntrue\n");
-  const std::string reach = "export FAKE_PBS=\"$PWD/pbs\" PATH='" LLMRUN_SOURCE_DIR "/tests/fakes/pbs':$PATH; ";
-  std::string id = shell(reach + "qsub job.sh").out;
+              "#!/bin/bash\n#PBS -N x\n#PBS -l select=1\n#PBS -l walltime=1:00:00\n#PBS -l filesystems=home\n#PBS -A datascience\n"
+              "#PBS -q debug\n" +
+                  work);
+  std::string id = shell(reach_pbs(shell) + "qsub " + options + " job.sh").out;
   id.resize(id.find_last_not_of('\n') + 1);
   const json line{{"event", "submitted"},          {"job_id", id}, {"scheduler", "pbs"}, {"run", "x"}, {"dir", shell.path("outputs/x")},
                   {"time", "2023-10-11T09:29:06Z"}};
-  shell.write(".local/state/llmrun/jobs.jsonl", line.dump() + "\n");
-  return reach;
+  std::ofstream(shell.path(".local/state/llmrun/jobs.jsonl"), std::ios::app) << line.dump() << "\n";
+  return id;
 }
+
+/// A folder with llmrun and a rank that does what FAKE_RANK says: programs that are in one folder belong together. What a shell needs to
+/// find it first.
+std::string with_fake_rank(const CommandLine& shell) {
+  std::filesystem::create_directory(shell.path("bin"));
+  std::filesystem::copy_file(LLMRUN_PROGRAM, shell.path("bin/llmrun"));
+  std::filesystem::copy_file(LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", shell.path("bin/llmrun-rank"));
+  const std::string libraries = (std::filesystem::path(LLMRUN_PROGRAM).parent_path().parent_path() / "lib").string();
+  return "export PATH='" + shell.path("bin") + "':$PATH LD_LIBRARY_PATH='" + libraries +
+         "' LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles'; ";
+}
+
+const std::string kTrain =
+    "llmrun train --set model=gpt-tiny --set run.name=x --set run.steps=9 --set machine=laptop --set machine.node.gpus=0 --ranks 1\n";
 
 size_t controls(const std::string& text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -138,7 +158,8 @@ TEST_CASE("tail ends, quietly, when nobody reads any more, though the run goes o
 
 TEST_CASE("a queued job is waited for on one line of a terminal, then its logs come") {
   const CommandLine shell;
-  const std::string reach = queue_job(shell);
+  const std::string reach = reach_pbs(shell);
+  queue_job(shell, "", "true\n");
   Terminal terminal(shell.script(reach + "cd /; exec llmrun tail 1"));  // from anywhere
   REQUIRE_MESSAGE(terminal.wait_for("x: job 1 waits in debug: Not Running"), terminal.last_words());
   make_run(shell, "hello from the run\n", 0);
@@ -150,7 +171,8 @@ TEST_CASE("a queued job is waited for on one line of a terminal, then its logs c
 
 TEST_CASE("away from a terminal a wait is a plain line, and SIGINT leaves the job alone") {
   const CommandLine shell;
-  const std::string reach = queue_job(shell);
+  const std::string reach = reach_pbs(shell);
+  queue_job(shell, "", "true\n");
   const Outcome outcome = shell(reach +
                                 "(until grep -qs waits said; do sleep 0.05; done; kill -INT $(cat pid)) & sh -c 'echo $$ > pid; exec "
                                 "llmrun tail x' 2> said; echo $?");
@@ -161,17 +183,29 @@ TEST_CASE("away from a terminal a wait is a plain line, and SIGINT leaves the jo
   CHECK(controls(said) == 0);
 }
 
-TEST_CASE("K3: Ctrl-C leaves tail with 130 and the run alone; tail -f of the last of logfiles shows the same lines") {
-  // llmrun beside a rank that waits: programs that are in one folder belong together.
+TEST_CASE("T1: a chain of jobs is followed from its place in the queue over a failed attempt to the last exit code") {
   const CommandLine shell;
-  std::filesystem::create_directory(shell.path("bin"));
-  std::filesystem::copy_file(LLMRUN_PROGRAM, shell.path("bin/llmrun"));
-  std::filesystem::copy_file(LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", shell.path("bin/llmrun-rank"));
-  const std::string words = "export PATH=\"$PWD/bin:$PATH\" LD_LIBRARY_PATH='" +
-                            (std::filesystem::path(LLMRUN_PROGRAM).parent_path().parent_path() / "lib").string() + "'; ";
-  Terminal run(shell.script(words +
-                            "export FAKE_RANK=wait; exec llmrun train --set model=gpt-tiny --set run.name=x --set run.steps=9 --set "
-                            "machine=laptop --set machine.node.gpus=0 --ranks 1"));
+  const std::string reach = reach_pbs(shell);
+  shell.write("pbs/run", "localhost\n");
+  shell.write("pbs/profile", with_fake_rank(shell));
+  const auto attempt = [&](const std::string& rank) {
+    return "cd '" + shell.path("") + "'; unset PBS_NODEFILE PBS_JOBID; FAKE_RANK=" + rank + " " + kTrain;
+  };
+  const std::string first = queue_job(shell, "-h", attempt("die=0,9"));
+  queue_job(shell, "-W depend=afterany:" + first, attempt("steps=9"));
+  Terminal terminal(shell.script(reach + "cd /; exec llmrun tail x"));
+  REQUIRE_MESSAGE(terminal.wait_for("x: job 1 is held"), terminal.last_words());
+  CHECK(shell(reach + "qrls 1").exit == 0);
+  CHECK_MESSAGE(terminal.wait_for("attempt 1 of x ended with exit code 137"), terminal.last_words());
+  CHECK_MESSAGE(terminal.wait_for("attempt 2 of x begins"), terminal.last_words());
+  CHECK(terminal.wait() == 0);
+  CHECK(terminal.screen().find("rank 0 is done\r\n") != std::string::npos);
+}
+
+TEST_CASE("K3: Ctrl-C leaves tail with 130 and the run alone; tail -f of the last of logfiles shows the same lines") {
+  const CommandLine shell;
+  const std::string words = with_fake_rank(shell);
+  Terminal run(shell.script(words + "export FAKE_RANK=wait; exec " + kTrain));
   REQUIRE_MESSAGE(run.wait_for("rank 0 waits"), run.last_words());
   Terminal other(shell.script("exec tail -f $(tail -1 logfiles)"));
   CHECK_MESSAGE(other.wait_for("rank 0 waits"), other.last_words());
