@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -70,6 +71,16 @@ std::optional<Quota> quota_in(const std::string& text) {
   return {};
 }
 
+/// Where the file system of `directory` begins: quota(1) knows it by that.
+fs::path mount_point(fs::path directory) {
+  struct stat inside {
+  }, above{};
+  while (directory.has_relative_path() && ::stat(directory.c_str(), &inside) == 0 && ::stat(directory.parent_path().c_str(), &above) == 0 &&
+         inside.st_dev == above.st_dev)
+    directory = directory.parent_path();
+  return directory;
+}
+
 /// The user's quota on the file system of `directory`, where a tool here knows it; `why` not otherwise.
 std::optional<Quota> quota_of(const Surroundings& here, const fs::path& directory, std::string& why) {
   struct statfs system {};
@@ -78,7 +89,7 @@ std::optional<Quota> quota_of(const Surroundings& here, const fs::path& director
   why = "quota not known";
   if (!here.has(tool)) return {};
   const std::vector<std::string> argv = lustre ? std::vector<std::string>{"lfs", "quota", "-u", here.user, directory.string()}
-                                               : std::vector<std::string>{"quota", "-w", "-f", directory.string()};
+                                               : std::vector<std::string>{"quota", "-w", "-f", mount_point(directory).string()};
   const Answer answer = ask({argv, here.environment}, here.patience);  // quota(1) ends with 1 where the user is over it
   const auto quota = answer.late ? std::nullopt : quota_in(answer.out);
   if (!quota) why = fmt::format("quota not known: '{}' told none", fmt::join(argv, " "));

@@ -8,6 +8,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/run_paths.h"
+#include "engine/core/spec/fields.h"
 #include "launcher/launch/prepare.h"
 #include "launcher/launch/supervise.h"
 
@@ -38,22 +39,6 @@ class Scratch {
   std::string path_;
 };
 
-std::string_view name_of(CommunicatorKind kind) {
-  switch (kind) {
-    case CommunicatorKind::automatic:
-      return "auto";
-    case CommunicatorKind::nccl:
-      return "nccl";
-    case CommunicatorKind::mpi:
-      return "mpi";
-    case CommunicatorKind::tcp:
-      return "tcp";
-    case CommunicatorKind::thread:
-      break;
-  }
-  return "thread";
-}
-
 /// As for training: on GPUs where the nodes have some that we can compute on, and the communicator does not carry host memory.
 bool on_gpus(const PlanInput& input) {
   const NodeConfig& node = input.resolved.config.machine.node;
@@ -77,7 +62,7 @@ Launch launch_of(const PlanInput& input, const RankProbe& probe, const Scratch& 
   launch.command.insert(launch.command.end(), probe.words.begin(), probe.words.end());
   for (const auto& [option, value] : std::initializer_list<std::pair<const char*, std::string>>{
            {"--ranks", std::to_string(placement.ranks())},
-           {"--communicator", std::string(name_of(config.parallel.communicator))},
+           {"--communicator", find_field("parallel.communicator")->shown_in(config)},
            {"--device", on_gpus(input) ? "cuda" : "cpu"},
            {"--affinity", config.machine.node.affinity.empty() ? "none" : config.machine.node.affinity},
            {"--meeting", (scratch / "meeting").string()},

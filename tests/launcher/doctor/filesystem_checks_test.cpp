@@ -4,9 +4,10 @@ using namespace llmrun;
 
 namespace {
 
-/// What quota(1) prints; blocks of 1 KiB.
+/// A quota(1) that is asked for a mount point; blocks of 1 KiB.
 std::string quota(int64_t used, int64_t soft, int64_t hard, const std::string& mark = "") {
-  return "printf 'Disk quotas for user ada (uid 1000): \\n     Filesystem  blocks   quota   limit   grace   files   quota   limit   "
+  return "mountpoint -q \"$3\" || exit 2\nprintf 'Disk quotas for user ada (uid 1000): \\n     Filesystem  blocks   quota   limit   grace  "
+         " files   quota   limit   "
          "grace\\n" +
          std::string("          /home  ") + std::to_string(used) + mark + " " + std::to_string(soft) + " " + std::to_string(hard) +
          "             160       0       0\\n'";
