@@ -12,7 +12,8 @@ using std::chrono::milliseconds;
 constexpr size_t kLeastPiece = 4096, kMostPiece = 1 << 18;
 constexpr milliseconds kLeastPause{20}, kMostPause{5000};
 
-constexpr auto later = [](const auto& a, const auto& b) { return a.time != b.time ? a.time > b.time : a.file > b.file; };
+/// The order of a heap with the earliest line on top; of two files the first.
+constexpr auto kLater = [](const auto& a, const auto& b) { return a.time != b.time ? a.time > b.time : a.file > b.file; };
 
 }  // namespace
 
@@ -56,7 +57,7 @@ bool MergedLogs::hand_out(size_t number, const Take& take) {
     due_ += file.is_due();
   } while (due_ > 0 && (heads_.empty() || file.time() <= heads_.front().time));
   heads_.push_back({file.time(), number});
-  std::push_heap(heads_.begin(), heads_.end(), later);
+  std::push_heap(heads_.begin(), heads_.end(), kLater);
   return true;
 }
 
@@ -68,10 +69,10 @@ bool MergedLogs::merge(const Take& take) {
     heads_.push_back({files_[number].time(), number});
     due_ += files_[number].is_due();
   }
-  std::make_heap(heads_.begin(), heads_.end(), later);
+  std::make_heap(heads_.begin(), heads_.end(), kLater);
   bool wanted = true;
   while (wanted && due_ > 0) {
-    std::pop_heap(heads_.begin(), heads_.end(), later);
+    std::pop_heap(heads_.begin(), heads_.end(), kLater);
     const size_t earliest = heads_.back().file;
     heads_.pop_back();
     wanted = hand_out(earliest, take);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""How `llmrun tail -r all` bears the logs of many ranks: a run directory with a log a rank, written to at a steady rate as ranks do (each line
-with its time, flushed), followed by a real llmrun whose output is counted.
+"""How `llmrun tail -r all` bears the logs of many ranks: a run directory with a log a rank, written to at a steady rate as ranks do
+(each line with its time, flushed), followed by a real llmrun whose output is counted.
 
     tests/reference/tail_load.py build/release/bin/llmrun --ranks 4096 --rate 50 --seconds 20
 
-Prints one JSON object: MB/s written, lines written and shown, lines out of order by their times, CPU seconds and share of one core, peak RSS
-in MB, the most descriptors, and lag_s: how long after the last line it was done (it looks for the end of a run twice a second). With --backlog MB the logs hold that much
-already. What stands behind -- goes to tail: -- --grep 'loss 9'."""
+Prints one JSON object: MB/s written, lines written and shown, lines out of order by their times (of a sample), CPU seconds and share of
+one core, peak RSS in MB, the most descriptors, and lag_s: how long after the last line it was done (it looks for the end of a run twice
+a second). With --backlog MB the logs hold that much already. What stands behind -- goes to tail: -- --grep 'loss 9'."""
 import argparse, fcntl, json, os, pathlib, resource, subprocess, sys, tempfile, threading, time
 
 TICK = 0.25  # seconds between two writes of a rank
@@ -35,8 +35,8 @@ class Run:
     def record(self, code):
         attempt = {"number": 1, "id": "load", "start": "2026-01-01T00:00:00Z", "end": "", "log": str(self.directory / "logs/all.log"),
                    "ranks": self.ranks, "exit": code}
-        text = json.dumps({"version": 1, "name": "load", "git": {"sha": "", "dirty": False}, "versions": {"llmrun": "0"}, "finished_steps": 0,
-                           "attempts": [attempt]})
+        text = json.dumps({"version": 1, "name": "load", "git": {"sha": "", "dirty": False}, "versions": {"llmrun": "0"},
+                           "finished_steps": 0, "attempts": [attempt]})
         (self.directory / "run.json.tmp").write_text(text)
         os.rename(self.directory / "run.json.tmp", self.directory / "run.json")
 
@@ -100,8 +100,8 @@ def measure(options, directory):
     for thread in threads:
         thread.join()
     cpu = usage.ru_utime + usage.ru_stime
-    return {"ranks": run.ranks, "mb_per_s": round(written / 1e6 / (end - begin), 1) if ticks else 0, "written": run.lines, "shown": found["shown"],
-            "disordered": found["disordered"], "cpu_s": round(cpu, 2), "cpu_share": round(cpu / (over - begin), 2),
+    return {"ranks": run.ranks, "mb_per_s": round(written / 1e6 / (end - begin), 1) if ticks else 0, "written": run.lines,
+            "shown": found["shown"], "disordered": found["disordered"], "cpu_s": round(cpu, 2), "cpu_share": round(cpu / (over - begin), 2),
             "rss_mb": round(usage.ru_maxrss / 1024, 1), "descriptors": found["descriptors"], "lag_s": round(over - end, 2), "exit": code}
 
 
