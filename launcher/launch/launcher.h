@@ -27,12 +27,13 @@ struct LaunchRequest {
   std::vector<std::string> command;  // of one rank
 };
 
-/// What a launcher's own output says of a rank that ended badly.
+/// What a launcher's own output says of a rank that ended badly, or of a host of which it hears nothing any more.
 struct RankDeath {
   std::optional<int64_t> rank;  // empty: the launcher does not say
   std::string host;
   int signal = 0;  // 0: it ended by itself
   int code = 0;
+  bool host_lost = false;
 };
 
 /// One dialect of mpiexec. Stateless but for death() and is_chatter(), which are fed every line of the output, in order.

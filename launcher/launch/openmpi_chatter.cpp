@@ -11,13 +11,14 @@ constexpr int kLongestParagraph = 30;    // should the closing frame be missing
 constexpr size_t kLongestOpening = 400;  // training writes long lines too
 
 // Open MPI 4 (help-orterun.txt, help-mpi-api.txt), and the same words of PRRTE.
-constexpr std::array<std::string_view, 7> kOpenings{"Primary job  terminated normally, but",
+constexpr std::array<std::string_view, 8> kOpenings{"Primary job  terminated normally, but",
                                                     "Child job ",
                                                     "noticed that process rank",
                                                     "noticed that the job aborted",
                                                     "detected that one or more processes exited with non-zero status",
                                                     "has exited due to process rank",
-                                                    "MPI_ABORT was invoked on rank"};
+                                                    "MPI_ABORT was invoked on rank",
+                                                    "ORTE has lost communication with a remote daemon"};
 constexpr std::array<std::string_view, 7> kAlone{
     ": Forwarding signal ",         " sent help message help-", "Set MCA parameter \"orte_base_help_aggregate\"",
     "abort is already in progress", "PMIX ERROR: UNREACHABLE",  "PMIX ERROR: PMIX_ERR_UNPACK_READ_PAST_END",

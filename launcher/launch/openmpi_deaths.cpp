@@ -10,13 +10,17 @@ namespace llmrun {
 ///     Exit code:    3
 ///   MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD
 ///   with errorcode 5.
+/// Of a host that fell silent they name the daemon there, Open MPI 4 and PRRTE in these words:
+///     Remote daemon: [[30362,0],1] on node node-b
 std::optional<RankDeath> OpenMpiDeaths::take(std::string_view view) {
   if (!speaks_of_an_end(view)) return {};  // regular expressions are slow, and training writes many lines
   static const std::regex kWho(R"(process rank (\d+) with PID \d+ on node (\S+)|Process name: \[(?:\[\d+,\d+\]|[^\]]*@\d+),(\d+)\])"
                                R"(|MPI_ABORT was invoked on rank (\d+))");
   static const std::regex kHow(R"((signal|Exit code:|with errorcode)\s+(\d+))");
+  static const std::regex kLost(R"(^\s*Remote daemon: \[\S+\] on node (\S+))");
   const std::string line(view);
   std::smatch found;
+  if (std::regex_search(line, found, kLost)) return RankDeath{.rank = {}, .host = found[1], .host_lost = true};
   if (std::regex_search(line, found, kWho)) {
     const int group = found[1].matched ? 1 : found[3].matched ? 3 : 4;
     pending_ = RankDeath{std::stoll(found[group]), found[2]};
@@ -28,7 +32,7 @@ std::optional<RankDeath> OpenMpiDeaths::take(std::string_view view) {
 
 bool OpenMpiDeaths::speaks_of_an_end(std::string_view line) const {
   if (line.size() > 400) return false;
-  for (const std::string_view start : {"noticed that process rank", "Process name: [", "MPI_ABORT was invoked"})
+  for (const std::string_view start : {"noticed that process rank", "Process name: [", "MPI_ABORT was invoked", "Remote daemon: ["})
     if (line.find(start) != std::string_view::npos) return true;
   return pending_.has_value();
 }

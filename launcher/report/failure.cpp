@@ -56,6 +56,12 @@ std::vector<std::string> last_lines(const fs::path& file) {
 void tell_death(const RankDeath& death, Failure& failure) {
   failure.rank = death.rank;
   failure.host = death.host;
+  if (death.host_lost) {
+    failure.who = "host " + death.host;
+    failure.what = "is gone: nothing is heard of it, so it or the link to it is down";
+    failure.exit_code = static_cast<int>(Exit::failed);
+    return;
+  }
   if (!death.rank && !death.host.empty()) failure.who = "a rank on " + death.host;
   failure.what = death.signal != 0 ? "was killed by " + signal_shown(death.signal) : fmt::format("exited with code {}", death.code);
   failure.exit_code = death.signal != 0 ? 128 + death.signal : death.code;

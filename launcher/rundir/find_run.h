@@ -1,8 +1,18 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace llmrun {
+
+struct KnownRun {
+  std::filesystem::path directory;           // whole, without symbolic links
+  std::filesystem::file_time_type launched;  // when its record was last written; the least time where it was never launched
+};
+
+/// Every run under outputs/ and every one whose log stands in `logfiles`, each once, newest launch first. A thousand take some
+/// milliseconds.
+std::vector<KnownRun> known_runs(const std::filesystem::path& directory);
 
 /// The run directory that a person means by RUN, seen from `directory`: a directory that holds a run, the name of one under outputs/ or
 /// named in `logfiles`, a prefix that fits only one, or "last" (the newest launch). Throws Error(Exit::usage) with what there is.

@@ -22,8 +22,10 @@ LaunchRequest request() {
 /// "rank 1 on n1: signal 9" for the death that these lines tell of; empty where they tell of none.
 std::string death_told(Launcher& launcher, std::initializer_list<const char*> lines) {
   for (const char* line : lines)
-    if (const auto death = launcher.death(line))
+    if (const auto death = launcher.death(line)) {
+      if (death->host_lost) return fmt::format("host '{}' is lost", death->host);
       return fmt::format("rank {} on '{}': signal {}, code {}", death->rank.value_or(-1), death->host, death->signal, death->code);
+    }
   return "";
 }
 
@@ -48,7 +50,10 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
   LaunchRequest ask = request();
   const auto launcher = make_openmpi();
   CHECK(shell_line(launcher->argv(ask)) ==
-        "mpirun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
+        "mpirun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --mca oob_tcp_keepalive_time 5 --mca oob_tcp_keepalive_intvl 3 --mca "
+        "oob_tcp_keepalive_probes 3 --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
+  ask.nodes = 1;
+  CHECK(shell_line(launcher->argv(ask)).find("keepalive") == std::string::npos);
   ask.even = false;
   CHECK(shell_line(launcher->argv(ask)).find("--map-by slot ") != std::string::npos);
   ask.cores_per_node = 2;
@@ -63,7 +68,9 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
 
 TEST_CASE("PRRTE gets the same words under its own name") {
   CHECK(shell_line(make_prrte()->argv(request())) ==
-        "prterun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
+        "prterun --hostfile /run/hostfile -n 8 --map-by ppr:4:node --prtemca oob_tcp_keepalive_time 5 --prtemca oob_tcp_keepalive_intvl 3 "
+        "--prtemca "
+        "oob_tcp_keepalive_probes 3 --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
   for (const auto& [name, value] : make_prrte()->environment()) CHECK(name.starts_with("PRTE_ALLOW_RUN_AS_ROOT"));
 }
 
@@ -104,6 +111,8 @@ TEST_CASE("deaths are read from what Open MPI and PRRTE print") {
   CHECK(told({"  Process name: [[23716,1],5]", "  Exit code:    3"}) == "rank 5 on '': signal 0, code 3");
   CHECK(told({"   Process name: [prterun-n1-4711@1,2]", "   Exit code:    97"}) == "rank 2 on '': signal 0, code 97");
   CHECK(told({"MPI_ABORT was invoked on rank 4 in communicator MPI_COMM_WORLD", "with errorcode 5."}) == "rank 4 on '': signal 0, code 5");
+  CHECK(told({"  HNP daemon   : [[30362,0],0] on node node-a", "  Remote daemon: [[30362,0],1] on node node-b"}) ==
+        "host 'node-b' is lost");
   CHECK(told({"step 3 loss 2.1 signal 9", "Exit code: 4"}) == "");  // a rank may print anything
 }
 
