@@ -3,11 +3,12 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
-#include "cli/run_options.h"
 #include "cli/ui/run_screen.h"
 #include "launcher/launch/port_claim.h"
 #include "launcher/launch/program_launch.h"
 #include "launcher/launch/run_attempt.h"
+#include "launcher/plan/make_plan.h"
+#include "launcher/profile/layers.h"
 #include "launcher/render/shell.h"
 #include "launcher/report/run_history.h"
 #include "launcher/rundir/log_name.h"
@@ -24,10 +25,11 @@ struct LaunchOptions {
 };
 
 PlanInput placement_input(const LaunchOptions& options, const Variables& environment, Context& context) {
-  RunOptions words{"", options.sets};
-  if (options.ranks_per_node) words.sets.push_back(fmt::format("job.ranks_per_node={}", *options.ranks_per_node));
+  Sources sources = sources_here("", options.sets);
+  sources.trains = false;  // the knobs in the environment may be the program's
+  if (options.ranks_per_node) sources.sets.push_back(fmt::format("job.ranks_per_node={}", *options.ranks_per_node));
   PlanInput input;
-  input.resolved = read_config(words);
+  input.resolved = read_config(sources);
   std::optional<std::filesystem::path> hostfile;
   if (!options.hostfile.empty()) hostfile = options.hostfile;
   input.allocation = find_allocation(hostfile, environment, short_host_name());

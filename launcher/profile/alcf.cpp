@@ -176,7 +176,8 @@ AlcfWords read_alcf_words(const Environment& environment, const std::filesystem:
 
   read_flash(words);
   std::optional<ModelOfKey> model;
-  if (words.has("MODEL_SIZE_KEY") && (model = read_model("MODEL_SIZE_KEY", catalog, words))) result.size_key = words.text("MODEL_SIZE_KEY");
+  if (words.has("MODEL_SIZE_KEY")) model = read_model("MODEL_SIZE_KEY", catalog, words);
+  if (model) result.size_key = words.text("MODEL_SIZE_KEY");
   if (is_new) model = read_model("MODEL_ARCH", catalog, words);
   if (words.has("SP_TYPE")) read_sequence_type(words);
   if (is_old) read_old_names(words);

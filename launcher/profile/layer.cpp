@@ -98,7 +98,8 @@ void anchor(Value& value, const Field& field, const fs::path& base) {
 
 }  // namespace
 
-std::vector<Layer> environment_layers(const Environment& environment, const fs::path& base, std::vector<Complaint>& complaints) {
+std::vector<Layer> environment_layers(const Environment& environment, bool short_names, const fs::path& base,
+                                      std::vector<Complaint>& complaints) {
   std::vector<Layer> layers;
   const auto take = [&](const std::string& name, std::string_view path) {
     const auto found = environment.find(name);
@@ -108,7 +109,8 @@ std::vector<Layer> environment_layers(const Environment& environment, const fs::
   take("LLMRUN_MACHINE", "machine");
   take("LLMRUN_MODEL", "model");
   for (const Field& field : fields()) {
-    for (std::string_view name : field.environment) take(std::string(name), field.path);
+    if (short_names)
+      for (std::string_view name : field.environment) take(std::string(name), field.path);
     take(field.environment_name(), field.path);
   }
   complain_of_unknown_variables(environment, complaints);

@@ -19,8 +19,9 @@ struct Layer {
 
 using Environment = std::map<std::string, std::string>;
 
-/// LLMRUN_PARALLEL_TENSOR and the further names of the field table, a layer a variable. An unknown LLMRUN_<section>_... is a complaint.
-std::vector<Layer> environment_layers(const Environment& environment, const std::filesystem::path& base,
+/// LLMRUN_PARALLEL_TENSOR and, with `short_names`, the further names of the field table (SEQ_LEN), a layer a variable. An unknown
+/// LLMRUN_<section>_... is a complaint.
+std::vector<Layer> environment_layers(const Environment& environment, bool short_names, const std::filesystem::path& base,
                                       std::vector<Complaint>& complaints);
 
 /// `--set key=value`, a layer each. A list is [a, b] or a,b; a value that opens a bracket or a brace is read as YAML.

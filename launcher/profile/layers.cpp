@@ -80,11 +80,12 @@ struct Said {
 Said said_layers(const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
   std::vector<Layer> file;
   collect(complaints, [&] { file = run_file_layers(sources, catalog); });
-  std::vector<Layer> above = environment_layers(sources.environment, sources.directory, complaints);
+  std::vector<Layer> above = environment_layers(sources.environment, sources.trains, sources.directory, complaints);
   append(above, command_line_layers(sources.sets, sources.directory, complaints));
   std::vector<Layer> others = file;
   append(others, above);
-  AlcfWords alcf = read_alcf_words(sources.environment, sources.directory, catalog, others, complaints);
+  AlcfWords alcf;
+  if (sources.trains) alcf = read_alcf_words(sources.environment, sources.directory, catalog, others, complaints);
 
   Said said{std::move(alcf.defaults), alcf.rules, std::move(alcf.size_key)};
   append(said.layers, std::move(file));

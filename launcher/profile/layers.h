@@ -17,16 +17,18 @@ struct Sources {
   std::string host;                                        // chooses the machine profile
   std::filesystem::path directory;                         // relative paths of the command line and the environment start here
   std::vector<std::filesystem::path> profile_directories;  // strongest first
+  bool trains = true;  // false: another program is started, so the knobs of a training (SEQ_LEN, SP_TYPE, ...; not LLMRUN_...) do not count
 };
 
 Sources sources_here(std::string run_file, std::vector<std::string> sets);
 
-/// $LLMRUN_PROFILES (colons between directories), ~/.config/llmrun/profiles, /etc/llmrun/profiles, and those shipped beside the executable.
+/// $LLMRUN_PROFILES (colons between directories), ~/.config/llmrun/profiles, /etc/llmrun/profiles (or these two without the last word), and
+/// those shipped beside the executable.
 std::vector<std::filesystem::path> profile_directories(const std::map<std::string, std::string>& environment);
 
-/// Lays the layers over each other, weakest first: built-in defaults, machine profile, model profile, model.from, recipe, run file,
-/// environment, command line. Throws one Error(Exit::config) with every complaint of every layer; Exit::preflight where `model.from` is no
-/// model. What must fit together (ranks, heads) is the planner's business.
+/// Lays the layers over each other, weakest first: built-in defaults, machine profile, model profile, model.from, the ALCF scripts'
+/// defaults (alcf.h), recipe, run file, environment, command line. Throws one Error(Exit::config) with every complaint of every layer;
+/// Exit::preflight where `model.from` is no model. What must fit together (ranks, heads) is the planner's business.
 Resolved read_config(const Sources& sources);
 
 }  // namespace llmrun

@@ -173,6 +173,15 @@ TEST_CASE("what the scripts can do and we cannot yet is refused by name") {
   CHECK(refusal({{"MODEL_ARCH", ""}, {"SP_TYPE", ""}, {"MODEL_SIZE_KEY", ""}}).empty());  // an empty variable is an unset one
 }
 
+TEST_CASE("where another program is launched, the knobs of a training are its own business") {
+  Sources sources =
+      shipped_sources({{"SP_TYPE", "ds"}, {"MODEL_SIZE_KEY", "MINE"}, {"SEQ_LEN", "long"}, {"MPSIZE", "8"}, {"LLMRUN_JOB_NODES", "2"}});
+  sources.trains = false;
+  const Config config = read_config(sources).config;
+  CHECK(config.parallel.tensor == 1);
+  CHECK(config.job.nodes == 2);
+}
+
 TEST_CASE("SP_TYPE=ds with MPSIZE over every rank does nothing, which is said") {
   const Words typed{{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}, {"MPSIZE", "8"}, {"ZERO_STAGE", "1"}};
   PlanInput input = on_polaris(typed, 2);
