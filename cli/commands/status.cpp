@@ -7,6 +7,7 @@
 #include "cli/ui/job_text.h"
 #include "cli/ui/table.h"
 #include "launcher/follow/waiting_text.h"
+#include "launcher/report/exit_meaning.h"
 #include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
@@ -25,12 +26,20 @@ std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<Qu
   return {all.end() - static_cast<std::ptrdiff_t>(most), all.end()};
 }
 
-/// The scheduler's words, with what they are worth where they are old.
+std::string hosts_text(const std::vector<std::string>& hosts) {
+  if (hosts.empty()) return "";
+  return fmt::format("on {}{}", hosts.front(), hosts.size() > 1 ? fmt::format(" and {} more", hosts.size() - 1) : "");
+}
+
+/// The scheduler's words on why it waits; where it runs; how it ended.
 std::string reason(const KnownJob& job) {
   if (!job.seen.job) return "";
   if (state_word(job.seen) == "unknown")
     return fmt::format("was {}; its scheduler does not know it any more", spelling(job.seen.job->phase));
-  return job.seen.job->comment;
+  const Job& seen = *job.seen.job;
+  if (seen.phase == JobPhase::running) return hosts_text(seen.hosts);
+  if (seen.phase != JobPhase::ended) return seen.comment;
+  return seen.end == JobEnd::failed && seen.exit_code ? fmt::format("exit {}: {}", *seen.exit_code, exit_meaning(*seen.exit_code)) : "";
 }
 
 std::vector<std::string> row(const KnownJob& job, int64_t now) {

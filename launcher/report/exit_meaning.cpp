@@ -34,7 +34,7 @@ constexpr Row kMeanings[] = {
 std::string exit_meaning(int code) {
   const auto row = std::find_if(std::begin(kMeanings), std::end(kMeanings), [&](const Row& r) { return static_cast<int>(r.code) == code; });
   if (row != std::end(kMeanings)) return std::string(row->meaning);
-  return code > 128 && code < 256 ? signal_shown(code - 128) : fmt::format("exit code {}", code);
+  return code > 128 && code < 256 ? signal_shown(code - 128) : "failed";  // a program's own code
 }
 
 }  // namespace llmrun

@@ -4,6 +4,7 @@
 
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
+#include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/run_summary.h"
@@ -88,12 +89,40 @@ std::string end_meaning(const Job& job) {
   return "";
 }
 
-std::string end_remedy(const ExplainedRun& run, const Explanation& explanation) {
+/// What comes next after the end. The rank's own hint is the best; else what the exit code asks for.
+std::string end_remedy(const ExplainedRun& run, const Job* job, const Explanation& explanation) {
   if (explanation.failure && !explanation.failure->hint.empty()) return explanation.failure->hint;
-  const int code = explanation.exit_code.value_or(1);
-  if (code == 0) return "";
-  if (run.job) return "llmrun submit again goes on from the last checkpoint; --until-done goes on by itself";
-  return "the same command again goes on from the last checkpoint";
+  const RunPaths paths(run.history.dir);
+  const char* again = run.job ? "llmrun submit" : "the same command";
+  const char* from = list_checkpoints(paths).steps.empty() ? "starts from the beginning" : "goes on from the last checkpoint";
+  if (job != nullptr && job->end == JobEnd::walltime)
+    return "llmrun submit --until-done goes on by itself after each walltime; or a longer --set job.walltime=H:MM:SS";
+  switch (static_cast<Exit>(explanation.exit_code.value_or(1))) {
+    case Exit::done:
+      return "";
+    case Exit::config:
+      return fmt::format("llmrun config check {}; then {} again", paths.config().string(), again);
+    case Exit::preflight:
+      return "llmrun doctor";
+    case Exit::no_progress:
+      return fmt::format("llmrun show {} tells how each attempt ended; mend that, then {} again", run.word, again);
+    default:
+      return fmt::format("{} again {}", again, from);
+  }
+}
+
+/// A job that failed before llmrun began an attempt says why in its own output.
+void tell_output(const ExplainedRun& run, const Job& job, Explanation& explanation) {
+  constexpr size_t kLines = 12;
+  if (job.end != JobEnd::failed || !run.history.record.attempts.empty()) return;
+  const std::filesystem::path output = output_of_job(run.job->queued);
+  if (output.empty()) return;
+  explanation.facts.push_back("the job's own output: " + output.string());
+  Failure failure;
+  failure.who = "its script";
+  failure.what = fmt::format("exited with code {}", job.exit_code.value_or(1));
+  failure.last_lines = last_lines_of(output, kLines);
+  explanation.failure = failure;
 }
 
 void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
@@ -112,11 +141,12 @@ void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation)
   if (job != nullptr) {
     explanation.meaning = end_meaning(*job);
     if (job->exit_code && !run.history.exit_code) explanation.exit_code = job->exit_code;
+    tell_output(run, *job, explanation);
   }
   tell_attempt(run, explanation);
   if (explanation.meaning.empty() && explanation.exit_code)
     explanation.meaning = fmt::format("exit {}: {}", *explanation.exit_code, exit_meaning(*explanation.exit_code));
-  explanation.remedy = end_remedy(run, explanation);
+  explanation.remedy = end_remedy(run, job, explanation);
 }
 
 }  // namespace

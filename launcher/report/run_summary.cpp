@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <fstream>
 
 namespace llmrun {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::streamoff kEndOfMetrics = 65536;  // bytes; a line of metrics has about 600
+constexpr std::streamoff kEnd = 65536;  // bytes that are looked at; a line of metrics has about 600
+constexpr size_t kFewMetrics = 3;       // lines: the last may be torn, the first cut
 
 std::optional<int64_t> step_of(const std::string& name) {
   constexpr std::string_view kPrefix = "step-";
@@ -31,14 +33,23 @@ CheckpointList list_checkpoints(const RunPaths& paths) {
   return list;
 }
 
-json last_metrics(const RunPaths& paths) {
-  std::ifstream in(paths.metrics(), std::ios::binary);
+std::vector<std::string> last_lines_of(const fs::path& file, size_t most) {
+  std::ifstream in(file, std::ios::binary);
   in.seekg(0, std::ios::end);
   if (!in) return {};
-  in.seekg(std::max<std::streamoff>(0, in.tellg() - kEndOfMetrics));
-  json last;
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kEnd));
+  std::deque<std::string> lines;
   for (std::string line; std::getline(in, line);) {
-    json metrics = json::parse(line, nullptr, /*allow_exceptions=*/false);  // the first may be cut, the last may be torn
+    lines.push_back(line);
+    if (lines.size() > most) lines.pop_front();
+  }
+  return {lines.begin(), lines.end()};
+}
+
+json last_metrics(const RunPaths& paths) {
+  json last;
+  for (const std::string& line : last_lines_of(paths.metrics(), kFewMetrics)) {
+    json metrics = json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (metrics.is_object()) last = std::move(metrics);
   }
   return last;

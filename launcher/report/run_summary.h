@@ -17,6 +17,9 @@ struct CheckpointList {
 };
 CheckpointList list_checkpoints(const RunPaths& paths);
 
+/// Of the end of a file, whatever it holds; none where there is no such file.
+std::vector<std::string> last_lines_of(const std::filesystem::path& file, size_t most);
+
 /// The last whole line of metrics.jsonl; null where there is none.
 json last_metrics(const RunPaths& paths);
 

@@ -75,6 +75,33 @@ TEST_CASE("explain tells when a job may start, that it was preempted, and that a
   CHECK(shell("llmrun explain king").out.find("lets a job vanish that no queue behind a routing queue takes") != std::string::npos);
 }
 
+TEST_CASE("explain tells how a job ended: at its walltime, cancelled, or in its own script, with the end of its output") {
+  struct Row {
+    const char* events;
+    const char* meaning;
+    const char* hint;
+  };
+  const Row rows[] = {
+      {"fake-pbs start 1; fake-pbs finish 1 -29", "reached its walltime and was killed",
+       "hint: llmrun submit --until-done goes on by itself"},
+      {"qdel 1", "cancelled before it ran", "hint: llmrun submit again starts from the beginning"},
+      {"fake-pbs start 1; qdel 1", "cancelled while it ran", "hint: llmrun submit again"},
+      {"fake-pbs start 1; fake-pbs finish 1 3", "exit 3: invalid configuration", "hint: llmrun config check /"},
+      {"fake-pbs start 1; fake-pbs finish 1 265", "exit 137: signal 9 (SIGKILL)", "hint: llmrun submit again"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.events);
+    const Polaris shell;
+    REQUIRE(shell.submit("king").exit == 0);
+    shell(row.events);
+    const Outcome told = shell("llmrun explain");
+    CAPTURE(told.out);
+    CHECK(told.exit == 0);
+    CHECK(told.out.find(row.meaning) != std::string::npos);
+    CHECK(told.out.find(row.hint) != std::string::npos);
+  }
+}
+
 TEST_CASE("I2: nothing in a job's name, comment or directory reaches the terminal as it is") {
   const Polaris shell;
   const std::string hostile =

@@ -33,6 +33,7 @@ TEST_CASE("status shows where a job stands, how long it ran of how long, and the
   const json ended = first_job(shell("llmrun status king --json"));
   CHECK(ended["state"] == "failed");
   CHECK(ended["exit_code"] == 42);
+  CHECK(shell("llmrun status").out.find("king  exit 42: failed\n") != std::string::npos);
 }
 
 TEST_CASE("twelve processes at once ask the server once, and so does the next in 15 s; a new job is asked about at once") {

@@ -34,7 +34,7 @@ def jobs_run():
 
 
 def nodes():
-    """Where jobs really run: the hosts that the file `run` lists, by default the four that were recorded. Elsewhere all of Polaris, busy."""
+    """Where jobs really run: the hosts that the file `run` lists, by default the four that were recorded. Else all of Polaris, busy."""
     named = setting("run").split()
     return tuple(named) or (FOUR_NODES if jobs_run() else tuple(f"x{3000 + n // 14}c0s{n % 14}b0n0" for n in range(560)))
 

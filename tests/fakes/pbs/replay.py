@@ -27,9 +27,10 @@ class Replay:
         return text.replace("\0", "").replace("/home/hpcuser", str(self.home))
 
     def run(self, call):
-        environment = {"PATH": f"{HERE}:/usr/bin:/bin", "FAKE_PBS": str(self.fake), "HOME": str(self.home), "USER": call.get("user", "hpcuser")}
+        environment = {"PATH": f"{HERE}:/usr/bin:/bin", "FAKE_PBS": str(self.fake), "HOME": str(self.home), "PWD": str(self.home),
+                       "USER": call.get("user", "hpcuser")}
         return subprocess.run([self.ours(word) for word in call["argv"]], input=call.get("stdin", ""), capture_output=True, text=True,
-                              cwd=self.home, env=environment | {"PWD": str(self.home)})
+                              cwd=self.home, env=environment)
 
     def difference(self, call):
         got = self.run(call)
@@ -37,7 +38,8 @@ class Replay:
             self.ids[call["stdout"].split(".")[0].rstrip("[]")] = got.stdout.split(".")[0].rstrip("[]")
         wanted = (call["exit_code"], self.plain(call["stdout"], True), self.plain(call["stderr"], True))
         had = (got.returncode, self.plain(self.shape(call, got.stdout), False), self.plain(got.stderr, False))
-        return [f"  {what}: recorded {a!r}\n  {what}: fake     {b!r}" for what, a, b in zip(("exit", "stdout", "stderr"), wanted, had) if a != b]
+        return [f"  {what}: recorded {a!r}\n  {what}: fake     {b!r}"
+                for what, a, b in zip(("exit", "stdout", "stderr"), wanted, had) if a != b]
 
     def shape(self, call, text):
         """Of a JSON answer the attributes that the recording kept."""

@@ -19,7 +19,8 @@ def environment(id, job):
                  "PATH": f"{cluster.HERE}:/usr/local/bin:/usr/bin:/bin", "ENVIRONMENT": "BATCH", "FAKE_PBS": str(cluster.HOME),
                  "NCPUS": str(first["ncpus"]), "OMP_NUM_THREADS": str(first.get("ompthreads", first["ncpus"])), "TMPDIR": str(scratch),
                  "PBS_ACCOUNT": job["Account_Name"], "PBS_ENVIRONMENT": "PBS_BATCH", "PBS_JOBID": id, "PBS_JOBNAME": job["Job_Name"],
-                 "PBS_JOBDIR": name["PBS_O_HOME"], "PBS_QUEUE": job["queue"], "PBS_NODENUM": "0", "PBS_TASKNUM": "1", "PBS_MOMPORT": "15003",
+                 "PBS_JOBDIR": name["PBS_O_HOME"], "PBS_QUEUE": job["queue"], "PBS_NODENUM": "0", "PBS_TASKNUM": "1",
+                 "PBS_MOMPORT": "15003",
                  "PBS_NODEFILE": str(cluster.HOME / "aux" / id), **{key: str(value) for key, value in name.items()}}
     if "array_index" in job:
         variables.update(PBS_ARRAY_INDEX=str(job["array_index"]), PBS_ARRAY_ID=job["array_id"])

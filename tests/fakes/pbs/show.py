@@ -27,7 +27,8 @@ def row(id, job):
     number, server = id.split(".")[:2]
     short = clipped(f"{number}.{server}", 17) if "[" in number else f"{number}.{server}"
     used = job.get("resources_used", {}).get("walltime") and "00:00:00" or ("00:00:00" if job["job_state"] == "R" else "0")
-    return f"{short:<17} {clipped(job['Job_Name'], 16):<16} {job['Job_Owner'].split('@')[0]:<16} {used:>9} {job['job_state']} {job['queue']:<16}\n"
+    owner = job["Job_Owner"].split("@")[0]
+    return f"{short:<17} {clipped(job['Job_Name'], 16):<16} {owner:<16} {used:>9} {job['job_state']} {job['queue']:<16}\n"
 
 
 HEAD = ("Job id            Name             User              Time Use S Queue\n"
@@ -131,7 +132,8 @@ def pbsnodes(words):
     nodes = {}
     for name in named or cluster.nodes():
         busy = name in taken or not cluster.jobs_run()
-        nodes[name] = {"Mom": f"{name}.{cluster.DOMAIN}", "ntype": "PBS", "state": "down" if name in down else "job-busy" if busy else "free",
-                       "pcpus": 64, "resources_available": {"arch": "linux", "host": name, "vnode": name, **cluster.NODE, **cluster.CHUNK},
+        state_word = "down" if name in down else "job-busy" if busy else "free"
+        nodes[name] = {"Mom": f"{name}.{cluster.DOMAIN}", "ntype": "PBS", "state": state_word, "pcpus": 64,
+                       "resources_available": {"arch": "linux", "host": name, "vnode": name, **cluster.NODE, **cluster.CHUNK},
                        "resources_assigned": taken.get(name, {}), "resv_enable": "True", "sharing": "default_shared"}
     print(dump(envelope(nodes=nodes)), end="")

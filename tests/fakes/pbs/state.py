@@ -296,7 +296,8 @@ def end(state, job, status, reason=""):
     else:
         said += " and failed" if status else " and finished"
     used = int(time.time() - job.get("_started", time.time()))
-    finish(job, last_state(state, job), substate=91 if reason == "deleted" else 93 if status else 92, Exit_status=status, comment=said, obittime=cluster.date(), Stageout_status=1,
+    substate = 91 if reason == "deleted" else 93 if status else 92
+    finish(job, last_state(state, job), substate=substate, Exit_status=status, comment=said, obittime=cluster.date(), Stageout_status=1,
            resources_used={"cpupercent": 0, "cput": "00:00:00", "mem": "0kb", "ncpus": job["Resource_List"]["ncpus"], "vmem": "0kb",
                            "walltime": cluster.clock(used)})
 
