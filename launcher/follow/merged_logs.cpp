@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 
 constexpr size_t kLeastPiece = 4096, kMostPiece = 1 << 18;
 constexpr milliseconds kLeastPause{20}, kMostPause{5000};
+constexpr milliseconds kMeeting{200};  // in which a line of another rank may come late and still find its place
 
 /// The order of a heap with the earliest line on top; of two files the first.
 constexpr auto kLater = [](const auto& a, const auto& b) { return a.time != b.time ? a.time > b.time : a.file > b.file; };

@@ -27,7 +27,7 @@ class MergedLogs {
   void advance(const Take& take);
   /// Looks and hands out everything, also what stands behind the last newlines.
   void finish(const Take& take);
-  /// How long to wait before the next look: looks cost a fifth of the time at most, however slow the file system.
+  /// How long to wait before the next look, so that lines meet, and looks cost a fifth of the time at most, however slow the file system.
   std::chrono::milliseconds pause() const;
   /// Whether lines wait for the next look.
   bool holding() const { return holding_; }
