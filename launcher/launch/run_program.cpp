@@ -66,6 +66,7 @@ Ending run_to_the_end(const Command& command, pid_t parent, RankLog& log) {
   supervision.on_tick = [&] {
     if (::getppid() != parent) throw ParentGone();
   };
+  supervision.one_stop = true;  // srun signals both processes, and the first hands its one on
   supervision.patience = {hours(24), hours(24), hours(24), std::chrono::milliseconds(500)};  // llmrun's own decides, at the other end
   return supervise(supervision);
 }

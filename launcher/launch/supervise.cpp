@@ -161,7 +161,7 @@ class Supervisor {
   }
 
   void stop(int number) {
-    if (ending_.stopped_by != 0) return kill();  // the second time
+    if (ending_.stopped_by != 0) return supervision_.one_stop ? void() : kill();  // the second time
     ending_.stopped_by = number;
     failed_ = terminating_ = true;
     act_at_ = Clock::now() + supervision_.patience.after_stop;

@@ -20,7 +20,7 @@ TEST_CASE("the golden run comes out as plain PyTorch made it on 4 ranks of every
   REQUIRE_MESSAGE(missing_launchers().empty(), missing_launchers());
   const Golden golden = read_golden("gpt2-tiny");
   for (const TestLauncher& launcher : test_launchers()) {
-    CAPTURE(launcher.name);
+    CAPTURE(launcher.label);
     const CommandLine shell;
     write_golden_yaml(shell, golden);
     const Outcome outcome = shell(
@@ -40,7 +40,7 @@ TEST_CASE("K1: a rank that is killed is named under every launcher, with its hos
   REQUIRE_MESSAGE(missing_launchers().empty(), missing_launchers());
   const Golden golden = read_golden("gpt2-tiny");
   for (const TestLauncher& launcher : test_launchers()) {
-    CAPTURE(launcher.name);
+    CAPTURE(launcher.label);
     const CommandLine shell;
     write_golden_yaml(shell, golden);
     const Outcome outcome = shell("LLMRUN_FAULT=kill9@rank=2,step=3 " + launcher.setup + kFourRanks + launcher.name);
@@ -54,7 +54,7 @@ TEST_CASE("K1: a rank that is killed is named under every launcher, with its hos
 TEST_CASE("E2: a run trains in a directory with spaces, quotes and a newline, without a HOME or a TMPDIR to write to") {
   REQUIRE_MESSAGE(missing_launchers().empty(), missing_launchers());
   for (const TestLauncher& launcher : test_launchers()) {
-    CAPTURE(launcher.name);
+    CAPTURE(launcher.label);
     const CommandLine shell;
     const Outcome outcome =
         shell("odd=$(printf 'a b\\047c\"d\ne'); mkdir \"$odd\" && cd \"$odd\" && HOME=/proc TMPDIR=/proc/no/directory " + launcher.setup +
@@ -66,11 +66,11 @@ TEST_CASE("E2: a run trains in a directory with spaces, quotes and a newline, wi
   }
 }
 
-TEST_CASE("I1, K3: any program under PRRTE and Hydra gets its words byte for byte, and its end is told as under the others") {
+TEST_CASE("I1, K3: any program under Open MPI 5, PRRTE and Hydra gets its words byte for byte, and its end is told as under the others") {
   REQUIRE_MESSAGE(missing_launchers().empty(), missing_launchers());
   for (const TestLauncher& launcher : test_launchers()) {
-    if (launcher.name == "openmpi" || launcher.name == "pals") continue;  // tests/cli/program_test.cpp
-    CAPTURE(launcher.name);
+    if (launcher.label == "Open MPI 4" || launcher.label == "PALS") continue;  // tests/cli/program_test.cpp
+    CAPTURE(launcher.label);
     const CommandLine shell;
     const std::string launch = launcher.setup + "llmrun launch --ranks 3 --set machine.node.gpus=0 --set machine.launcher=" + launcher.name;
     const Outcome words = shell(launch +

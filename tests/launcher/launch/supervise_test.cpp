@@ -199,6 +199,26 @@ TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended"
     }
 }
 
+TEST_CASE("a second signal ends at once what the first one asked to stop, or says nothing new") {
+  for (const bool one_stop : {false, true}) {
+    CAPTURE(one_stop);
+    Supervision supervision;
+    supervision.processes = {{{"sh", "-c", "trap 'sleep 0.5; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.01; done"},
+                              Variables::of_this_process()}};
+    const auto launcher = make_local();
+    supervision.launcher = launcher.get();
+    supervision.one_stop = one_stop;
+    bool saved = false;
+    supervision.on_line = [&](std::string_view line) {
+      if (line == "ready") ::kill(::getpid(), SIGUSR1);
+      if (line == "saved") saved = true;
+    };
+    supervision.on_stop = [](int) { ::kill(::getpid(), SIGTERM); };
+    CHECK(supervise(supervision).stopped_by == SIGUSR1);
+    CHECK(saved == one_stop);
+  }
+}
+
 TEST_CASE("K3: a launcher that is killed leaves no rank behind") {
   TemporaryDirectory directory;
   const std::string pids = directory / "pids";
