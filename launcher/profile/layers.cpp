@@ -99,7 +99,15 @@ struct Choice {
   std::string name;
   std::string layer;      // empty: the host name chose it
   bool resolved = false;  // the layer is a resolved configuration, which repeats what was chosen before
+  bool whole = false;     // ... every key of it: the profile need not be there, as in a job that has not the login shell's variables
 };
+
+/// Whether a layer holds every key of a section: a resolved configuration, to which its profile has nothing to add.
+bool is_whole(const Value& tree, ProfileKind kind) {
+  const std::string section = fmt::format("{}.", profile_kind_name(kind));
+  return std::all_of(fields().begin(), fields().end(),
+                     [&](const Field& field) { return !field.path.starts_with(section) || value_at(tree, field.path) != nullptr; });
+}
 
 /// In a PBS job the host that submitted it names the machine where it can: the compute nodes of two machines may be called alike.
 std::optional<std::string> machine_here(const Sources& sources, const Catalog& catalog) {
@@ -116,10 +124,11 @@ std::optional<Choice> choose(ProfileKind kind, std::vector<Layer>& said, const S
   for (Layer& layer : said)
     collect(complaints, [&] {
       const bool resolved = value_at(layer.tree, fmt::format("{}.profile", profile_kind_name(kind))) != nullptr;
-      if (auto here = take_profile_name(layer, kind)) choice = Choice{std::move(*here), layer.name, resolved};
+      const bool whole = resolved && is_whole(layer.tree, kind);
+      if (auto here = take_profile_name(layer, kind)) choice = Choice{std::move(*here), layer.name, resolved, whole};
     });
   if (!choice && kind == ProfileKind::machine)
-    if (auto here = machine_here(sources, catalog)) choice = Choice{std::move(*here), {}, false};
+    if (auto here = machine_here(sources, catalog)) choice = Choice{std::move(*here), {}};
   return choice;
 }
 
@@ -250,7 +259,8 @@ Resolved read_config(const Sources& sources) {
   for (size_t i = 0; i < kProfiled.size(); ++i)
     collect(complaints, [&] {
       choices[i] = choose(kProfiled[i], said.layers, sources, catalog, complaints);
-      if (choices[i]) append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name));
+      if (choices[i] && (!choices[i]->whole || catalog.has(kProfiled[i], choices[i]->name)))
+        append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name));
     });
   for (Layer& layer : profiles) drop_keys_of_models(layer);
   for (std::vector<Layer>* layers : {&profiles, &said.layers})

@@ -314,4 +314,9 @@ TEST_CASE("the resolved configuration, read again as a run file, is the same") {
   site.sources.sets.clear();
   site.sources.host = "elsewhere";
   CHECK(to_json(site.read().config) == to_json(config));
+
+  site.sources.profile_directories = {site.path("nowhere")};  // as in a job, which does not get LLMRUN_PROFILES
+  CHECK(to_json(site.read().config) == to_json(config));
+  site.run_file("machine: {profile: blue, scheduler: pbs}\nmodel: {profile: small}\n");  // not a whole one
+  CHECK(site.complaints()[0].what == "no machine profile 'blue'");
 }
