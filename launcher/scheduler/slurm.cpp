@@ -28,6 +28,9 @@ std::string job_id_in(std::string_view text) {
   return {};
 }
 
+/// A job whose output has no directory ends at once, and says nothing.
+void make_logs(const std::filesystem::path& run) { std::filesystem::create_directories(RunPaths(run).logs()); }
+
 /// A job that queues another has variables of its own, which sbatch would hand on: the next one would take itself for an element of this
 /// array, or for its nodes. What the user says about queues or output formats by variables would change the question.
 Variables without_job(const Variables& environment) {
@@ -48,7 +51,7 @@ class Slurm final : public Scheduler {
   std::string submit(const Submission& job) override {
     const std::filesystem::path directory = job.script.parent_path();
     const int64_t since = std::time(nullptr);
-    std::filesystem::create_directories(RunPaths(directory).logs());  // a job whose output has no directory ends at once, and says nothing
+    make_logs(directory);
     std::vector<std::string> argv{"sbatch", "--parsable"};
     if (job.held) argv.emplace_back("--hold");
     if (!job.after.empty()) argv.push_back("--dependency=afterany:" + job.after);
@@ -64,6 +67,7 @@ class Slurm final : public Scheduler {
 
   /// "Job 4 to start at 2026-11-24T11:30:19 using 8 processors on nodes n[1-2] in partition debug", and no job.
   std::string rehearse(const std::filesystem::path& script) override {
+    make_logs(script.parent_path());
     const Answer answer = run({"sbatch", "--test-only", script.filename().string()}, script.parent_path().string());
     if (answer.late || !answer.status.clean()) throw slurm_error("sbatch", answer);
     const size_t start = answer.err.rfind("sbatch: ");
