@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <array>
 #include <span>
@@ -85,6 +87,7 @@ int report(const Error& error, Context& context) {
 }
 
 int run(int argc, char** argv) {
+  ::umask(::umask(0) | S_IWOTH);  // what we write is executed in jobs: nobody else may change it, whatever the shell's umask
   Context context;
   CLI::App app("Plan, launch, follow and train large language models");
   add_everything(app, context);

@@ -38,6 +38,9 @@ void submit(const SubmitOptions& options, Context& context) {
   const bool print_only = options.dry_run == "client";
   check(input, plan, /*ask=*/!print_only, desk);
   if (print_only) return context.out().write(job_script(plan, desk.request));
+  if (read_record(RunPaths(plan.dir).record()).finished(plan.steps))
+    return context.talk().print("{} is finished: {} steps. More: --set run.steps={}; afresh: --set run.dir=outputs/another\n",
+                                printable(plan.name), plan.steps, 2 * plan.steps);
   warn(plan, desk, context);
   const int attempts = queue(plan, options.dry_run == "server", desk, context);
   if (!options.dry_run.empty()) return;

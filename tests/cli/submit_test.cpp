@@ -1,17 +1,13 @@
-#include "tests/cli/command.h"
+#include <fstream>
+#include <set>
 
 #include "engine/core/json.h"
+#include "tests/cli/submit_king.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
 
 namespace {
-
-/// llmrun on a Polaris login node, beside a PBS server that is a folder.
-Outcome on_polaris(const CommandLine& shell, const std::string& words) {
-  std::filesystem::create_directory(shell.path("pbs"));
-  return shell("export FAKE_PBS=\"$PWD/pbs\" PATH='" LLMRUN_SOURCE_DIR "/tests/fakes/pbs':$PATH; " + words);
-}
 
 const std::string kSubmit =
     "llmrun submit --set machine=polaris --set model=gpt-1.5b --set run.steps=100 --set run.name=king --set job.nodes=2 --set "
@@ -29,7 +25,8 @@ TEST_CASE("submit queues a job, status says why it waits, a second submit is ref
   CHECK(shell.read("outputs/king/job.sh") == on_polaris(shell, kSubmit + "--dry-run").out);
 
   const Outcome status = on_polaris(shell, "llmrun status");
-  CHECK(status.out.find("waiting  debug  2      -/01:00:00  1    king  Not Running: Not enough free nodes available\n") != std::string::npos);
+  CHECK(status.out.find("waiting  debug  2      -/01:00:00  1    king  Not Running: Not enough free nodes available\n") !=
+        std::string::npos);
   const Outcome again = on_polaris(shell, kSubmit);
   CHECK(again.exit == 5);
   CHECK(again.err.find("of run 'king' is waiting") != std::string::npos);
@@ -57,6 +54,20 @@ TEST_CASE("what a queue would refuse is told before the server is asked, and eve
   CHECK_FALSE(std::filesystem::exists(shell.path("pbs/state.json")));
 }
 
+TEST_CASE("a job calls its run and its model as the environment of the submission did") {
+  const CommandLine shell;
+  const Outcome queued =
+      on_polaris(shell,
+                 "MODEL_SIZE_KEY=GPT13B SEQ_LEN=1024 MICRO_BATCH=1 SP_TYPE=megatron USE_FLASH_ATTN_V2=1 llmrun submit --set "
+                 "machine=polaris --set job.nodes=2 --set job.account=P --set job.queue=debug --set job.walltime=1:00:00");
+  CHECK(queued.exit == 0);
+  const std::string name = "gpt_SP_actCkpt_flashAttn_v2_GPT13B_z1_seqlen1024_mp8_pp1_sp1_nl40_hs5120_gb1_mb1";
+  CHECK(shell.read("outputs/" + name + "/job.sh").find("\nexport LLMRUN_SIZE_KEY=GPT13B\n") != std::string::npos);
+  const Outcome inside = shell("LLMRUN_SIZE_KEY=GPT13B llmrun plan --ranks 8 outputs/" + name + "/config.yaml");
+  CHECK(inside.exit == 0);
+  CHECK(inside.out.starts_with("run                " + name + "\n"));
+}
+
 TEST_CASE("a server that is down is exit 6, and no word about the job") {
   const CommandLine shell;
   CHECK(on_polaris(shell, kSubmit).exit == 0);
@@ -65,4 +76,110 @@ TEST_CASE("a server that is down is exit 6, and no word about the job") {
   CHECK(status.exit == 6);
   CHECK(status.out.empty());
   CHECK(status.err.find("cannot connect to server") != std::string::npos);
+}
+
+TEST_CASE("Q1: whatever qsub refuses is exit 5 or 6 with its own words, and leaves no job") {
+  std::ifstream table(LLMRUN_SOURCE_DIR "/tests/data/pbs/errors.tsv");
+  std::set<std::string> seen;
+  std::string line;
+  std::getline(table, line);  // the columns' names
+  while (std::getline(table, line)) {
+    const size_t first = line.find('\t'), second = line.find('\t', first + 1);
+    const std::string code = line.substr(0, first), text = line.substr(second + 1);
+    if (!text.starts_with("qsub: ") || !seen.insert(code).second) continue;
+    CAPTURE(text);
+    const CommandLine shell;
+    on_polaris(shell, "true");
+    shell.write("pbs/fault", "refuse qsub " + code + " " + text);
+    const Outcome refused = on_polaris(shell, kSubmitKing);
+    CHECK((refused.exit == 5 || refused.exit == 6));
+    CHECK(refused.err.find(text.substr(0, 60)) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(shell.path("pbs/state.json")));
+  }
+  CHECK(seen.size() >= 10);
+}
+
+TEST_CASE(
+    "Q1: qsub that says nothing, or something else, or nothing in time has queued one job, and the same submit again makes no second") {
+  for (const char* fault : {"mute qsub", "garbage qsub"}) {
+    CAPTURE(fault);
+    const CommandLine shell;
+    on_polaris(shell, "true");
+    shell.write("pbs/fault", fault);
+    const Outcome queued = on_polaris(shell, kSubmitKing);
+    CHECK(queued.exit == 0);
+    CHECK(queued.out == full_id("1") + "\n");
+    CHECK(on_polaris(shell, kSubmitKing).exit == 5);
+    CHECK(read_json_file(shell.path("pbs/state.json")).at("jobs").size() == 1);
+  }
+}
+
+TEST_CASE("E3: a second submit while the first one holds the run's directory is refused with its owner") {
+  const CommandLine shell;
+  on_polaris(shell, "mkdir -p outputs/king");
+  const Outcome second = on_polaris(shell, "flock outputs/king/.lock " + kSubmitKing);
+  CHECK(second.exit == 5);
+  CHECK(second.err.find("is in use by") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(shell.path("pbs/state.json")));
+}
+
+TEST_CASE("job.depends: a run becomes the id of its newest job, and what can never be met is told at once") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSubmitKing).exit == 0);
+  const Outcome waits = on_polaris(shell, kSubmitKing + "--set run.name=queen --set job.depends=[afterany:king]");
+  REQUIRE_MESSAGE(waits.exit == 0, waits.err);
+  CHECK(shell.read("outputs/queen/job.sh").find("#PBS -W depend=afterany:" + full_id("1") + "\n") != std::string::npos);
+  CHECK(on_polaris(shell, "llmrun cancel king").exit == 0);
+
+  const Outcome bad = on_polaris(shell, kSubmitKing + "--set run.name=rook --set job.depends=[king,afterok:99999,aftrok:1,nobody]");
+  CHECK(bad.exit == 5);
+  CHECK(bad.err.find("job.depends 'king' can never be met: job " + full_id("1") + " ended: cancelled") != std::string::npos);
+  CHECK(bad.err.find("job.depends 'afterok:99999': pbs does not know job 99999 any more") != std::string::npos);
+  CHECK(bad.err.find("did you mean 'afterok'?") != std::string::npos);
+  CHECK(bad.err.find("no run or job 'nobody' was queued") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs/rook")));
+
+  const Outcome met = on_polaris(shell, kSubmitKing + "--set run.name=rook --set job.depends=[afternotok:king]");  // it was cancelled
+  CHECK(met.exit == 0);
+  CHECK(shell.read("outputs/rook/job.sh").find("depend") == std::string::npos);
+}
+
+TEST_CASE("what would end the job later is told now, together: data, tokenizer, limits") {
+  const CommandLine shell;
+  const Outcome refused =
+      on_polaris(shell, kSubmitKing + "--set data.train=/nowhere/words --set data.tokenizer=spm:/nowhere/m --set job.walltime=99:00:00");
+  CHECK(refused.exit == 5);
+  for (const char* text : {"cannot read '/nowhere/words.bin'", "cannot read '/nowhere/words.idx'", "cannot read '/nowhere/m'", "99:00:00"})
+    CHECK_MESSAGE(refused.err.find(text) != std::string::npos, text);
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
+}
+
+TEST_CASE("a run that one walltime does not hold is told with the speed that was measured") {
+  const CommandLine shell;
+  std::filesystem::create_directories(shell.path("outputs/king"));
+  shell.write("outputs/king/metrics.jsonl", R"({"step": 10, "loss": 4.0, "tokens_per_s": 10.0, "step_time_s": 100.0, "mfu": null})"
+                                            "\n");
+  const Outcome queued = on_polaris(shell, kSubmitKing);  // 90 steps of 1024 tokens at 10 tokens/s
+  CHECK(queued.exit == 0);
+  CHECK(
+      queued.err.find("at the last attempt's 10 tokens/s the 90 steps left take 02:33:36, 3 jobs of 01:00:00: --until-done queues them") !=
+      std::string::npos);
+}
+
+TEST_CASE("I3: no secret of the environment is in anything that submit writes or says, and nobody else can change its files") {
+  const CommandLine shell;
+  const std::string secrets = "umask 000; export HF_TOKEN=canary-hf WANDB_API_KEY=canary-wandb AWS_SECRET_ACCESS_KEY=canary-aws; ";
+  const Outcome queued = on_polaris(shell, secrets + kSubmitKing + "--until-done");
+  REQUIRE_MESSAGE(queued.exit == 0, queued.err);
+  CHECK(on_polaris(shell, secrets + "llmrun status --json king").exit == 0);
+  const Outcome found = shell("grep -rl canary outputs pbs .local; true");
+  CHECK(found.out == "");
+  for (const json& call : [&] {
+         json calls = json::array();
+         std::ifstream in(shell.path("pbs/calls.jsonl"));
+         for (std::string line; std::getline(in, line);) calls.push_back(json::parse(line));
+         return calls;
+       }())
+    for (const std::string word : call.at("argv")) CHECK((word != "-V" && word != "-v"));
+  CHECK(shell("find outputs -perm /002 -not -type l").out == "");
 }

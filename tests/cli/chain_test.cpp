@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "engine/core/json.h"
+#include "tests/cli/submit_king.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+/// Polaris whose jobs really run, on this machine, with a rank that does as `rank` says (tests/fakes/llmrun-rank).
+struct RunningPolaris {
+  explicit RunningPolaris(const std::string& rank) {
+    for (const char* folder : {"pbs", "bin"}) std::filesystem::create_directory(shell.path(folder));
+    std::filesystem::copy_file(LLMRUN_PROGRAM, shell.path("bin/llmrun"));
+    std::filesystem::copy_file(LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", shell.path("bin/llmrun-rank"));
+    shell("hostname > pbs/run");
+    shell.write("pbs/profile", "export FAKE_RANK='" + rank + "' LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles'\n");
+  }
+  Outcome operator()(const std::string& words) const { return on_polaris(shell, "PATH=\"$PWD/bin:$PATH\"; " + words); }
+  Outcome submit(const std::string& more) const {
+    return (*this)(
+        "llmrun submit --set machine=polaris --set model=gpt-tiny --set run.steps=30 --set run.name=king --set job.nodes=1 --set "
+        "machine.node.gpus=0 --set job.ranks_per_node=1 --set job.account=datascience --set job.walltime=1:00:00 --set "
+        "job.queue=preemptable " +
+        more);
+  }
+  /// Every job of the server once none of them waits or runs.
+  json jobs_in_the_end() const {
+    for (;;) {
+      (*this)("qstat");  // as time goes by, the server acts
+      const json state = json::parse(shell.read("pbs/state.json"), nullptr, false);
+      if (!state.is_discarded()) {
+        const json jobs = state.at("jobs");
+        if (std::all_of(jobs.begin(), jobs.end(), [](const json& job) { return job.at("job_state") == "F" || job.at("job_state") == "X"; }))
+          return jobs;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
+  CommandLine shell;
+};
+
+std::vector<int> exit_codes(const json& jobs) {
+  std::vector<int> codes;
+  for (const json& job : jobs) codes.push_back(job.value("Exit_status", -1000));
+  return codes;
+}
+
+}  // namespace
+
+TEST_CASE("T1: a run until it is done goes through as many jobs as it needs, each queued once by the one before") {
+  const RunningPolaris polaris("save=10,75");
+  REQUIRE(polaris.submit("--until-done").exit == 0);
+  CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 75, 0});
+  const Outcome again = polaris.submit("--until-done");
+  CHECK(again.exit == 0);
+  CHECK(again.err.starts_with("king is finished: 30 steps"));
+  CHECK(polaris.jobs_in_the_end().size() == 3);
+}
+
+TEST_CASE("T4: three jobs without a checkpoint end with 93, and the reason is told and recorded") {
+  const RunningPolaris polaris("save=0,1");
+  REQUIRE(polaris.submit("--until-done").exit == 0);
+  CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{1, 1, 93});
+  CHECK(polaris.shell.read("outputs/king/events.jsonl").find(R"("reason":"no_progress","exit":93)") != std::string::npos);
+  CHECK(polaris.shell.read("outputs/king/king.e3").find("made no new checkpoint in 3 jobs") != std::string::npos);
+}
+
+TEST_CASE("a chain of one queues one more job, and says that it is used up") {
+  const RunningPolaris polaris("save=10,75");
+  const Outcome queued = polaris.submit("--chain 1 --json");
+  CHECK(json::parse(queued.out)["chain"] == 1);
+  CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 75});
+  CHECK(polaris.shell.read("outputs/king/king.e2").find("The chain of 1 more job is used up") != std::string::npos);
+}
+
+TEST_CASE("a member of a sweep goes on in jobs of its own") {
+  const RunningPolaris polaris("save=20,75");
+  REQUIRE(polaris.submit("--until-done --sweep run.seed=1,2").exit == 0);
+  const json jobs = polaris.jobs_in_the_end();
+  CHECK(jobs.size() == 5);  // the array, its two elements, and one more for each
+  for (const char* member : {"seed=1", "seed=2"})
+    CHECK(std::filesystem::exists(polaris.shell.path(std::string("outputs/king/") + member + "/checkpoints/step-00000040")));
+}
+
+TEST_CASE("a run that is cancelled while it runs queues no other job") {
+  const RunningPolaris polaris("wait");
+  REQUIRE(polaris.submit("--until-done").exit == 0);
+  while (!std::filesystem::exists(polaris.shell.path("outputs/king/logs/attempt-01/waiting-0"))) {
+    polaris("qstat");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  CHECK(polaris("llmrun cancel king").exit == 0);
+  CHECK(polaris.jobs_in_the_end().size() == 1);
+  CHECK(polaris.shell.read("outputs/king/events.jsonl").find(R"("event":"cancelled")") != std::string::npos);
+}

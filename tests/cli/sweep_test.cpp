@@ -1,0 +1,76 @@
+#include "engine/core/json.h"
+#include "tests/cli/submit_king.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+const std::string kSweep = kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,3e-4 ";
+
+/// run.json of a member that has done all of its steps.
+void finish(const CommandLine& shell, const std::string& member) {
+  const json record{{"version", 1},          {"name", member},           {"git", {{"sha", ""}}}, {"versions", {{"llmrun", "0"}}},
+                    {"finished_steps", 100}, {"attempts", json::array()}};
+  shell.write("outputs/lrs/" + member + "/run.json", record.dump());
+}
+
+}  // namespace
+
+TEST_CASE("a sweep is one array job whose members are runs of their own, known by their names") {
+  const CommandLine shell;
+  const Outcome queued = on_polaris(shell, kSweep + "--sweep run.seed=1,2 --set job.array=0-3%2 --json");
+  REQUIRE_MESSAGE(queued.exit == 0, queued.err);
+  const json told = json::parse(queued.out);
+  CHECK(told["version"] == 1);
+  CHECK(told["run"] == "lrs");
+  CHECK(told["job_id"] == full_id("1[]"));
+  REQUIRE(told["members"].size() == 4);
+  CHECK(told["members"][1]["run"] == "lrs/lr=1e-4,seed=2");
+  CHECK(told["members"][1]["job_id"] == full_id("1[1]"));
+  CHECK(shell.read("outputs/lrs/members") == "lr=1e-4,seed=1\nlr=1e-4,seed=2\nlr=3e-4,seed=1\nlr=3e-4,seed=2\n");
+  CHECK(shell.read("outputs/lrs/job.sh").find("\n#PBS -J 0-3%2\n") != std::string::npos);
+  CHECK(shell.read("outputs/lrs/lr=3e-4,seed=2/config.yaml").find("lr: 0.0003") != std::string::npos);
+  CHECK(shell.read("outputs/lrs/lr=3e-4,seed=2/job.sh").find("-J") == std::string::npos);
+
+  const Outcome status = on_polaris(shell, "llmrun status --json 'lr=3e-4,seed=1'");
+  CHECK(json::parse(status.out)["jobs"][0]["job_id"] == full_id("1[2]"));
+  CHECK(on_polaris(shell, "llmrun cancel 'lrs/lr=3e-4,seed=1'").exit == 0);
+  CHECK(json::parse(on_polaris(shell, "llmrun status --json 'lr=3e-4,seed=1'").out)["jobs"][0]["state"] == "cancelled");
+  CHECK(json::parse(on_polaris(shell, "llmrun status --json 'lr=3e-4,seed=2'").out)["jobs"][0]["state"] == "waiting");
+}
+
+TEST_CASE("the same sweep again queues what is not finished: a part, one run without an array, or nothing") {
+  const CommandLine shell;
+  const std::string three = kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,3e-4,1e-3 ";
+  REQUIRE(on_polaris(shell, three).exit == 0);
+  CHECK(on_polaris(shell, three).exit == 5);  // the array waits
+  REQUIRE(on_polaris(shell, "llmrun cancel lrs").exit == 0);
+  finish(shell, "lr=3e-4");
+  REQUIRE(on_polaris(shell, three).exit == 0);
+  CHECK(shell.read("outputs/lrs/members") == "lr=1e-4\nlr=1e-3\n");
+  REQUIRE(on_polaris(shell, "llmrun cancel lrs").exit == 0);
+  finish(shell, "lr=1e-4");
+  const Outcome one = on_polaris(shell, three);
+  REQUIRE_MESSAGE(one.exit == 0, one.err);
+  CHECK(one.out == full_id("3") + "\n");  // PBS knows no array of one
+  CHECK(json::parse(on_polaris(shell, "llmrun status --json lrs/lr=1e-3").out)["jobs"][0]["job_id"] == full_id("3"));
+  finish(shell, "lr=1e-3");
+  const Outcome none = on_polaris(shell, three);
+  CHECK(none.exit == 0);
+  CHECK(none.err == "lrs is finished: all of its 3 members\n");
+}
+
+TEST_CASE("what is wrong with a sweep is told of the member, and nothing is written") {
+  const CommandLine shell;
+  const Outcome bad = on_polaris(shell, kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,fast,slow");
+  CHECK(bad.exit == 3);
+  CHECK(bad.err.find("'fast' is not a number") != std::string::npos);
+  CHECK(bad.err.find("in member 'lr=slow' of the sweep") != std::string::npos);
+  CHECK(on_polaris(shell, kSubmitKing + "--sweep job.nodes=1,2").err.find("cannot sweep 'job.nodes'") != std::string::npos);
+  CHECK(on_polaris(shell, kSweep + "--set job.array=0-7").err.find("job.array '0-7' is no choice of 2 members") != std::string::npos);
+  CHECK(on_polaris(shell, kSweep + "--set run.name=").err.find("--set run.name=lr-sweep") != std::string::npos);
+  CHECK(on_polaris(shell, kSubmitKing + "--set job.array=0-7").err.find("there is none") != std::string::npos);
+  CHECK(on_polaris(shell, kSweep + "--sweep optimizer.lr=1e-4,1e-4").exit == 2);
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
+}
