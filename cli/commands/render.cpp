@@ -38,8 +38,9 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
     if (plan.config.job.account.empty())
       context.talk().print("llmrun: note: job.account is not set, and {} may want one\n",
                            plan.config.machine.scheduler == "pbs" ? "qsub" : "sbatch");
-    return job_script(plan,
-                      {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(), .templates = template_directories(environment)});
+    return job_script(plan, {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(),
+                             .templates = template_directories(environment),
+                             .size_key = input.resolved.model_size_key});
   }
   const Launch launch = launch_of(plan, sibling_path("llmrun-rank").string(), input.node.cores, short_host_name());
   const Prepared prepared = prepare(launch, choose_launcher(launch, environment), environment);

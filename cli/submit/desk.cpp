@@ -33,6 +33,7 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   }
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.request.depends = dependency_words(dependencies);
+  desk.request.size_key = resolved.model_size_key;
 }
 
 void warn(const Plan& plan, const Desk& desk, Context& context) {
@@ -45,7 +46,9 @@ void warn(const Plan& plan, const Desk& desk, Context& context) {
 
 void write_job_files(const Plan& plan, const std::string& script) {
   const RunPaths paths(plan.dir);
-  RunDir::write(paths.config(), to_yaml(plan.config));
+  Config config = plan.config;
+  config.run.name = plan.name;  // a job has not the variables that the name was made of
+  RunDir::write(paths.config(), to_yaml(config));
   RunDir::write(paths.job_script(), script, /*executable=*/true);
 }
 

@@ -288,6 +288,8 @@ Resolved read_config(const Sources& sources) {
 
   const auto& [machine, model] = choices;
   if (model && model->layer == "environment MODEL_SIZE_KEY") resolved.model_size_key = said.size_key;
+  if (const auto handed = sources.environment.find(kSizeKeyVariable); model && model->resolved && handed != sources.environment.end())
+    resolved.model_size_key = handed->second;
   resolved.node_is_said = is_said(machine, "machine.node.gpus", resolved);
   resolved.variables = variables_in_force(said.layers, choices, resolved, sources.environment);
   return resolved;

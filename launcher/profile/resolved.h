@@ -28,6 +28,9 @@ struct ScriptRules {
   bool any() const { return tensor || sequence || by_machine || warmup > 0; }
 };
 
+/// In it a job script hands Resolved::model_size_key on.
+inline constexpr const char* kSizeKeyVariable = "LLMRUN_SIZE_KEY";
+
 /// A configuration, and for each of its keys who set it. Keys are the paths of the field table ("parallel.tensor").
 struct Resolved {
   Config config;

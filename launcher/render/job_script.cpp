@@ -2,6 +2,7 @@
 
 #include "engine/core/run_paths.h"
 #include "launcher/process/exported.h"
+#include "launcher/profile/resolved.h"
 #include "launcher/render/pbs_script.h"
 #include "launcher/render/slurm_script.h"
 #include "launcher/render/template.h"
@@ -21,6 +22,7 @@ json values(const Plan& plan, const JobRequest& request, json fields) {
     const Exported what = exported(name, value);
     environment.push_back({{"name", name}, {"value", what.value}, {"rest", what.rest}});
   }
+  if (!request.size_key.empty()) environment.push_back({{"name", kSizeKeyVariable}, {"value", request.size_key}, {"rest", ""}});
   return {{"job", std::move(fields)}, {"directory", plan.dir}, {"environment", environment}, {"command", command(plan, request)}};
 }
 

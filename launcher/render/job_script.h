@@ -13,6 +13,7 @@ struct JobRequest {
   std::vector<std::string> depends = {};              // "afterok:27.server": jobs of this scheduler that must end first, by their full ids
   std::string array = {};                             // "0-7", "0-7%2": indices of a sweep's members, and how many at once; empty: one run
   std::vector<std::filesystem::path> templates = {};  // template_directories(): a site's own templates
+  std::string size_key = {};                          // Resolved::model_size_key: the job, which has not the variable, calls the model so
 };
 
 /// What `llmrun render` prints and `llmrun submit` queues: a bash script for the machine's scheduler that carries every field of the job as

@@ -173,6 +173,16 @@ TEST_CASE("what the scripts can do and we cannot yet is refused by name") {
   CHECK(refusal({{"MODEL_ARCH", ""}, {"SP_TYPE", ""}, {"MODEL_SIZE_KEY", ""}}).empty());  // an empty variable is an unset one
 }
 
+TEST_CASE("in a job the resolved configuration keeps the spelling that chose its model") {
+  TemporaryDirectory directory;
+  std::ofstream(directory / "config.yaml") << "model: {profile: gpt-13b}\nrun: {steps: 1}\n";
+  Sources sources = shipped_sources({{"LLMRUN_SIZE_KEY", "GPT13B"}});
+  CHECK(read_config(sources).model_size_key.empty());
+  sources.run_file = directory / "config.yaml";
+  CHECK(read_config(sources).model_size_key == "GPT13B");
+  CHECK(read_config(sources).variables.empty());
+}
+
 TEST_CASE("where another program is launched, the knobs of a training are its own business") {
   Sources sources =
       shipped_sources({{"SP_TYPE", "ds"}, {"MODEL_SIZE_KEY", "MINE"}, {"SEQ_LEN", "long"}, {"MPSIZE", "8"}, {"LLMRUN_JOB_NODES", "2"}});
