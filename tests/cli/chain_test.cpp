@@ -98,3 +98,22 @@ TEST_CASE("a run that is cancelled while it runs queues no other job") {
   CHECK(polaris.jobs_in_the_end().size() == 1);
   CHECK(polaris.shell.read("outputs/king/events.jsonl").find(R"("event":"cancelled")") != std::string::npos);
 }
+
+TEST_CASE("what the README types on Polaris works, line by line") {
+  const RunningPolaris polaris("save=200,75");
+  polaris.shell.write("my-run.yaml",
+                      "machine: {extends: polaris, node: {gpus: 0}}\nmodel: gpt-tiny\nrun: {name: my-run, steps: 200}\n"
+                      "job: {nodes: 1, ranks_per_node: 1, account: datascience, queue: preemptable, walltime: \"01:00:00\"}\n");
+  const std::string readme = CommandLine::slurp(LLMRUN_SOURCE_DIR "/README.md");
+  const size_t begin = readme.find("\n## On Polaris\n");
+  REQUIRE(begin != std::string::npos);
+  std::istringstream section(readme.substr(begin + 1, readme.find("\n## ", begin + 1) - begin));
+  int typed = 0;
+  for (std::string line; std::getline(section, line);) {
+    if (!line.starts_with("    llmrun ")) continue;
+    const Outcome outcome = polaris(line.substr(4));
+    CHECK_MESSAGE(outcome.exit == 0, line, "\n", outcome.err);
+    ++typed;
+  }
+  CHECK(typed == 10);
+}
