@@ -16,7 +16,7 @@ void cancel(const std::string& word, Context& context) {
   const Variables environment = Variables::of_this_process();
   const QueuedJob job = find_job(read_jobs(job_list_file(environment)), word);
   const std::vector<std::string> ids = cancel_run(job, *make_scheduler(job.scheduler, environment), std::time(nullptr));
-  outdate_answers(job.scheduler, environment);
+  outdate_answers(job, environment);
   if (context.json)
     return context.out().print("{}\n", json{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"cancelled", ids}}.dump(2));
   for (const std::string& id : ids) context.talk().print("Cancelled {} of {}\n", one_line(id), one_line(job.run));

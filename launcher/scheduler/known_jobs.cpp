@@ -1,5 +1,7 @@
 #include "launcher/scheduler/known_jobs.h"
 
+#include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 
@@ -9,22 +11,38 @@
 namespace llmrun {
 namespace {
 
-std::map<std::string, std::vector<std::string>> ids_by_scheduler(const std::vector<QueuedJob>& jobs) {
-  std::map<std::string, std::vector<std::string>> ids;
-  for (const QueuedJob& job : jobs) ids[job.scheduler].push_back(job.id);
+/// Who is asked about a job. Machines that share a home have servers of their own, and one that is not reached from here must not hide the
+/// jobs of another.
+struct Asked {
+  std::string scheduler;
+  std::string server;  // of PBS, as the job's id names it
+  auto operator<=>(const Asked&) const = default;
+};
+
+bool is_host_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '-'; });
+}
+
+Asked asked_about(const QueuedJob& job) {
+  const size_t dot = job.id.find('.');
+  if (job.scheduler != "pbs" || dot == std::string::npos || !is_host_name(job.id.substr(dot))) return {job.scheduler, ""};
+  return {job.scheduler, job.id.substr(dot + 1)};
+}
+
+std::filesystem::path file_of(const Asked& asked, const Variables& environment) {
+  return status_cache_file(environment, asked.server.empty() ? asked.scheduler : asked.scheduler + "-" + asked.server);
+}
+
+std::map<Asked, std::vector<std::string>> ids_by_server(const std::vector<QueuedJob>& jobs) {
+  std::map<Asked, std::vector<std::string>> ids;
+  for (const QueuedJob& job : jobs) ids[asked_about(job)].push_back(job.id);
   return ids;
 }
 
-/// `answers` may lack the jobs of a scheduler that was not heard.
-KnownJobs joined(const std::vector<QueuedJob>& jobs, const std::map<std::string, Sightings>& answers) {
+KnownJobs joined(const std::vector<QueuedJob>& jobs, const std::map<Asked, Sightings>& answers) {
   KnownJobs known;
-  for (const QueuedJob& job : jobs) {
-    const auto of_scheduler = answers.find(job.scheduler);
-    Sighting seen;
-    if (of_scheduler != answers.end()) seen = of_scheduler->second.jobs.at(job.id);
-    known.jobs.push_back({job, seen});
-  }
-  for (const auto& [name, sightings] : answers) {
+  for (const QueuedJob& job : jobs) known.jobs.push_back({job, answers.at(asked_about(job)).jobs.at(job.id)});
+  for (const auto& [asked, sightings] : answers) {
     if (sightings.trouble.empty()) continue;
     known.trouble = sightings.trouble;
     known.next_try = sightings.next_try;
@@ -35,31 +53,32 @@ KnownJobs joined(const std::vector<QueuedJob>& jobs, const std::map<std::string,
 }  // namespace
 
 KnownJobs look_at_jobs(const std::vector<QueuedJob>& jobs, const Variables& environment) {
-  std::map<std::string, Sightings> answers;
+  std::map<Asked, Sightings> answers;
   std::optional<Error> unheard;
-  for (const auto& [name, ids] : ids_by_scheduler(jobs)) {
-    const auto scheduler = make_scheduler(name, environment);
+  for (const auto& [asked, ids] : ids_by_server(jobs)) {
     try {
-      answers[name] = StatusCache(status_cache_file(environment, name), *scheduler).look(ids);
-    } catch (const Error& error) {
-      if (error.code() != Exit::unreachable) throw;
+      const auto scheduler = make_scheduler(asked.scheduler, environment);
+      answers[asked] = StatusCache(file_of(asked, environment), *scheduler).look(ids);
+    } catch (const Error& error) {  // told below: where another one answered, as `trouble`
+      answers[asked] = recall(file_of(asked, environment), ids);
+      answers[asked].trouble = error.what();
       unheard = error;
     }
   }
-  if (unheard && answers.empty()) throw *unheard;
   KnownJobs known = joined(jobs, answers);
-  if (unheard) known.trouble = unheard->what();
+  const bool any = std::any_of(known.jobs.begin(), known.jobs.end(), [](const KnownJob& job) { return job.seen.as_of != 0; });
+  if (unheard && !any) throw *unheard;
   return known;
 }
 
 KnownJobs recall_jobs(const std::vector<QueuedJob>& jobs, const Variables& environment) {
-  std::map<std::string, Sightings> answers;
-  for (const auto& [name, ids] : ids_by_scheduler(jobs)) answers[name] = recall(status_cache_file(environment, name), ids);
+  std::map<Asked, Sightings> answers;
+  for (const auto& [asked, ids] : ids_by_server(jobs)) answers[asked] = recall(file_of(asked, environment), ids);
   return joined(jobs, answers);
 }
 
-void outdate_answers(std::string_view scheduler, const Variables& environment) {
-  write_outdated(status_cache_file(environment, scheduler), system_clock_ms());
+void outdate_answers(const QueuedJob& job, const Variables& environment) {
+  write_outdated(file_of(asked_about(job), environment), system_clock_ms());
 }
 
 std::string state_word(const Sighting& seen) {

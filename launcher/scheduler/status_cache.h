@@ -59,7 +59,7 @@ class StatusCache {
 /// What such a file tells, without asking anybody.
 Sightings recall(const std::filesystem::path& file, const std::vector<std::string>& ids);
 
-/// The file for one scheduler, beside the list of jobs; empty where there is no home.
+/// The file for the scheduler of this name, beside the list of jobs; empty where there is no home.
 std::filesystem::path status_cache_file(const Variables& environment, std::string_view scheduler);
 
 }  // namespace llmrun

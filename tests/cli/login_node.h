@@ -6,6 +6,10 @@
 
 namespace llmrun {
 
+inline const std::string kServer = ".polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov";
+/// The answers that all processes share.
+inline const std::string kAnswers = ".local/state/llmrun/status-pbs-" + kServer.substr(1) + ".json";
+
 /// llmrun on a Polaris login node, beside a PBS server that is a folder (tests/fakes/pbs).
 class Polaris : public CommandLine {
  public:
@@ -21,13 +25,13 @@ class Polaris : public CommandLine {
   void fault(const std::string& word) const { write("pbs/fault", word); }
   /// As if what was answered until now were from 1970: old, but not lost.
   void let_answers_age() const {
-    std::string text = read(".local/state/llmrun/status-pbs.json");
+    std::string text = read(kAnswers);
     const std::string mark = "\"as_of\":";
     for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
       const size_t begin = at + mark.size(), end = text.find_first_not_of("0123456789", begin);
       text.replace(begin, end - begin, "1000");
     }
-    write(".local/state/llmrun/status-pbs.json", text);
+    write(kAnswers, text);
   }
   int questions() const {
     int count = 0;
@@ -36,8 +40,6 @@ class Polaris : public CommandLine {
     return count;
   }
 };
-
-inline const std::string kServer = ".polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov";
 
 /// Whether nothing in it could steer a terminal or make text read otherwise than it is.
 inline bool harmless(const std::string& text) {

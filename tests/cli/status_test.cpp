@@ -69,7 +69,7 @@ TEST_CASE("Q2: a server that does not answer, or not whole: the last known state
     CHECK(shell.questions() <= asked + 1);  // the server has its rest: a second at first, in all processes
 
     shell.fault("");
-    std::filesystem::remove(shell.path(".local/state/llmrun/status-pbs.json"));
+    std::filesystem::remove(shell.path(kAnswers));
     REQUIRE(shell("llmrun status").exit == 0);
     shell.let_answers_age();
     shell.fault(fault);
@@ -122,11 +122,26 @@ TEST_CASE("Q3: a job that has ended is cancelled with success, and one that star
   CHECK(shell.read("outputs/king/events.jsonl").find("\"cancelled\"") != std::string::npos);
 }
 
+TEST_CASE("jobs of another machine that shares the home, whose server is not reached from here, hide none of this one's") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  const json other{{"event", "submitted"}, {"job_id", "7"},      {"scheduler", "slurm"},
+                   {"run", "far"},         {"dir", "/runs/far"}, {"time", "2026-11-24T09:00:00Z"}};
+  std::ofstream(shell.path(".local/state/llmrun/jobs.jsonl"), std::ios::app) << other.dump() << '\n';
+  shell.write("squeue", "#!/bin/sh\necho 'squeue: error: Unable to contact slurm controller (connect failure)' >&2\nexit 1\n");
+  std::filesystem::permissions(shell.path("squeue"), std::filesystem::perms::owner_all);
+  const Outcome status = shell("export PATH=\"$PWD:$PATH\"; llmrun status");
+  CHECK(status.exit == 0);
+  CHECK(status.out.find("waiting  debug  2      -/01:00:00  1    king") != std::string::npos);
+  CHECK(status.out.find("unknown  -      -      -           7    far") != std::string::npos);
+  CHECK(status.err.find("llmrun: warning: ") != std::string::npos);
+}
+
 TEST_CASE("E2: a home that is read-only costs the sharing and nothing else") {
   const Polaris shell;
   REQUIRE(shell.submit("king").exit == 0);
-  std::filesystem::remove_all(shell.path(".local/state/llmrun/status-pbs.json"));
-  std::filesystem::create_directory(shell.path(".local/state/llmrun/status-pbs.json"));  // root may write anywhere else
+  std::filesystem::remove_all(shell.path(kAnswers));
+  std::filesystem::create_directory(shell.path(kAnswers));  // root may write anywhere else
   CHECK(shell("llmrun status").out.find("waiting  debug") != std::string::npos);
   CHECK(shell("llmrun status").exit == 0);
 }
