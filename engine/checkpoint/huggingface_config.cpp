@@ -31,12 +31,26 @@ json gpt2_config(const ModelShape& model) {
           {"vocab_size", model.vocab}};
 }
 
+json rope_scaling(const RopeScaling& scaling) {
+  json parameters = {{"rope_type", spelling(scaling.type)}};
+  if (scaling.type != RopeType::standard) parameters["factor"] = scaling.factor;
+  if (scaling.type == RopeType::llama3) {
+    parameters["low_freq_factor"] = scaling.low_freq_factor;
+    parameters["high_freq_factor"] = scaling.high_freq_factor;
+    parameters["original_max_position_embeddings"] = scaling.original_positions;
+  }
+  return parameters;
+}
+
 json llama_config(const ModelShape& model) {
   constexpr const char* kArchitecture = "LlamaForCausalLM";
   require(model.positions == Positions::rotary, kArchitecture, "learned positions");
   require(model.norm == Norm::rmsnorm, kArchitecture, "layernorm");
   require(model.activation == Activation::swiglu, kArchitecture, "gelu_tanh without gate");
   require(model.dropout == 0, kArchitecture, "dropout");
+  const json scaling = rope_scaling(model.rope_scaling);
+  json parameters = scaling;
+  parameters["rope_theta"] = model.rope_theta;
   return {{"architectures", {kArchitecture}},
           {"model_type", "llama"},
           {"attention_bias", model.bias},
@@ -52,8 +66,9 @@ json llama_config(const ModelShape& model) {
           {"num_hidden_layers", model.layers},
           {"num_key_value_heads", model.kv_heads},
           {"rms_norm_eps", model.norm_eps},
-          {"rope_theta", model.rope_theta},                                                   // transformers 4
-          {"rope_parameters", {{"rope_theta", model.rope_theta}, {"rope_type", "default"}}},  // transformers 5
+          {"rope_theta", model.rope_theta},  // transformers 4, and rope_scaling
+          {"rope_scaling", scaling.at("rope_type") == "default" ? json() : scaling},
+          {"rope_parameters", parameters},  // transformers 5
           {"vocab_size", model.vocab}};
 }
 

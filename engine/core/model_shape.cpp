@@ -22,6 +22,7 @@ ModelShape model_shape(const ModelConfig& model, int64_t seq_len) {
   shape.max_positions = model.max_positions.value_or(seq_len);
   shape.positions = model.positions.value_or(gpt ? Positions::learned : Positions::rotary);
   shape.rope_theta = model.rope_theta;
+  shape.rope_scaling = model.rope_scaling;
   shape.norm = model.norm.value_or(gpt ? Norm::layernorm : Norm::rmsnorm);
   shape.norm_eps = model.norm_eps;
   shape.activation = model.activation.value_or(gpt ? Activation::gelu_tanh : Activation::swiglu);

@@ -20,6 +20,7 @@ struct ModelShape {
   int64_t max_positions = 0;
   Positions positions = Positions::learned;
   double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
   Norm norm = Norm::layernorm;
   double norm_eps = 1e-5;
   Activation activation = Activation::gelu_tanh;

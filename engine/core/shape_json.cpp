@@ -7,6 +7,8 @@
 namespace llmrun {
 namespace {
 
+constexpr const char* kRopeType = "rope_scaling.type";
+
 /// Calls `each(name, member)` for every number and flag of a shape: one list for writing and for reading.
 template <typename Shape, typename Each>
 void visit_sizes(Shape& shape, Each each) {
@@ -24,6 +26,14 @@ void visit_sizes(Shape& shape, Each each) {
   each("tie_embeddings", shape.tie_embeddings);
   each("init_std", shape.init_std);
   each("dropout", shape.dropout);
+}
+/// These came later: what a file lacks is as it was before.
+template <typename Shape, typename Each>
+void visit_rope(Shape& shape, Each each) {
+  each("rope_scaling.factor", shape.rope_scaling.factor);
+  each("rope_scaling.low_freq_factor", shape.rope_scaling.low_freq_factor);
+  each("rope_scaling.high_freq_factor", shape.rope_scaling.high_freq_factor);
+  each("rope_scaling.original_positions", shape.rope_scaling.original_positions);
 }
 template <typename Shape, typename Each>
 void visit_words(Shape& shape, Each each) {
@@ -71,6 +81,8 @@ json model_json(const ModelShape& shape) {
   json document;
   visit_words(shape, [&](const char* name, auto word) { document[name] = spelling(word); });
   visit_sizes(shape, [&](const char* name, auto size) { document[name] = size; });
+  document[kRopeType] = spelling(shape.rope_scaling.type);
+  visit_rope(shape, [&](const char* name, auto size) { document[name] = size; });
   return document;
 }
 
@@ -78,6 +90,10 @@ ModelShape model_from_json(const json& document) {
   ModelShape shape;
   visit_words(shape, [&](const char* name, auto& word) { word = word_from<std::remove_reference_t<decltype(word)>>(document, name); });
   visit_sizes(shape, [&](const char* name, auto& size) { read(document, name, size); });
+  if (document.contains(kRopeType)) {
+    shape.rope_scaling.type = word_from<RopeType>(document, kRopeType);
+    visit_rope(shape, [&](const char* name, auto& size) { read(document, name, size); });
+  }
   return shape;
 }
 

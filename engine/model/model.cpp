@@ -18,7 +18,7 @@ UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
                       0};
   if (options.shape.positions == Positions::rotary)
     context.rotary = make_rotary(std::max(options.shape.max_positions, options.seq_len), options.shape.head_dim, options.shape.rope_theta,
-                                 at::TensorOptions().device(options.device));
+                                 options.shape.rope_scaling, at::TensorOptions().device(options.device));
   context.loss_chunk = loss_chunk(options.micro_batch * options.seq_len, options.shape.vocab, mesh.tensor().size());
   return context;
 }

@@ -105,6 +105,14 @@ void check_device(const Config& config, Device device, Critic& critic) {
 
 }  // namespace
 
+void check_rope(const RopeScaling& scaling, Critic& critic) {
+  if (scaling.type != RopeType::llama3 || scaling.high_freq_factor > scaling.low_freq_factor) return;
+  critic.say(fmt::format("model.rope_scaling.high_freq_factor {} is not above low_freq_factor {}", scaling.high_freq_factor,
+                         scaling.low_freq_factor),
+             "model.rope_scaling.high_freq_factor", {"model.rope_scaling.high_freq_factor", "model.rope_scaling.low_freq_factor"},
+             "Llama 3.1 has 1 and 4");
+}
+
 bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelConfig& model = resolved.config.model;
@@ -118,6 +126,7 @@ bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
     return false;
   }
   check_heads(model, critic);
+  check_rope(model.rope_scaling, critic);
   check_positions(model_shape(model, resolved.config.train.seq_len), resolved.config.train, critic);
   return true;
 }

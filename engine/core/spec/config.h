@@ -24,6 +24,7 @@ enum class Precision { fp32, bf16, fp16, fp8 };
 enum class AttentionKind { automatic, flash, cudnn, plain };  // "auto" in YAML
 enum class Objective { pretrain, sft, dpo };
 enum class LrSchedule { cosine, linear, constant, wsd };
+enum class RopeType { standard, linear, llama3 };  // "default" in YAML, as Hugging Face says
 enum class DataOrder { shuffled, sequential };
 
 struct RunConfig {
@@ -33,6 +34,16 @@ struct RunConfig {
   std::optional<int64_t> steps;
   std::optional<int64_t> tokens;  // steps = ceil(tokens / tokens of a global batch)
   bool until_done = false;
+};
+
+/// Rotary angles of a model whose sequences grew after it was first trained (Hugging Face's rope_scaling).
+struct RopeScaling {
+  RopeType type = RopeType::standard;
+  double factor = 1;                  // linear: all frequencies are divided by it; llama3: the slow ones
+  double low_freq_factor = 1;         // llama3: slow is a wavelength above original_positions / this,
+  double high_freq_factor = 4;        // fast, and left alone, one below original_positions / this; between them the two are blended
+  int64_t original_positions = 8192;  // of the first training
+  friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
 };
 
 /// The shape of a model, and where its weights come from. Sizes are those of the whole model, never of one rank.
@@ -48,6 +59,7 @@ struct ModelConfig {
   std::optional<int64_t> max_positions;  // train.seq_len
   std::optional<Positions> positions;    // gpt: learned, llama: rotary
   double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
   std::optional<Norm> norm;  // gpt: layernorm, llama: rmsnorm
   double norm_eps = 1e-5;
   std::optional<Activation> activation;  // gpt: gelu_tanh, llama: swiglu

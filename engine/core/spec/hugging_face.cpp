@@ -39,6 +39,32 @@ class ModelFile {
         .because(fmt::format("only {} is", fmt::join(taken, " or ")));
   }
 
+  /// In any file the older key "type" may stand for rope_type; a type that needs a number must have it.
+  void take_rope_scaling(const std::string& type, const json& parameters) {
+    if (type == "default") return;
+    if (type != "linear" && type != "llama3")
+      throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type);
+    Value scaling{.kind = Value::Kind::map};
+    const auto put = [&](const char* ours, std::string value) {
+      scaling.keys.push_back({ours, {}});
+      scaling.items.push_back(Value::scalar(std::move(value)));
+    };
+    const auto number = [&](const char* theirs, const char* ours) {
+      if (!parameters.contains(theirs) || !parameters[theirs].is_number())
+        throw Error(Exit::preflight, "'{}': rope_type '{}' without a number '{}'", path_.string(), type, theirs);
+      put(ours, parameters[theirs].dump());
+    };
+    put("type", type);
+    number("factor", "factor");
+    if (type == "llama3") {
+      number("low_freq_factor", "low_freq_factor");
+      number("high_freq_factor", "high_freq_factor");
+      number("original_max_position_embeddings", "original_positions");
+    }
+    section_.keys.push_back({"rope_scaling", {}});
+    section_.items.push_back(std::move(scaling));
+  }
+
   /// rope_parameters of transformers 5, rope_scaling and rope_theta of 4.
   void take_rotary() {
     const json parameters = document_.value("rope_parameters", document_.value("rope_scaling", json()));
@@ -46,8 +72,7 @@ class ModelFile {
     if (parameters.is_object()) {
       const json type = parameters.value("rope_type", parameters.value("type", json("default")));
       if (!type.is_string()) throw Error(Exit::preflight, "'{}': rope_type {} is not a word", path_.string(), type.dump());
-      if (type != "default")
-        throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type.get<std::string>());
+      take_rope_scaling(type.get<std::string>(), parameters);
       if (parameters.contains("rope_theta")) theta = parameters["rope_theta"].dump();
     }
     add("rope_theta", std::move(theta));

@@ -44,6 +44,8 @@ inline constexpr auto kSpellings<Objective> = words("pretrain", "sft", "dpo");
 template <>
 inline constexpr auto kSpellings<LrSchedule> = words("cosine", "linear", "constant", "wsd");
 template <>
+inline constexpr auto kSpellings<RopeType> = words("default", "linear", "llama3");
+template <>
 inline constexpr auto kSpellings<DataOrder> = words("shuffled", "sequential");
 
 /// spelling(Schedule::one_f_one_b) == "1f1b".

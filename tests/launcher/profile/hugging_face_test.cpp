@@ -78,10 +78,23 @@ TEST_CASE("a Llama directory gives the Llama shape, from transformers 4 and 5") 
   CHECK(model_of(with(kLlama, {{"rope_theta", 123.0}, {"rope_scaling", nullptr}})).rope_theta == 123);
 }
 
+TEST_CASE("a stretched rotary embedding is read as Llama 3.1's files have it, and as older ones do") {
+  const json llama31 = {{"rope_type", "llama3"},
+                        {"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 8192}};
+  const RopeScaling scaling = model_of(with(kLlama, {{"rope_theta", 500000.0}, {"rope_scaling", llama31}})).rope_scaling;
+  CHECK((scaling == RopeScaling{RopeType::llama3, 8, 1, 4, 8192}));
+  CHECK((model_of(with(kLlama, {{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}})).rope_scaling == RopeScaling{RopeType::linear, 2}));
+}
+
 TEST_CASE("what these architectures do not do here is refused by name") {
+  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8}}}}),
+                     "rotary positions of type 'yarn' are not built yet"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
-                     "rotary positions of type 'llama3' are not built yet"));
-  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"type", "linear"}}}}), "'linear'"));
+                     "rope_type 'llama3' without a number 'low_freq_factor'"));
+  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"type", "linear"}}}}), "rope_type 'linear' without a number 'factor'"));
   CHECK(refused_with(with(kLlama, {{"attention_bias", true}}), "attention_bias 'true' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"mlp_bias", true}}), "mlp_bias 'true' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"hidden_act", "gelu"}}), "hidden_act 'gelu' is not built yet"));
