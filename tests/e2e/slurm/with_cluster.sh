@@ -23,7 +23,7 @@ root=$(mktemp -d /tmp/llmrun-slurm.XXXXXX)
 daemons=()
 
 tear_down() {
-  local status=$? waited
+  local status=$? waited left
   set +e
   trap - EXIT INT TERM
   scancel --full --user "$(id -un)" >/dev/null 2>&1
@@ -31,6 +31,9 @@ tear_down() {
   kill "${daemons[@]}" 2>/dev/null
   for ((waited = 0; waited < 100; waited++)); do kill -0 "${daemons[@]}" 2>/dev/null || break; sleep 0.1; done
   kill -KILL "${daemons[@]}" 2>/dev/null
+  # A slurmstepd may wait for a step that hangs; it holds its node's log open.
+  mapfile -t left < <(find /proc/[0-9]*/fd -lname "$root/*" 2>/dev/null | cut -d/ -f3 | sort -u)
+  [ ${#left[@]} = 0 ] || kill -KILL "${left[@]}" 2>/dev/null
   wait 2>/dev/null
   [ "$status" = 0 ] || [ -z "${LLMRUN_KEEP_CLUSTER:-}" ] || { echo "slurm: kept $root" >&2; exit "$status"; }
   rm -rf "$root"
@@ -92,17 +95,20 @@ PartitionName=batch Nodes=n[1-$nodes] MaxTime=24:00:00 State=UP
 CONF
 export SLURM_CONF=$root/slurm.conf
 
-munged --foreground --force --key-file="$root/munge.key" --socket="$root/munge.socket" --pid-file="$root/munged.pid" \
+# A daemon does not outlive this script, not even where that is killed.
+daemon=(setpriv --pdeathsig TERM)
+
+"${daemon[@]}" munged --foreground --force --key-file="$root/munge.key" --socket="$root/munge.socket" --pid-file="$root/munged.pid" \
   --seed-file="$root/munge.seed" --log-file="$root/log/munged.log" >/dev/null 2>&1 &
 daemons+=($!)
 for ((waited = 0; waited < 100; waited++)); do [ ! -S "$root/munge.socket" ] || break; sleep 0.1; done
-slurmctld -D -f "$SLURM_CONF" >/dev/null 2>&1 &
+"${daemon[@]}" slurmctld -D -f "$SLURM_CONF" >/dev/null 2>&1 &
 daemons+=($!)
 for ((node = 1; node <= nodes; node++)); do
   mkdir -p "$root/tmp-n$node"
   chmod 1777 "$root/tmp-n$node"
   # shellcheck disable=SC2016  # for the shell inside
-  unshare --mount --uts bash -c '
+  "${daemon[@]}" unshare --mount --uts bash -c '
     set -e
     hostname "$2"
     { cat /etc/hosts; for name in $3; do echo "127.0.0.1 $name"; done; } >"$1/hosts-$2"
