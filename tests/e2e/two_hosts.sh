@@ -19,6 +19,7 @@ printf '127.0.0.1 localhost\n10.77.0.1 node-a\n10.77.0.2 node-b\n' >"$scratch/ho
 mount --bind "$scratch/hosts" /etc/hosts
 
 mkfifo "$scratch/up"
+# shellcheck disable=SC2016  # for the shell inside
 unshare --net --uts bash -c 'hostname node-b; ip link set lo up; echo up >"$1"; exec sleep infinity' - "$scratch/up" &
 node_b=$!
 read -r _ <"$scratch/up"
