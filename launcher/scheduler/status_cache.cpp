@@ -19,7 +19,7 @@ bool fresh(const Answers& answers, const std::vector<std::string>& ids, int64_t 
     const auto found = answers.jobs.find(id);
     if (found == answers.jobs.end()) return false;
     const int64_t age = now - found->second.as_of;
-    return found->second.settled || (age >= 0 && age < StatusCache::kFresh_ms && found->second.as_of > answers.outdated);
+    return found->second.settled || (age >= 0 && age < StatusCache::kFreshMs && found->second.as_of > answers.outdated);
   });
 }
 
@@ -33,7 +33,7 @@ bool all_known(const Answers& answers, const std::vector<std::string>& ids) {
 
 /// A clock that was set back must not make anybody wait for an hour.
 bool resting(const Answers& answers, int64_t now) {
-  return answers.failures > 0 && now < answers.next_try && answers.next_try - now <= StatusCache::kLongestRest_ms;
+  return answers.failures > 0 && now < answers.next_try && answers.next_try - now <= StatusCache::kLongestRestMs;
 }
 
 Sightings shown(const Answers& answers, const std::vector<std::string>& ids) {
@@ -68,7 +68,7 @@ void take(Answers& answers, const std::vector<std::string>& ids, const std::map<
     const int64_t since = answers.missing_since.emplace(id, asked).first->second;
     sighting.as_of = asked;
     sighting.unknown = true;
-    sighting.settled = asked - since >= StatusCache::kForgotten_ms;
+    sighting.settled = asked - since >= StatusCache::kForgottenMs;
   }
   answers.failures = 0;
   answers.trouble.clear();
@@ -76,7 +76,7 @@ void take(Answers& answers, const std::vector<std::string>& ids, const std::map<
 
 void note_failure(Answers& answers, const std::string& trouble, int64_t now) {
   answers.failures = std::min(answers.failures + 1, 16);
-  const int64_t rest = std::min<int64_t>(1000LL << (answers.failures - 1), StatusCache::kLongestRest_ms);
+  const int64_t rest = std::min<int64_t>(1000LL << (answers.failures - 1), StatusCache::kLongestRestMs);
   std::random_device chance;
   answers.next_try = now + rest - static_cast<int64_t>(chance() % static_cast<uint32_t>(rest / 2 + 1));
   answers.trouble = trouble;
@@ -101,7 +101,7 @@ StatusCache::StatusCache(std::filesystem::path file, Scheduler& scheduler, Clock
 
 Sightings StatusCache::look(const std::vector<std::string>& ids) {
   if (ids.empty()) return {};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWait_ms);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
   for (;;) {
     const Answers answers = read_answers(file_);
     if (fresh(answers, ids, now_())) return shown(answers, ids);

@@ -30,17 +30,17 @@ struct Sightings {
   int64_t next_try = 0;                  // with trouble: when the next question may be asked, milliseconds since 1970
 };
 
-/// The answers of a scheduler, in a file that all processes of a user share, so that together they ask at most once in kFresh. A question
+/// The answers of a scheduler, in a file that all processes of a user share, so that together they ask at most once in kFreshMs. A question
 /// is about every job that is not settled, whoever wants to know. While one process asks, the others take what there is; they wait for
-/// it, at most kWait, only for a job that nothing is known of. After a question without an answer nobody asks for 1, 2, 4 ... 60 seconds,
+/// it, at most kWaitMs, only for a job that nothing is known of. After a question without an answer nobody asks for 1, 2, 4 ... 60 seconds,
 /// less up to a half by chance. Where the file cannot be written (a home that is read-only) each process asks for itself.
 class StatusCache {
  public:
-  static constexpr int64_t kFresh_ms = 15'000;
-  static constexpr int64_t kLongestRest_ms = 60'000;
-  static constexpr int64_t kWait_ms = 12'000;
+  static constexpr int64_t kFreshMs = 15'000;
+  static constexpr int64_t kLongestRestMs = 60'000;
+  static constexpr int64_t kWaitMs = 12'000;
   /// A job that the scheduler did not know for so long is forgotten for good: one that is new, or a server that comes back, gets its time.
-  static constexpr int64_t kForgotten_ms = 60'000;
+  static constexpr int64_t kForgottenMs = 60'000;
 
   /// `file`: its folder is made where it is missing; empty: nothing is shared. `scheduler` must outlive this.
   StatusCache(std::filesystem::path file, Scheduler& scheduler, Clock now = system_clock_ms);

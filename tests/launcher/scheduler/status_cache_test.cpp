@@ -111,7 +111,7 @@ TEST_CASE("Q2: a server that does not answer: the last known state with its age,
   int64_t longest = 0;
   for (int failure = 1; failure <= 9; ++failure) {
     CAPTURE(failure);
-    user.now += StatusCache::kFresh_ms;
+    user.now += StatusCache::kFreshMs;
     const size_t asked = user.server.asked.size();
     const Sightings old = user.look({"1.s"});
     CHECK(user.server.asked.size() == asked + 1);
