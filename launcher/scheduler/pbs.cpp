@@ -42,7 +42,7 @@ class Pbs final : public Scheduler {
   std::string submit(const Submission& job) override {
     const std::string directory = job.script.parent_path().string();
     const int64_t since = std::time(nullptr);
-    std::vector<std::string> argv{"qsub"};
+    std::vector<std::string> argv{"qsub", "-f"};  // no process that stays behind, with our pipe and a server of its own
     if (job.held) argv.push_back("-h");
     if (!job.after.empty() && !is_element(job.after)) argv.insert(argv.end(), {"-W", "depend=afterany:" + job.after});
     argv.push_back(job.script.filename().string());

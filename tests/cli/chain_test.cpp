@@ -87,6 +87,14 @@ TEST_CASE("a member of a sweep goes on in jobs of its own") {
     CHECK(std::filesystem::exists(polaris.shell.path(std::string("outputs/king/") + member + "/checkpoints/step-00000040")));
 }
 
+TEST_CASE("submit --watch follows the run through its jobs and ends as it does") {
+  const RunningPolaris polaris("save=15,75");
+  const Outcome watched = polaris.submit("--until-done --watch");
+  CHECK_MESSAGE(watched.exit == 0, watched.err);
+  CHECK(watched.out.starts_with(full_id("1") + "\n"));
+  CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 0});
+}
+
 TEST_CASE("a run that is cancelled while it runs queues no other job") {
   const RunningPolaris polaris("wait");
   REQUIRE(polaris.submit("--until-done").exit == 0);

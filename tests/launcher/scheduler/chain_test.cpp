@@ -8,6 +8,7 @@
 
 #include "engine/core/json.h"
 #include "engine/core/run_paths.h"
+#include "launcher/scheduler/cancel_run.h"
 #include "tests/launcher/scheduler/fake_pbs.h"
 #include "tests/support/test.h"
 
@@ -236,6 +237,29 @@ TEST_CASE("a run that was cancelled queues no further job, and a job that slippe
     const std::string by_hand = server.pbs->submit({.script = run.paths().job_script()});
     CHECK(run.attempt(by_hand, 75, 1).continuation == Continuation::next);
   }
+}
+
+TEST_CASE("a cancel takes the job, its successor, and the one whose queuer was killed; a job of the past is left alone") {
+  const FakePbs server;
+  const Run run(server);
+  SUBCASE("its successor") {
+    run.attempt(run.first, 75, 1);
+    cancel_run(read_jobs(run.run().list).back(), *server.pbs, kNow);
+    CHECK(run.history().cancelled);
+  }
+  SUBCASE("one that nobody wrote down") {
+    Mortal mortal(*server.pbs, /*before=*/false);
+    begin_link(run.job(run.first), kNow);
+    killed_in([&] { end_link(run.job(run.first), 75, std::nullopt, mortal, std::time(nullptr)); });
+    cancel_run(read_jobs(run.run().list).back(), *server.pbs, kNow);
+  }
+  for (const json& job : server.state()) CHECK(job.at("job_state") == "F");
+  CHECK(server.jobs() == 2);
+
+  const std::string again = queue_job(run.run(), run.history(), "", *server.pbs, kNow).id;
+  cancel_run(read_jobs(run.run().list).front(), *server.pbs, kNow);  // the first one of all: it has ended
+  CHECK(server.job(again).at("job_state") == "Q");
+  CHECK_FALSE(run.history().cancelled);
 }
 
 TEST_CASE("only a job of a chain is one: by hand, or without the wish, nothing is queued") {
