@@ -24,11 +24,19 @@ int64_t room(const Host& host, const PlanInput& input) {
   return input.node.gpus;
 }
 
+/// Where nothing speaks of a number: what the axes ask for, times the data ranks that give every node one.
+int64_t ranks_for_all_hosts(const PlanInput& input) {
+  const ParallelConfig& parallel = input.resolved.config.parallel;
+  const int64_t asked = ranks_asked_for(parallel), hosts = static_cast<int64_t>(input.allocation.hosts.size());
+  if (parallel.data || parallel.communicator == CommunicatorKind::thread) return asked;
+  return asked * ((hosts + asked - 1) / asked);
+}
+
 int64_t wanted_ranks(const PlanInput& input) {
   if (input.ranks) return *input.ranks;
   int64_t total = 0;
   for (const Host& host : input.allocation.hosts) total += room(host, input);
-  return total > 0 ? total : ranks_asked_for(input.resolved.config.parallel);
+  return total > 0 ? total : ranks_for_all_hosts(input);
 }
 
 std::string run_directory(const PlanInput& input, const std::string& name) {

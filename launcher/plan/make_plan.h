@@ -29,8 +29,8 @@ struct Placement {
   int64_t ranks() const;
 };
 
-/// --ranks, else job.ranks_per_node on every host, else the slots of the hostfile, else a rank a GPU, else what the axes ask for.
-/// Throws Error(Exit::preflight) with the arithmetic where the hosts do not hold them.
+/// --ranks, else job.ranks_per_node on every host, else the slots of the hostfile, else a rank a GPU, else what the axes ask for, and one a
+/// host at least. Throws Error(Exit::preflight) with the arithmetic where the hosts do not hold them.
 Placement place_ranks(const PlanInput& input);
 
 /// Throws one Error(Exit::config) with everything that cannot work, before anything starts; Exit::preflight where the hosts are too few.

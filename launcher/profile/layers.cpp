@@ -77,15 +77,22 @@ struct Said {
   std::string size_key;
 };
 
+/// job.sh runs on the configuration that was resolved where it was queued: what a login file exports on the node changes it no more.
+bool is_settled(const Sources& sources, const std::vector<Layer>& file) {
+  return sources.environment.contains("LLMRUN_STARTED_AT") && !file.empty() && value_at(file.back().tree, "machine.profile") != nullptr;
+}
+
 Said said_layers(const Sources& sources, const Catalog& catalog, std::vector<Complaint>& complaints) {
   std::vector<Layer> file;
   collect(complaints, [&] { file = run_file_layers(sources, catalog); });
-  std::vector<Layer> above = environment_layers(sources.environment, sources.trains, sources.directory, complaints);
+  const bool settled = is_settled(sources, file);
+  std::vector<Layer> above;
+  if (!settled) above = environment_layers(sources.environment, sources.trains, sources.directory, complaints);
   append(above, command_line_layers(sources.sets, sources.directory, complaints));
   std::vector<Layer> others = file;
   append(others, above);
   AlcfWords alcf;
-  if (sources.trains) alcf = read_alcf_words(sources.environment, sources.directory, catalog, others, complaints);
+  if (sources.trains && !settled) alcf = read_alcf_words(sources.environment, sources.directory, catalog, others, complaints);
 
   Said said{std::move(alcf.defaults), alcf.rules, std::move(alcf.size_key)};
   append(said.layers, std::move(file));
@@ -179,10 +186,10 @@ void derive_seq_len(Resolved& resolved) {
 
 /// A shape that `from` gives is not open to change: its weights would not fit.
 void complain_of_contradictions(const Layer& from, const Config& shape, const Resolved& resolved, std::vector<Complaint>& complaints) {
-  for (const Value::Key& key : from.tree.find("model")->keys) {
-    const Field& field = *find_field("model." + key.text);
+  for (const Field& field : fields()) {
+    if (value_at(from.tree, field.path) == nullptr || field.path == "model.init_std") continue;
     const std::string given = field.shown_in(shape), wanted = field.shown_in(resolved.config);
-    if (given == wanted || key.text == "init_std") continue;
+    if (given == wanted) continue;
     complaints.push_back({fmt::format("{} {} contradicts {} of {}", field.path, wanted, given, from.name),
                           resolved.where(field.path),
                           {resolved.set_by(field.path)},

@@ -4,6 +4,7 @@
 
 #include "engine/core/json.h"
 #include "tests/cli/submit_king.h"
+#include "tests/support/readme.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
@@ -112,16 +113,10 @@ TEST_CASE("what the README types on Polaris works, line by line") {
   polaris.shell.write("my-run.yaml",
                       "machine: {extends: polaris, node: {gpus: 0}}\nmodel: gpt-tiny\nrun: {name: my-run, steps: 200}\n"
                       "job: {nodes: 1, ranks_per_node: 1, account: datascience, queue: preemptable, walltime: \"01:00:00\"}\n");
-  const std::string readme = CommandLine::slurp(LLMRUN_SOURCE_DIR "/README.md");
-  const size_t begin = readme.find("\n## On Polaris\n");
-  REQUIRE(begin != std::string::npos);
-  std::istringstream section(readme.substr(begin + 1, readme.find("\n## ", begin + 1) - begin));
-  int typed = 0;
-  for (std::string line; std::getline(section, line);) {
-    if (!line.starts_with("    llmrun ")) continue;
-    const Outcome outcome = polaris(line.substr(4));
-    CHECK_MESSAGE(outcome.exit == 0, line, "\n", outcome.err);
-    ++typed;
+  const std::vector<std::string> commands = readme_commands("On Polaris");
+  CHECK(commands.size() == 10);
+  for (const std::string& command : commands) {
+    const Outcome outcome = polaris(command);
+    CHECK_MESSAGE(outcome.exit == 0, (command + "\n" + outcome.err));
   }
-  CHECK(typed == 10);
 }

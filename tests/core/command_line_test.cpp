@@ -49,7 +49,7 @@ TEST_CASE("help shows what a value may be, and breaks lines between words") {
   const Tool tool;
   CHECK(tool.paint->help() ==
         "Paint a thing in one or more colours, as often as there are layers of paint on\nthe wall\n"
-        "Usage: paint [OPTIONS] [colors...]\n\n"
+        "Usage: paint --to DIR [OPTIONS] [colors...]\n\n"
         "Positionals:\n"
         "  colors                    What to use\n\n"
         "Options:\n"

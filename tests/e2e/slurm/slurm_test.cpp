@@ -3,11 +3,10 @@
 
 #include <fmt/ranges.h>
 
-#include <fstream>
-
 #include "engine/core/run_paths.h"
 #include "launcher/rundir/record.h"
 #include "tests/e2e/golden_run.h"
+#include "tests/support/readme.h"
 
 using namespace llmrun;
 
@@ -63,18 +62,6 @@ struct Cluster {
 
   CommandLine shell;
 };
-
-/// The commands of a section of the README, in order.
-std::vector<std::string> commands_of_readme(const std::string& heading) {
-  std::ifstream readme(std::filesystem::path(LLMRUN_SOURCE_DIR) / "README.md");
-  std::vector<std::string> commands;
-  bool inside = false;
-  for (std::string line; std::getline(readme, line);) {
-    if (line.starts_with("## ")) inside = line == "## " + heading;
-    if (inside && line.starts_with("    llmrun ")) commands.push_back(line.substr(4));
-  }
-  return commands;
-}
 
 /// A run that is over in a second.
 const std::string kShort =
@@ -253,7 +240,7 @@ TEST_CASE("the commands of the README's section on Slurm do what it says") {
   cluster.shell.write(".config/llmrun/profiles/machines/mycluster.yaml", "extends: loopback\n");
   cluster.shell.write("my-run.yaml",
                       "model: gpt-tiny\nrun: {name: my-run, steps: 3}\ntrain: {seq_len: 32, precision: fp32}\njob: {ranks_per_node: 1}\n");
-  const std::vector<std::string> commands = commands_of_readme("On a Slurm cluster");
+  const std::vector<std::string> commands = readme_commands("On a Slurm cluster");
   REQUIRE(commands.size() == 7);
   for (const std::string& command : commands) {
     const Outcome outcome = cluster("export XDG_STATE_HOME=$PWD/state; " + command);

@@ -83,6 +83,20 @@ TEST_CASE("without --ranks the axes say how many ranks there are") {
   CHECK(make_plan(input({{"parallel.tensor", "2"}, {"parallel.data", "3"}})).ranks() == 6);
 }
 
+TEST_CASE("hosts that say nothing of ranks get one each at least, unless the axes or threads leave no room") {
+  const auto on_hosts = [](std::vector<std::pair<const char*, const char*>> sets, size_t hosts) {
+    PlanInput some = input(std::move(sets));
+    some.allocation = {{}, "--hostfile"};
+    for (size_t i = 0; i < hosts; ++i) some.allocation.hosts.push_back({fmt::format("n{}", i)});
+    return make_plan(some).hosts.size();
+  };
+  CHECK(on_hosts({}, 4) == 4);
+  CHECK(on_hosts({{"parallel.tensor", "2"}}, 4) == 4);
+  CHECK(on_hosts({{"parallel.pipeline", "8"}}, 4) == 4);
+  CHECK(on_hosts({{"parallel.data", "1"}}, 4) == 1);
+  CHECK(on_hosts({{"parallel.communicator", "thread"}}, 4) == 1);
+}
+
 TEST_CASE("steps come from tokens, the last one rounded up") {
   PlanInput some = input({{"run.tokens", "1000"}, {"train.micro_batch", "2"}});
   some.resolved.config.run.steps.reset();

@@ -304,6 +304,22 @@ TEST_CASE("a person's word on the machine or its GPUs is told from a profile's a
   CHECK(site.read().config.machine.node.gpus == 2);
 }
 
+TEST_CASE("a job script's configuration holds, whatever a login file exports on the node") {
+  Site site;
+  site.sources.host = "blue-7";
+  site.sources.sets = {"model=small", "train.seq_len=128"};
+  const std::string whole = to_yaml(site.read().config);
+  site.sources.sets.clear();
+  site.sources.environment = {{"SEQ_LEN", "64"}, {"LLMRUN_PARALLEL_TENSOR", "4"}, {"MODEL_SIZE_KEY", "GPT_SMALL"}};
+  site.run_file(whole);
+  CHECK(site.read().config.train.seq_len == 64);  // by hand the environment has its say
+  site.sources.environment["LLMRUN_STARTED_AT"] = "1700000000";
+  CHECK(site.read().config.train.seq_len == 128);
+  CHECK(site.read().config.parallel.tensor == 1);
+  site.run_file("model: small\n");  // a script of one's own that tells its start
+  CHECK(site.read().config.train.seq_len == 64);
+}
+
 TEST_CASE("the resolved configuration, read again as a run file, is the same") {
   Site site;
   site.sources.host = "blue-1";
