@@ -125,7 +125,7 @@ TEST_CASE("L1: a bad hostfile is refused with its lines and exit 5, an odd one n
 
 TEST_CASE("what is not built yet is refused by name") {
   const CommandLine shell;
-  for (const char* words : {"plan --search", "plan --schedule", "bench ops", "bench comm"}) {
+  for (const char* words : {"plan --search", "plan --schedule", "bench ops", "bench attention"}) {
     CAPTURE(words);
     const Outcome outcome = shell(std::string("llmrun ") + words);
     CHECK(outcome.exit == 2);
