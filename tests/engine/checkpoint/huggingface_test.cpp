@@ -81,13 +81,20 @@ TEST_CASE("a golden model read by any layout and exported again is the original,
   }
 }
 
+namespace {
+
+/// The order of keys means nothing to transformers.
+nlohmann::json unordered(const json& value) { return nlohmann::json::parse(value.dump()); }
+
+}  // namespace
+
 TEST_CASE("the exported config.json says what the original's says") {
   for (const Golden& golden : goldens()) {
     const json original = read_json_file(kGolden / golden.name / "config.json"), ours = huggingface_config(golden.model, "float32");
     int compared = 0;
     for (const auto& [key, value] : ours.items()) {
       if (!original.contains(key) || original[key].is_null() || value.is_null()) continue;
-      CHECK_MESSAGE(original[key] == value, golden.name, ": ", key);
+      CHECK_MESSAGE(unordered(original[key]) == unordered(value), golden.name, ": ", key);
       ++compared;
     }
     CHECK(compared >= 14);

@@ -19,10 +19,11 @@ TEST_CASE("strangers who connect are not seated, and hold nobody up") {
   std::shared_ptr<Communicator> world_zero;
   std::thread rank_zero([&] { world_zero = make_tcp_world(zero); });
 
-  const Endpoint endpoint = parse_endpoint(one.get("tcp/0", 10));
+  const std::string address = one.get("tcp/0", 10);  // and the name of its host
+  const Endpoint endpoint = parse_endpoint(address.substr(0, address.find(' ')));
   const Socket silent = connect_to(endpoint, 10);
   const Socket liar = connect_to(endpoint, 10);
-  char hello[36];  // as a rank 1 that has guessed the token
+  char hello[100];  // as a rank 1 that has guessed the token: token, rank, host
   std::memset(hello, 'a', sizeof hello);
   const int rank = 1;
   std::memcpy(hello + 32, &rank, sizeof rank);
