@@ -232,7 +232,9 @@ TEST_CASE("tail bears 4096 logs under the usual limits, without losing a line") 
   CHECK(found["written"].get<int64_t>() > 300'000);
   CHECK(found["shown"] == found["written"]);
   CHECK(found["descriptors"] < 1024);
+#ifndef __SANITIZE_ADDRESS__  // which keeps a shadow of memory, and what was freed
   CHECK(found["rss_mb"] < 100);
+#endif
 }
 
 }  // namespace llmrun
