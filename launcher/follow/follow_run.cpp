@@ -53,7 +53,9 @@ bool may_go_on(const JobNews& news, const std::optional<Attempt>& last) {
   if (has_ended(news)) return false;
   if (!last) return true;
   if (last->exit == 0) return news.queued.submitted > last->end;  // the rest of a chain finds that all is done
-  const bool was_there_before = news.job && news.job->started && wall_time(*news.job->started) <= wall_time_of_utc(last->start);
+  // Times are whole seconds: a job that was queued in the second in which the attempt began may be the next one.
+  const bool was_there_before = news.queued.submitted < last->start && news.job && news.job->started &&
+                                wall_time(*news.job->started) <= wall_time_of_utc(last->start);
   return !was_there_before;  // it is the one whose attempt has ended, and is being cleaned up
 }
 
@@ -101,6 +103,11 @@ class Follower {
   std::optional<Attempt> next_attempt(int before, const std::optional<Attempt>& last) {
     while (!view_.gone()) {
       if (auto attempt = attempt_above(before)) return attempt;
+      if (last && is_locked(paths_.lock())) {  // whoever ended it is still there, and may be queueing the next job
+        watcher_.wait(kRest, kPoll, view_.reader());
+        jobs_.ask_soon();
+        continue;
+      }
       jobs_.ask();
       const JobNews* next = next_job(last);
       if (next == nullptr) return attempt_above(before);  // it may have begun between the two looks
