@@ -103,7 +103,7 @@ class Follower {
   std::optional<Attempt> next_attempt(int before, const std::optional<Attempt>& last) {
     while (!view_.gone()) {
       if (auto attempt = attempt_above(before)) return attempt;
-      if (last && is_locked(paths_.lock())) {  // whoever ended it is still there, and may be queueing the next job
+      if (last && last->exit != 0 && is_locked(paths_.lock())) {  // whoever ended it is still there, and may be queueing the next job
         watcher_.wait(kRest, kPoll, view_.reader());
         jobs_.ask_soon();
         continue;
