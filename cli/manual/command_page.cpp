@@ -1,8 +1,8 @@
-#include "cli/manual/exit_codes.h"
 #include "cli/manual/pages.h"
 #include "cli/manual/roff.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/command_line/value.h"
+#include "launcher/report/exit_meaning.h"
 
 namespace llmrun::cli {
 namespace {
@@ -78,7 +78,7 @@ void add_commands_below(const CLI::App& command, Roff& page) {
 
 void add_exit_codes(Roff& page) {
   page.section("EXIT STATUS");
-  for (const ExitCode& row : exit_codes()) page.item(bold(std::to_string(static_cast<int>(row.code))), row.means);
+  for (const ExitMeaning& row : exit_meanings()) page.item(bold(std::to_string(static_cast<int>(row.code))), row.full);
   page.item(bold("128+") + italic("n"), "the first rank to die died by signal n");
 }
 

@@ -59,10 +59,11 @@ std::vector<QueuedJob> jobs_of_run(const fs::path& run, const std::vector<Queued
   return jobs;
 }
 
-/// PBS: "NAME.o27"; Slurm: "slurm-27.out".
+/// Slurm: "logs/job-27.out", as job.sh says; "slurm-27.out" of a script that does not. PBS: "NAME.o27".
 fs::path output_of_job(const QueuedJob& job) {
   const std::string number = job.id.substr(0, job.id.find_first_of(".["));
   std::error_code ignored;  // no directory any more
+  if (const fs::path output = RunPaths(job.dir).logs() / fmt::format("job-{}.out", number); fs::exists(output, ignored)) return output;
   for (const fs::directory_entry& entry : fs::directory_iterator(job.dir, ignored)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".o" + number) || name == "slurm-" + number + ".out") return entry.path();

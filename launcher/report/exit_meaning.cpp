@@ -2,39 +2,40 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string_view>
 
-#include "engine/core/error.h"
 #include "launcher/report/failure.h"
 
 namespace llmrun {
 namespace {
 
-struct Row {
-  Exit code;
-  std::string_view meaning;
-};
-constexpr Row kMeanings[] = {
-    {Exit::done, "done"},
-    {Exit::failed, "failed"},
-    {Exit::usage, "wrong command line"},
-    {Exit::config, "invalid configuration"},
-    {Exit::credentials, "credentials missing or refused"},
-    {Exit::preflight, "refused before the start"},
-    {Exit::unreachable, "the scheduler did not answer"},
-    {Exit::resubmit, "stopped before its walltime, to be continued"},
-    {Exit::no_progress, "no progress in three attempts, not restarted"},
-    {Exit::numerics, "the numbers went bad"},
-    {Exit::no_checkpoint, "no usable checkpoint"},
-    {Exit::hang, "hung"},
+constexpr ExitMeaning kMeanings[] = {
+    {Exit::done, "done", "done"},
+    {Exit::failed, "failed", "failed"},
+    {Exit::usage, "wrong command line", "the command line is not right"},
+    {Exit::config, "invalid configuration", "the configuration is not right; nothing was started"},
+    {Exit::credentials, "credentials missing or refused", "no access: a credential is missing or refused"},
+    {Exit::preflight, "refused before the start", "a check before the start failed: hosts, data, room, limits of the queue"},
+    {Exit::unreachable, "the scheduler did not answer", "the scheduler does not answer"},
+    {Exit::resubmit, "stopped before its walltime, to be continued",
+     "stopped cleanly before the walltime, with a checkpoint: the same command goes on from there"},
+    {Exit::no_progress, "no progress in three attempts, not restarted", "three attempts without a step: do not restart"},
+    {Exit::numerics, "the numbers went bad", "the numerics guard stopped the run"},
+    {Exit::no_checkpoint, "no usable checkpoint", "there is no usable checkpoint"},
+    {Exit::hang, "hung", "a rank hung"},
+    {Exit::interrupted, "", "interrupted (SIGINT)"},
+    {Exit::terminated, "", "terminated (SIGTERM)"},
 };
 
 }  // namespace
 
+std::span<const ExitMeaning> exit_meanings() { return kMeanings; }
+
 std::string exit_meaning(int code) {
-  const auto row = std::find_if(std::begin(kMeanings), std::end(kMeanings), [&](const Row& r) { return static_cast<int>(r.code) == code; });
-  if (row != std::end(kMeanings)) return std::string(row->meaning);
-  return code > 128 && code < 256 ? signal_shown(code - 128) : "failed";  // a program's own code
+  const auto row = std::find_if(std::begin(kMeanings), std::end(kMeanings),
+                                [&](const ExitMeaning& known) { return static_cast<int>(known.code) == code; });
+  if (row != std::end(kMeanings) && !row->brief.empty()) return std::string(row->brief);
+  const int signal = signal_in(code);
+  return signal != 0 ? signal_shown(signal) : "failed";  // a program's own code
 }
 
 }  // namespace llmrun

@@ -23,9 +23,6 @@ std::vector<fs::path> error_files(const RunPaths& paths, int attempt) {
 /// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
 bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
 
-/// The signal behind an exit code of the shell's form; 0 for none.
-int signal_in(int exit_code) { return exit_code > 128 && exit_code < 128 + SIGRTMIN ? exit_code - 128 : 0; }
-
 bool is_report(const json& document) { return document.is_object() && document.contains("rank"); }
 
 /// The error report with the least time, those of ranks that a signal killed before all others, which may only have missed them; a torn one
@@ -81,6 +78,8 @@ void tell_error(const json& error, Failure& failure) {
 }
 
 }  // namespace
+
+int signal_in(int exit_code) { return exit_code > 128 && exit_code < 128 + SIGRTMIN ? exit_code - 128 : 0; }
 
 std::string signal_shown(int number) {
   const char* name = ::sigabbrev_np(number);

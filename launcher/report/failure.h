@@ -38,6 +38,8 @@ Error failure_error(const Failure& failure, const std::string& next);
 /// What comes next after a failed attempt at training.
 std::string train_again(const RunPaths& paths);
 
+/// The signal behind an exit code of the shell's form; 0 for none: 205 is a program's own code.
+int signal_in(int exit_code);
 /// "signal 9 (SIGKILL)".
 std::string signal_shown(int number);
 

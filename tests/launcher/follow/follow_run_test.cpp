@@ -1,11 +1,13 @@
 #include "launcher/follow/follow_run.h"
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 
 #include "engine/core/error.h"
 #include "engine/core/file.h"
 #include "engine/core/plan.h"
+#include "engine/core/run_paths.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/rundir/log_name.h"
@@ -283,6 +285,11 @@ TEST_CASE("a job's own output is found beside the run") {
   CHECK(output_of_job(pbs).empty());
   append_line(directory / "king.o27", "");
   CHECK(output_of_job(pbs).filename() == "king.o27");
+  const QueuedJob element{.id = "11_3", .scheduler = "slurm", .run = "king", .dir = pbs.dir, .submitted = "", .by = ""};
+  CHECK(output_of_job(element).empty());
+  std::filesystem::create_directories(RunPaths(pbs.dir).logs());
+  std::ofstream(RunPaths(pbs.dir).logs() / "job-11_3.out") << "no such module\n";  // job-%A_%a.out
+  CHECK(output_of_job(element).filename() == "job-11_3.out");
 }
 
 TEST_CASE("I2: a reason of several lines stays on one, an estimate that has passed is not shown") {
