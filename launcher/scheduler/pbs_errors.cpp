@@ -1,17 +1,11 @@
 #include "launcher/scheduler/pbs_errors.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
+#include "launcher/scheduler/refusal.h"
 
 namespace llmrun {
 namespace {
 
 /// Texts of OpenPBS 23.06 and of the submit hooks at ALCF, as they were recorded.
-struct Remedy {
-  std::string_view text;  // that the error line holds
-  std::string_view hint;
-};
 constexpr Remedy kRemedies[] = {
     {"Account_Name is required", "--set job.account=PROJECT, one that sbank or your project page lists"},
     {"Resource: filesystems is required", "--set job.filesystems=[home,eagle]"},
@@ -32,34 +26,15 @@ constexpr Remedy kRemedies[] = {
 };
 
 /// ECONNREFUSED and its kin: 15008 (no such host), 15010 (refused), 15031..: exit codes are the low byte, 255 where there is no code.
-bool unreachable(const Answer& answer) {
-  constexpr std::string_view kTexts[] = {"cannot connect to server", "Couldn't connect to cluster", "Connection refused",
-                                         "Communication failure", "No default server name"};
-  return answer.late || std::any_of(std::begin(kTexts), std::end(kTexts),
-                                    [&](std::string_view text) { return answer.err.find(text) != std::string::npos; });
-}
-
-/// The last line that says something: what stands before it is usage or a warning.
-std::string last_line(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  const size_t end_of_previous = text.rfind('\n');
-  return end_of_previous == std::string::npos ? text : text.substr(end_of_previous + 1);
-}
+constexpr std::string_view kNoServer[] = {"cannot connect to server", "Couldn't connect to cluster", "Connection refused",
+                                          "Communication failure", "No default server name"};
 
 }  // namespace
 
 Error pbs_error(std::string_view command, const Answer& answer) {
-  const std::string said = last_line(answer.err);
-  if (answer.late)
-    return std::move(
-        Error(Exit::unreachable, "{} did not answer in time", command).hint("qstat -B shows whether the server is there; then again"));
-  if (unreachable(answer))
-    return std::move(Error(Exit::unreachable, "{}", said).hint("the PBS server does not answer: again in some minutes"));
-  Error error(Exit::preflight, "{}",
-              said.empty() ? fmt::format("{} ended with exit code {} and said nothing", command, answer.status.exit_code()) : said);
-  for (const Remedy& remedy : kRemedies)
-    if (said.find(remedy.text) != std::string::npos) return std::move(error.hint("{}", remedy.hint));
-  return error;
+  return refusal(command, answer,
+                 {kRemedies, kNoServer, "qstat -B shows whether the server is there; then again",
+                  "the PBS server does not answer: again in some minutes"});
 }
 
 }  // namespace llmrun
