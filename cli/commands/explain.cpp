@@ -15,12 +15,10 @@
 namespace llmrun::cli {
 namespace {
 
-bool names(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
-
 /// The job that the word names, else the newest.
 std::optional<KnownJob> job_meant(const KnownJobs& jobs, const std::string& word) {
   for (const KnownJob& job : jobs.jobs)
-    if (names(job.queued, word)) return job;
+    if (is_id(job.queued, word)) return job;
   return jobs.jobs.empty() ? std::nullopt : std::optional(jobs.jobs.back());
 }
 
@@ -48,8 +46,6 @@ json to_json(const Explanation& told, const ExplainedRun& run) {
           {"job", run.job && run.job->seen.job ? to_json(*run.job->seen.job) : json()}};
 }
 
-std::string who(const Failure& failure) { return failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who; }
-
 void write_text(const Explanation& told, Context& context) {
   Output& out = context.out();
   out.print("{}\n", one_line(told.headline));
@@ -57,7 +53,7 @@ void write_text(const Explanation& told, Context& context) {
   if (!told.meaning.empty()) out.print("  that means: {}\n", one_line(told.meaning));
   for (const std::string& fact : told.facts) out.print("  {}\n", one_line(fact));
   if (told.failure) {
-    out.print("  {} {}\n", one_line(who(*told.failure)), one_line(told.failure->what));
+    out.print("  {} {}\n", one_line(who_failed(*told.failure)), one_line(told.failure->what));
     for (const std::string& line : told.failure->last_lines) out.print("    | {}\n", one_line(line));
   }
   if (!told.remedy.empty()) out.print("  hint: {}\n", one_line(told.remedy));

@@ -12,6 +12,7 @@
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/reported_run.h"
 #include "launcher/report/run_summary.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
@@ -19,8 +20,7 @@ namespace {
 
 /// "rank 3 on x3001c0s1b0n0 was killed by signal 9 (SIGKILL)".
 std::string told(const Failure& failure) {
-  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
-  return fmt::format("{} {}{}", who, failure.told_by_rank ? "said: " : "", failure.what);
+  return fmt::format("{} {}{}", who_failed(failure), failure.told_by_rank ? "said: " : "", failure.what);
 }
 
 std::string exit_text(const Attempt& attempt) {
@@ -86,7 +86,7 @@ json jobs_json(const KnownJobs& jobs, int64_t now) {
 
 json to_json(const ReportedRun& run, int64_t now) {
   const RunPaths paths(run.history.dir);
-  const std::vector<int64_t> steps = list_checkpoints(paths).steps;
+  const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   return {{"version", 1},
           {"run", run.history.name},
           {"state", run.history.state},
@@ -136,7 +136,7 @@ void write_text(const ReportedRun& run, int64_t now, Context& context) {
     lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, exit_text(attempt)));
     if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", told(*failure));
   }
-  const std::vector<int64_t> steps = list_checkpoints(paths).steps;
+  const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
   if (const json metrics = last_metrics(paths); metrics.is_object()) lines.add("metrics", metrics_text(metrics));
   for (const KnownJob& job : run.jobs.jobs)

@@ -26,18 +26,13 @@ std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<Qu
   return {all.end() - static_cast<std::ptrdiff_t>(most), all.end()};
 }
 
-std::string hosts_text(const std::vector<std::string>& hosts) {
-  if (hosts.empty()) return "";
-  return fmt::format("on {}{}", hosts.front(), hosts.size() > 1 ? fmt::format(" and {} more", hosts.size() - 1) : "");
-}
-
 /// The scheduler's words on why it waits; where it runs; how it ended.
 std::string reason(const KnownJob& job) {
   if (!job.seen.job) return "";
   if (state_word(job.seen) == "unknown")
     return fmt::format("was {}; its scheduler does not know it any more", spelling(job.seen.job->phase));
   const Job& seen = *job.seen.job;
-  if (seen.phase == JobPhase::running) return hosts_text(seen.hosts);
+  if (seen.phase == JobPhase::running) return on_hosts(seen.hosts);
   if (seen.phase != JobPhase::ended) return seen.comment;
   return seen.end == JobEnd::failed && seen.exit_code ? fmt::format("exit {}: {}", *seen.exit_code, exit_meaning(*seen.exit_code)) : "";
 }

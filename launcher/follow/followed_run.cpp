@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_id(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
-
 std::optional<fs::path> here(const std::string& run, const fs::path& directory) {
   try {
     return find_run(run, directory);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 
 #include "engine/core/error.h"
@@ -15,12 +16,11 @@ constexpr size_t kStamp = 19;  // "2023-10-11 09:29:06"
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Days since 1970 of a date in the Gregorian calendar (H. Hinnant, "chrono-compatible low-level date algorithms").
-int64_t days_from_civil(int64_t year, int64_t month, int64_t day) {
-  year -= month <= 2;
-  const int64_t era = year / 400, of_era = year - era * 400;
-  const int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+int64_t days_of(int64_t year, int64_t month, int64_t day) {
+  using namespace std::chrono;
+  const year_month_day date{std::chrono::year(static_cast<int>(year)), std::chrono::month(static_cast<unsigned>(month)),
+                            std::chrono::day(static_cast<unsigned>(day))};
+  return sys_days(date).time_since_epoch().count();
 }
 
 /// Decimal digits at a fixed place; negative where one is none.
@@ -44,7 +44,7 @@ WallTime stamp(std::string_view text) {
   if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return kNoTime;
   int64_t fraction = 0;
   if (text.size() > kStamp + 3 && (text[kStamp] == '.' || text[kStamp] == ',')) fraction = std::max<int64_t>(0, digits(at + kStamp + 1, 3));
-  return (((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction;
+  return (((days_of(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction;
 }
 
 std::string_view without_bracket(std::string_view line) {
@@ -118,9 +118,7 @@ WallTime wall_time(int64_t seconds_since_1970) {
   const std::time_t moment = seconds_since_1970;
   std::tm here{};
   ::localtime_r(&moment, &here);
-  return (((days_from_civil(here.tm_year + 1900, here.tm_mon + 1, here.tm_mday) * 24 + here.tm_hour) * 60 + here.tm_min) * 60 +
-          here.tm_sec) *
-         1000;
+  return (((days_of(here.tm_year + 1900, here.tm_mon + 1, here.tm_mday) * 24 + here.tm_hour) * 60 + here.tm_min) * 60 + here.tm_sec) * 1000;
 }
 
 WallTime wall_time_of_utc(std::string_view text) {

@@ -15,11 +15,6 @@ std::tm local(int64_t moment) {
   return here;
 }
 
-std::string on_hosts(const std::vector<std::string>& hosts) {
-  if (hosts.empty()) return "";
-  return fmt::format(" on {}{}", hosts.front(), hosts.size() > 1 ? fmt::format(" and {} more", hosts.size() - 1) : "");
-}
-
 std::string state(const Job& job, int64_t now) {
   const std::string reason = job.comment.empty() ? "" : ": " + job.comment;
   const std::string estimate = job.starts_at && *job.starts_at > now ? "; starts about " + clock_text(*job.starts_at, now) : "";
@@ -31,7 +26,7 @@ std::string state(const Job& job, int64_t now) {
     case JobPhase::suspended:
       return "is suspended" + reason;
     case JobPhase::running:
-      return fmt::format("runs{}, no line from it yet", on_hosts(job.hosts));
+      return fmt::format("runs{}{}, no line from it yet", job.hosts.empty() ? "" : " ", on_hosts(job.hosts));
     case JobPhase::ended:
       break;
   }
@@ -39,6 +34,11 @@ std::string state(const Job& job, int64_t now) {
 }
 
 }  // namespace
+
+std::string on_hosts(const std::vector<std::string>& hosts) {
+  if (hosts.empty()) return "";
+  return fmt::format("on {}{}", hosts.front(), hosts.size() > 1 ? fmt::format(" and {} more", hosts.size() - 1) : "");
+}
 
 std::string short_id(const std::string& id) { return id.substr(0, id.find('.')); }
 

@@ -9,6 +9,9 @@ namespace llmrun {
 /// about 10:40". Holds the scheduler's own words: make it harmless before a terminal gets it. `now`: seconds since 1970.
 std::string waiting_text(const JobNews& news, const std::string& trouble, int64_t now);
 
+/// "on x3001c0s1b0n0 and 3 more"; empty without hosts.
+std::string on_hosts(const std::vector<std::string>& hosts);
+
 /// Up to the server's name: "27" of "27.polaris-pbs-01".
 std::string short_id(const std::string& id);
 

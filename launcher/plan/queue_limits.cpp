@@ -96,16 +96,24 @@ void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
   const std::string_view who = job.queue.empty() ? "machine.default_queue" : "job.queue";
-  const std::string& name = job.queue.empty() ? machine.default_queue : job.queue;
+  const std::string& name = queue_of(resolved.config);
   if (name.empty() || machine.queues.empty()) return;
-  const auto queue = std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& each) { return each.name == name; });
-  if (queue == machine.queues.end()) return say_unknown(machine, name, who, critic);
+  const QueueLimits* queue = find_queue(machine, name);
+  if (queue == nullptr) return say_unknown(machine, name, who, critic);
   if (queue->via.empty()) return check_limits(machine, *queue, {nodes, job.walltime_s}, who, critic);
   critic.say(fmt::format("queue '{}' takes no jobs itself: '{}' hands them on to it", queue->name, queue->via), who, {who},
              fmt::format("--set job.queue={}", queue->via));
 }
 
 }  // namespace
+
+const std::string& queue_of(const Config& config) { return config.job.queue.empty() ? config.machine.default_queue : config.job.queue; }
+
+const QueueLimits* find_queue(const MachineConfig& machine, std::string_view name) {
+  const auto found =
+      std::find_if(machine.queues.begin(), machine.queues.end(), [&](const QueueLimits& queue) { return queue.name == name; });
+  return found == machine.queues.end() ? nullptr : &*found;
+}
 
 void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);

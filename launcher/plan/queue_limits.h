@@ -5,6 +5,11 @@
 
 namespace llmrun {
 
+/// The queue that a job goes to: job.queue, else machine.default_queue; empty: the scheduler's own.
+const std::string& queue_of(const Config& config);
+/// What the profile says of a queue; nothing where it does not list it.
+const QueueLimits* find_queue(const MachineConfig& machine, std::string_view name);
+
 /// What this machine's scheduler would refuse, or let wait for ever, asked before the job is queued: a queue that the profile does not
 /// list or that takes no jobs itself, nodes or walltime outside its limits (each with the queues that take them), what no queue behind a
 /// routing queue takes, no walltime, account or file systems. A job that names no queue goes to machine.default_queue. Machines whose

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/core/units.h"
+#include "launcher/plan/queue_limits.h"
 #include "launcher/render/job_fields.h"
 
 namespace llmrun {
@@ -17,7 +18,7 @@ json pbs_fields(const Plan& plan, const JobRequest& request) {
   fields.add("walltime", "job.walltime", job.walltime_s ? format_duration(*job.walltime_s) : "");
   fields.add("filesystems", "job.filesystems",
              fmt::format("{}", fmt::join(job.filesystems.empty() ? machine.filesystems : job.filesystems, ":")));
-  fields.add("queue", "job.queue", job.queue.empty() ? machine.default_queue : job.queue);
+  fields.add("queue", "job.queue", queue_of(plan.config));
   fields.add("account", "job.account", job.account);
   fields.add_depend(request.depends);
   fields.add_array(request.array);

@@ -6,6 +6,7 @@
 
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
+#include "launcher/plan/queue_limits.h"
 #include "launcher/render/job_fields.h"
 
 namespace llmrun {
@@ -27,7 +28,7 @@ json slurm_fields(const Plan& plan, const JobRequest& request) {
   const JobConfig& job = plan.config.job;
   const MachineConfig& machine = plan.config.machine;
   const int64_t gpus = machine.node.gpus.value_or(0);
-  const std::string queue = job.queue.empty() ? machine.default_queue : job.queue;
+  const std::string queue = queue_of(plan.config);
   const bool qos = machine.queue_option == "qos";
   JobFields fields;
   fields.add("name", "run.name", plan.name);

@@ -6,8 +6,11 @@
 #include "engine/core/units.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
+#include "launcher/plan/queue_limits.h"
 #include "launcher/report/exit_meaning.h"
+#include "launcher/report/last_lines.h"
 #include "launcher/report/run_summary.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/scheduler/waiting_reasons.h"
 
 namespace llmrun {
@@ -17,18 +20,11 @@ std::string nodes_text(int64_t nodes) { return fmt::format("{} node{}", nodes, n
 
 std::string named(const ExplainedRun& run) { return fmt::format("job {} of '{}'", short_id(run.job->queued.id), run.history.name); }
 
-const QueueLimits* limits_of(const ExplainedRun& run, const std::string& queue) {
-  if (!run.machine) return nullptr;
-  const auto& queues = run.machine->queues;
-  const auto found = std::find_if(queues.begin(), queues.end(), [&](const QueueLimits& limits) { return limits.name == queue; });
-  return found == queues.end() ? nullptr : &*found;
-}
-
 /// "asked for 2 nodes for 01:00:00; queue 'debug' takes 1 to 2 nodes, 00:05:00 to 01:00:00".
 void tell_limits(const ExplainedRun& run, const Job& job, Explanation& explanation) {
   std::string text = "asked for " + nodes_text(job.nodes);
   if (job.walltime) text += " for " + format_duration(*job.walltime);
-  if (const QueueLimits* limits = limits_of(run, job.queue)) {
+  if (const QueueLimits* limits = run.machine ? find_queue(*run.machine, job.queue) : nullptr) {
     text += fmt::format("; queue '{}' takes {} to {} nodes, {} to {}", job.queue, limits->nodes[0], limits->nodes[1],
                         format_duration(limits->walltime_s[0]), format_duration(limits->walltime_s[1]));
     if (limits->jobs_of_user > 0) text += fmt::format(", {} at once of a user", limits->jobs_of_user);
@@ -58,9 +54,7 @@ void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanat
 void tell_running(const ExplainedRun& run, const Job& job, int64_t now, Explanation& explanation) {
   explanation.headline = named(run) + " runs";
   if (job.started) explanation.headline += " since " + clock_text(*job.started, now);
-  if (!job.hosts.empty())
-    explanation.headline +=
-        fmt::format(" on {}{}", job.hosts.front(), job.hosts.size() > 1 ? fmt::format(" and {} more", job.hosts.size() - 1) : "");
+  if (!job.hosts.empty()) explanation.headline += " " + on_hosts(job.hosts);
   tell_limits(run, job, explanation);
   explanation.remedy = "llmrun tail " + run.word;
 }
@@ -94,7 +88,7 @@ std::string end_remedy(const ExplainedRun& run, const Job* job, const Explanatio
   if (explanation.failure && !explanation.failure->hint.empty()) return explanation.failure->hint;
   const RunPaths paths(run.history.dir);
   const char* again = run.job ? "llmrun submit" : "the same command";
-  const char* from = list_checkpoints(paths).steps.empty() ? "starts from the beginning" : "goes on from the last checkpoint";
+  const char* from = whole_checkpoint_steps(paths).empty() ? "starts from the beginning" : "goes on from the last checkpoint";
   if (job != nullptr && job->end == JobEnd::walltime)
     return "llmrun submit --until-done goes on by itself after each walltime; or a longer --set job.walltime=H:MM:SS";
   switch (static_cast<Exit>(explanation.exit_code.value_or(1))) {
@@ -121,7 +115,7 @@ void tell_output(const ExplainedRun& run, const Job& job, Explanation& explanati
   Failure failure;
   failure.who = "its script";
   failure.what = fmt::format("exited with code {}", job.exit_code.value_or(1));
-  failure.last_lines = last_lines_of(output, kLines);
+  failure.last_lines = last_lines(output, kLines);
   explanation.failure = failure;
 }
 

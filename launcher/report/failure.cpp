@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <deque>
 #include <fstream>
+
+#include "launcher/report/last_lines.h"
 
 namespace llmrun {
 namespace {
@@ -36,18 +37,6 @@ std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vect
   const auto place = [](const json& report) { return std::pair(!is_cause(signal_in(report.value("code", 0))), report.value("time", 0.0)); };
   const auto first = std::min_element(reports.begin(), reports.end(), [&](const json& a, const json& b) { return place(a) < place(b); });
   return first == reports.end() ? std::nullopt : std::optional(*first);
-}
-
-std::vector<std::string> last_lines(const fs::path& file) {
-  std::deque<std::string> lines;
-  std::ifstream stream(file, std::ios::binary);
-  stream.seekg(0, std::ios::end);
-  stream.seekg(std::max<std::streamoff>(0, stream.tellg() - std::streamoff{16384}));
-  for (std::string line; std::getline(stream, line);) {
-    lines.push_back(line);
-    if (lines.size() > kLastLines) lines.pop_front();
-  }
-  return {lines.begin(), lines.end()};
 }
 
 void tell_death(const RankDeath& death, Failure& failure) {
@@ -119,7 +108,7 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
   if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
   if (launch.ranks_are_threads && !failure.told_by_rank) failure.rank.reset();  // one process held them all
   if (failure.rank && failure.host.empty()) failure.host = host_of(launch.hosts, *failure.rank);
-  if (failure.rank) failure.last_lines = last_lines(paths.rank_log(attempt, *failure.rank));
+  if (failure.rank) failure.last_lines = last_lines(paths.rank_log(attempt, *failure.rank), kLastLines);
   return failure;
 }
 
@@ -130,10 +119,14 @@ std::string train_again(const RunPaths& paths) {
                : "the same command starts again from the beginning: no checkpoint was written";
 }
 
+std::string who_failed(const Failure& failure) {
+  return failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
+}
+
 Error failure_error(const Failure& failure, const std::string& next) {
-  const std::string who = failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
   const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
-  Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who, during, failure.told_by_rank ? ": " : " ", failure.what);
+  Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who_failed(failure), during, failure.told_by_rank ? ": " : " ",
+              failure.what);
   for (const std::string& reason : failure.because) error.because(reason);
   error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", next);
   return error;

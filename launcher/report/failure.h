@@ -32,6 +32,9 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
 /// The error report in a line of a rank's output; nothing where it holds none.
 std::optional<json> error_report_in(std::string_view line);
 
+/// "rank 3 on x3001c0s1b0n0", or who it was where the rank is not known.
+std::string who_failed(const Failure& failure);
+
 /// What the user sees last: rank, host, cause, hint. `next`: what to do after the rank's own hint.
 Error failure_error(const Failure& failure, const std::string& next);
 

@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int64_t seconds_of(const std::string& utc) {
-  std::tm when{};
-  return ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &when) == nullptr ? 0 : ::timegm(&when);
-}
-
 /// What a line of the list says of a run: that a job of it was queued, or that it was launched here.
 struct Listed {
   std::string name;
@@ -103,7 +98,7 @@ void read_directory(RunHistory& run, const RunPaths& paths) {
 }  // namespace
 
 int64_t seconds_between(const std::string& start, const std::string& end) {
-  return std::max<int64_t>(0, seconds_of(end) - seconds_of(start));
+  return std::max<int64_t>(0, seconds_of_utc(end) - seconds_of_utc(start));
 }
 
 void append_launch(const fs::path& list, const std::string& run, const fs::path& dir, const std::string& time) {

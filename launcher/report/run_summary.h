@@ -11,15 +11,6 @@
 
 namespace llmrun {
 
-/// The checkpoints of a run that are whole, by their names: step-00000100 counts once its manifest is there.
-struct CheckpointList {
-  std::vector<int64_t> steps;  // ascending
-};
-CheckpointList list_checkpoints(const RunPaths& paths);
-
-/// Of the end of a file, whatever it holds; none where there is no such file.
-std::vector<std::string> last_lines_of(const std::filesystem::path& file, size_t most);
-
 /// The last whole line of metrics.jsonl; null where there is none.
 json last_metrics(const RunPaths& paths);
 

@@ -30,6 +30,11 @@ std::string log_name(const std::string& user, const std::string& host, int64_t h
   return fmt::format("{}-{}-nhosts{}-ngpu{}-{}.log", user, host, hosts, gpus, compact_time(start));
 }
 
+int64_t seconds_of_utc(const std::string& text) {
+  std::tm when{};
+  return ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &when) == nullptr ? 0 : ::timegm(&when);
+}
+
 std::string user_name() {
   const passwd* entry = ::getpwuid(::getuid());
   return entry != nullptr && *entry->pw_name != '\0' ? entry->pw_name : "user";

@@ -11,6 +11,8 @@ std::string log_name(const std::string& user, const std::string& host, int64_t h
 std::string compact_time(std::time_t when);
 /// "2023-10-11T09:29:06Z".
 std::string utc_time(std::time_t when);
+/// Seconds since 1970 of such a text; 0 where it is none.
+int64_t seconds_of_utc(const std::string& text);
 /// The login name; "user" where the system knows none.
 std::string user_name();
 

@@ -2,23 +2,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "engine/core/memory.h"
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
+#include "launcher/rundir/checkpoints.h"
 
 namespace llmrun {
 namespace {
 
 namespace fs = std::filesystem;
-
-int64_t checkpoints_there(const fs::path& checkpoints) {
-  std::error_code none;  // no directory, no checkpoints
-  int64_t count = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints, none))
-    if (entry.path().filename().string().starts_with("step-")) ++count;
-  return count;
-}
 
 fs::path nearest_that_exists(fs::path path) {
   while (path.has_relative_path() && !fs::exists(path)) path = path.parent_path();
@@ -42,7 +36,7 @@ void check_room(const Plan& plan) {
   const fs::space_info space = fs::space(nearest_that_exists(plan.dir), unknown);
   if (unknown) return;  // a directory that cannot be reached is told by whoever makes it
   const int64_t each = checkpoint_bytes(plan.model);
-  const int64_t count = std::max<int64_t>(1, checkpoints_at_once(plan) - checkpoints_there(RunPaths(plan.dir).checkpoints()));
+  const int64_t count = std::max<int64_t>(1, checkpoints_at_once(plan) - std::ssize(checkpoint_steps(RunPaths(plan.dir))));
   const auto available = static_cast<int64_t>(space.available);
   if (available >= count * each) return;
   const int64_t keep = plan.config.checkpoint.keep;

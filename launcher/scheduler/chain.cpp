@@ -1,12 +1,12 @@
 #include "launcher/scheduler/chain.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <set>
 
 #include "engine/core/run_paths.h"
 #include "launcher/render/shell.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/scheduler/sweep.h"
 
@@ -15,23 +15,10 @@ namespace {
 
 constexpr int64_t kClockStart_s = 60;  // a walltime counts from before job.sh asks for the time
 
-/// "step-00000120" is a checkpoint that is whole; one that is being written has another name.
-int64_t step_of(std::string_view name) {
-  constexpr std::string_view kPrefix = "step-";
-  int64_t step = 0;
-  if (!name.starts_with(kPrefix)) return 0;
-  name.remove_prefix(kPrefix.size());
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), step);
-  return error == std::errc{} && end == name.data() + name.size() ? step : 0;
-}
-
 /// Of the newest checkpoint; 0 without one.
 int64_t newest_step(const RunPaths& paths) {
-  int64_t newest = 0;
-  std::error_code none;  // no directory, no checkpoints
-  for (const auto& entry : std::filesystem::directory_iterator(paths.checkpoints(), none))
-    newest = std::max(newest, step_of(entry.path().filename().string()));
-  return newest;
+  const std::vector<int64_t> steps = checkpoint_steps(paths);
+  return steps.empty() ? 0 : steps.back();
 }
 
 /// Whether another job may do better: the failures that a node, a network or a clock can cause.

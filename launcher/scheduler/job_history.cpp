@@ -16,12 +16,6 @@ void append_event(const std::filesystem::path& events, std::string_view event, j
   append_line(events, line.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-int64_t seconds_of(const std::string& utc) {
-  std::tm when{};
-  if (::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &when) == nullptr) return 0;
-  return ::timegm(&when);
-}
-
 /// A person queues the run: what was before does not count any more.
 void begin_afresh(JobHistory& history) {
   history.chained.clear();
@@ -42,7 +36,7 @@ void take(JobHistory& history, const json& line) {
   if (event == "submitted") {
     take_queued(history, queued_job_of(line));
   } else if (event == "queueing") {
-    history.doubt = {seconds_of(line.at("time")), line.at("by")};
+    history.doubt = {seconds_of_utc(line.at("time")), line.at("by")};
     if (history.doubt->by.empty()) begin_afresh(history);
   } else if (event == "not_queued") {
     history.doubt.reset();

@@ -19,9 +19,9 @@ std::string names(const std::vector<QueuedJob>& jobs) {
   return newest.empty() ? "no job was queued yet: llmrun submit" : fmt::format("newest: {}", fmt::join(newest, ", "));
 }
 
-bool is_id(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
-
 }  // namespace
+
+bool is_id(const QueuedJob& job, const std::string& word) { return job.id == word || job.id.starts_with(word + "."); }
 
 fs::path job_list_file(const Variables& environment) {
   const auto state = environment.get("XDG_STATE_HOME"), home = environment.get("HOME");

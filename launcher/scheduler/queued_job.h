@@ -27,6 +27,9 @@ void append_job(const std::filesystem::path& list, const QueuedJob& job);
 QueuedJob queued_job_of(const json& line);
 std::vector<QueuedJob> read_jobs(const std::filesystem::path& list);  // oldest first; none where there is no file
 
+/// Whether `word` is its id, in full or up to its server.
+bool is_id(const QueuedJob& job, const std::string& word);
+
 /// The newest job that `word` means: an id, in full or up to its server, a run's name (of a sweep's member SWEEP/MEMBER or MEMBER), its
 /// directory, a prefix that only one run has, or "last". Throws Error(Exit::usage) with what there is.
 QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word);

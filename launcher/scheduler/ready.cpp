@@ -14,6 +14,7 @@
 #include "engine/core/units.h"
 #include "launcher/follow/metrics_follower.h"
 #include "launcher/plan/critic.h"
+#include "launcher/plan/queue_limits.h"
 
 namespace llmrun {
 namespace {
@@ -41,13 +42,6 @@ void check_directory(const std::string& directory, Critic& critic) {
   if (::access(there.c_str(), W_OK) != 0)
     critic.say(fmt::format("cannot write into '{}': {}", there.string(), std::strerror(errno)), "run.dir", {"run.dir"},
                "--set run.dir=DIRECTORY on a file system that compute nodes may write");
-}
-
-const QueueLimits* queue_of(const Config& config) {
-  const std::string& name = config.job.queue.empty() ? config.machine.default_queue : config.job.queue;
-  const auto& queues = config.machine.queues;
-  const auto found = std::find_if(queues.begin(), queues.end(), [&](const QueueLimits& queue) { return queue.name == name; });
-  return found == queues.end() ? nullptr : &*found;
 }
 
 /// Those that wait or run in the queue, "27.server (king)"; elements of an array are part of it.
@@ -102,7 +96,7 @@ void check_files(const Resolved& resolved, const Plan& plan, const fs::path& ran
 
 void check_own_jobs(const Resolved& resolved, const Plan& plan, const std::vector<QueuedJob>& jobs, Scheduler& scheduler,
                     std::vector<Complaint>& complaints) {
-  const QueueLimits* queue = queue_of(resolved.config);
+  const QueueLimits* queue = find_queue(resolved.config.machine, queue_of(resolved.config));
   if (queue == nullptr || queue->jobs_of_user == 0) return;
   Critic critic(resolved, complaints);
   const auto most = static_cast<size_t>(queue->jobs_of_user);

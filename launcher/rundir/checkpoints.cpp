@@ -1,0 +1,44 @@
+#include "launcher/rundir/checkpoints.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <optional>
+
+namespace llmrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<int64_t> step_of(const std::string& name) {
+  constexpr std::string_view kPrefix = "step-";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  int64_t step = 0;
+  const char* end = name.data() + name.size();
+  const auto [stopped, wrong] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  return wrong == std::errc() && stopped == end ? std::optional(step) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<int64_t> checkpoint_steps(const RunPaths& paths) {
+  std::vector<int64_t> steps;
+  std::error_code none;  // no directory, no checkpoints
+  for (const fs::directory_entry& entry : fs::directory_iterator(paths.checkpoints(), none))
+    if (const auto step = step_of(entry.path().filename().string())) steps.push_back(*step);
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+std::vector<int64_t> whole_checkpoint_steps(const RunPaths& paths) {
+  std::vector<int64_t> steps = checkpoint_steps(paths);
+  std::erase_if(steps, [&](int64_t step) {
+    std::error_code none;
+    return !fs::exists(paths.checkpoints() / fmt::format("step-{:08}", step) / "manifest.json", none);
+  });
+  return steps;
+}
+
+}  // namespace llmrun
