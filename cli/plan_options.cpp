@@ -13,19 +13,28 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
   command.add_option("--hostfile", options.hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
 }
 
-PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context) {
+PlanInput look_around(Resolved resolved, const std::string& hostfile, std::optional<int64_t> ranks, bool starting,
+                      const Variables& environment) {
   PlanInput input;
-  input.resolved = read_config(options.run);
-  std::optional<std::filesystem::path> hostfile;
-  if (!options.hostfile.empty()) hostfile = options.hostfile;
-  input.allocation = find_allocation(hostfile, environment, short_host_name());
+  input.resolved = std::move(resolved);
+  input.allocation =
+      find_allocation(hostfile.empty() ? std::nullopt : std::optional<std::filesystem::path>(hostfile), environment, short_host_name());
   if (!starting) input.allocation = allocation_to_plan_with(std::move(input.allocation), input.resolved.config);
-  for (const std::string& note : input.allocation.notes) context.talk().print("llmrun: {}\n", printable(note));
   const Witness witness = starting && !input.resolved.node_is_said ? Witness::hardware : Witness::profile;
   input.node = node_shape(input.resolved.config.machine.node, witness, environment);
-  for (const std::string& note : input.node.notes) context.talk().print("llmrun: {}\n", printable(note));
-  input.ranks = options.ranks;
+  input.ranks = ranks;
   input.directory = std::filesystem::current_path();
+  return input;
+}
+
+void tell_notes(const PlanInput& input, Context& context) {
+  for (const std::vector<std::string>* notes : {&input.allocation.notes, &input.node.notes})
+    for (const std::string& note : *notes) context.talk().print("llmrun: {}\n", printable(note));
+}
+
+PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context) {
+  PlanInput input = look_around(read_config(options.run), options.hostfile, options.ranks, starting, environment);
+  tell_notes(input, context);
   input.flash = flash_variant(environment);
   if (starting) check_backend(input);
   const Placement placement = place_ranks(input);

@@ -14,8 +14,15 @@ struct PlanOptions {
 
 void add_plan_options(CLI::App& command, PlanOptions& options);
 
-/// Reads configuration, hosts and hardware, and settles what depends on the ranks. `starting`: the ranks will start here, so hosts that are
-/// only asked for do not count, the node itself is looked at, and GPUs without a backend are refused. Notes go to the talk.
+/// The hosts of this allocation or of `hostfile`, and the hardware of a node. `starting`: ranks will start here, so hosts that are only
+/// asked for do not count, and the node itself is looked at, unless a person said what it has.
+PlanInput look_around(Resolved resolved, const std::string& hostfile, std::optional<int64_t> ranks, bool starting,
+                      const Variables& environment);
+/// What was odd about hosts and hardware.
+void tell_notes(const PlanInput& input, Context& context);
+
+/// Reads configuration, hosts and hardware, and settles what depends on the ranks. `starting`: as above, and GPUs without a
+/// backend are refused. Notes go to the talk.
 PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context);
 
 }  // namespace llmrun::cli

@@ -5,16 +5,7 @@
 namespace llmrun::cli {
 
 PlanInput probe_input(const PlanOptions& options, Resolved resolved, const Variables& environment) {
-  PlanInput input;
-  input.resolved = std::move(resolved);
-  std::optional<std::filesystem::path> hostfile;
-  if (!options.hostfile.empty()) hostfile = options.hostfile;
-  input.allocation = find_allocation(hostfile, environment, short_host_name());
-  const Witness witness = input.resolved.node_is_said ? Witness::profile : Witness::hardware;
-  input.node = node_shape(input.resolved.config.machine.node, witness, environment);
-  input.ranks = options.ranks;
-  input.directory = std::filesystem::current_path();
-  return with_default_ranks(std::move(input));
+  return with_default_ranks(look_around(std::move(resolved), options.hostfile, options.ranks, /*starting=*/true, environment));
 }
 
 RankProbe rank_probe(std::vector<std::string> words, Context& context) {

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
-#include "cli/context.h"
+#include "cli/plan_options.h"
 #include "cli/ui/run_screen.h"
 #include "launcher/launch/port_claim.h"
 #include "launcher/launch/program_launch.h"
@@ -28,17 +28,8 @@ PlanInput placement_input(const LaunchOptions& options, const Variables& environ
   Sources sources = sources_here("", options.sets);
   sources.trains = false;  // the knobs in the environment may be the program's
   if (options.ranks_per_node) sources.sets.push_back(fmt::format("job.ranks_per_node={}", *options.ranks_per_node));
-  PlanInput input;
-  input.resolved = read_config(sources);
-  std::optional<std::filesystem::path> hostfile;
-  if (!options.hostfile.empty()) hostfile = options.hostfile;
-  input.allocation = find_allocation(hostfile, environment, short_host_name());
-  for (const std::string& note : input.allocation.notes) context.talk().print("llmrun: {}\n", printable(note));
-  const Witness witness = input.resolved.node_is_said ? Witness::profile : Witness::hardware;
-  input.node = node_shape(input.resolved.config.machine.node, witness, environment);
-  for (const std::string& note : input.node.notes) context.talk().print("llmrun: {}\n", printable(note));
-  input.ranks = options.ranks;
-  input.directory = std::filesystem::current_path();
+  PlanInput input = look_around(read_config(sources), options.hostfile, options.ranks, /*starting=*/true, environment);
+  tell_notes(input, context);
   return input;
 }
 
