@@ -8,6 +8,7 @@
 #include "engine/core/units.h"
 #include "launcher/doctor/rank_probe.h"
 #include "launcher/doctor/surroundings.h"
+#include "launcher/rundir/room.h"
 #include "launcher/scheduler/queued_job.h"
 
 namespace llmrun {
@@ -22,11 +23,6 @@ constexpr size_t kBehindTmp = 60;              // what Open MPI, PMIx and Python
 constexpr long kLustre = 0x0BD00BD0;           // LUSTRE_SUPER_MAGIC
 
 std::string shown(int64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
-
-fs::path nearest_that_exists(fs::path path) {
-  while (path.has_relative_path() && !fs::exists(path)) path = path.parent_path();
-  return path;
-}
 
 /// Whether a file can be made there, by making one.
 bool can_write(const fs::path& directory) {

@@ -39,12 +39,10 @@ class Scratch {
   std::string path_;
 };
 
-/// As for training: on GPUs where the nodes have some that we can compute on, and the communicator does not carry host memory.
+/// As for training, where the nodes' GPUs are some that we can compute on.
 bool on_gpus(const PlanInput& input) {
-  const NodeConfig& node = input.resolved.config.machine.node;
-  const CommunicatorKind kind = input.resolved.config.parallel.communicator;
-  const bool host_only = kind == CommunicatorKind::mpi || kind == CommunicatorKind::tcp;
-  return input.node.gpus > 0 && !host_only && (node.accelerator.empty() || node.accelerator == "cuda");
+  const std::string& accelerator = input.resolved.config.machine.node.accelerator;
+  return device_of(input) == Device::cuda && (accelerator.empty() || accelerator == "cuda");
 }
 
 Launch launch_of(const PlanInput& input, const RankProbe& probe, const Scratch& scratch) {

@@ -14,14 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string bytes_shown(int64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
+
+}  // namespace
+
 fs::path nearest_that_exists(fs::path path) {
   while (path.has_relative_path() && !fs::exists(path)) path = path.parent_path();
   return path;
 }
-
-std::string bytes_shown(int64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
-
-}  // namespace
 
 int64_t checkpoints_at_once(const Plan& plan) {
   const CheckpointConfig& checkpoint = plan.config.checkpoint;

@@ -15,6 +15,7 @@
 #include "launcher/follow/metrics_follower.h"
 #include "launcher/plan/critic.h"
 #include "launcher/plan/queue_limits.h"
+#include "launcher/rundir/room.h"
 
 namespace llmrun {
 namespace {
@@ -37,8 +38,7 @@ void check_data(const std::vector<DataSource>& sources, std::string_view key, Cr
 }
 
 void check_directory(const std::string& directory, Critic& critic) {
-  fs::path there = directory;
-  while (there.has_relative_path() && !fs::exists(there)) there = there.parent_path();
+  const fs::path there = nearest_that_exists(directory);
   if (::access(there.c_str(), W_OK) != 0)
     critic.say(fmt::format("cannot write into '{}': {}", there.string(), std::strerror(errno)), "run.dir", {"run.dir"},
                "--set run.dir=DIRECTORY on a file system that compute nodes may write");
