@@ -53,6 +53,8 @@ class Descriptor {
     }
   }
 
+  bool torn() const { return ends_in_torn_line(fd_); }
+
   void sync() {
     if (::fsync(fd_) != 0) throw failure(Exit::failed, "sync", path_, errno);
   }
@@ -91,9 +93,15 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 }
 
 void append_line(const fs::path& path, std::string_view line) {
-  Descriptor file(path, O_WRONLY | O_CREAT | O_APPEND, Exit::failed, "append to");
-  file.write_all(std::string(line) + "\n");
+  Descriptor file(path, O_RDWR | O_CREAT | O_APPEND, Exit::failed, "append to");
+  file.write_all(fmt::format("{}{}\n", file.torn() ? "\n" : "", line));
   file.close();
+}
+
+bool ends_in_torn_line(int descriptor) {
+  char last = '\n';
+  const off_t size = ::lseek(descriptor, 0, SEEK_END);
+  return size > 0 && ::pread(descriptor, &last, 1, size - 1) == 1 && last != '\n';
 }
 
 }  // namespace llmrun

@@ -16,7 +16,11 @@ std::string read_file(const std::filesystem::path& path, Exit code = Exit::faile
 /// synced, renamed over it, and the directory synced. The temporary file is gone when this throws.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-/// Appends `line` and a newline in one write (O_APPEND), so that lines of several writers do not mix. Creates the file.
+/// Appends `line` and a newline in one write (O_APPEND), so that lines of several writers do not mix; on a line of its own, whatever a
+/// writer that was killed left there. Creates the file.
 void append_line(const std::filesystem::path& path, std::string_view line);
+
+/// Whether a file that is open for reading ends amid a line: its last writer was killed, or the disk was full.
+bool ends_in_torn_line(int descriptor);
 
 }  // namespace llmrun

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/core/error.h"
+#include "engine/core/file.h"
 #include "engine/core/json.h"
 
 namespace llmrun {
@@ -21,7 +22,7 @@ class JsonlSink : public MetricSink {
   explicit JsonlSink(const std::filesystem::path& path) : path_(path) {
     descriptor_ = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor_ < 0) fail("open");
-    end_torn_line();
+    if (ends_in_torn_line(descriptor_)) append("\n");
   }
   ~JsonlSink() override { ::close(descriptor_); }
 
@@ -30,11 +31,6 @@ class JsonlSink : public MetricSink {
  private:
   void append(const std::string& text) {
     if (::write(descriptor_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail("write");
-  }
-  void end_torn_line() {
-    char last = '\n';
-    const off_t size = ::lseek(descriptor_, 0, SEEK_END);
-    if (size > 0 && ::pread(descriptor_, &last, 1, size - 1) == 1 && last != '\n') append("\n");
   }
   [[noreturn]] void fail(const char* what) const {
     throw Error(Exit::failed, "cannot {} '{}': {}", what, path_.string(), std::strerror(errno))

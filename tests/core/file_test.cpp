@@ -68,6 +68,19 @@ TEST_CASE("appended lines stand one below the other") {
   CHECK(read_file(directory.path() / "logfiles") == "first\nsecond\n");
 }
 
+TEST_CASE("W3: an appended line begins on a line of its own, wherever a writer before it was killed") {
+  const TemporaryDirectory directory;
+  const fs::path events = directory.path() / "events.jsonl";
+  const std::string first = R"({"event":"queueing"})";
+  for (size_t written = 0; written <= first.size() + 1; ++written) {
+    CAPTURE(written);
+    const std::string left = (first + "\n").substr(0, written);
+    write_file_atomically(events, left);
+    append_line(events, "second");
+    CHECK(read_file(events) == left + (left.empty() || left.ends_with('\n') ? "" : "\n") + "second\n");
+  }
+}
+
 TEST_CASE("a file that cannot be read is an error with its path, its cause and the caller's exit code") {
   try {
     read_file("/nowhere/run.yaml", Exit::preflight);
