@@ -1,6 +1,7 @@
 #include "launcher/plan/make_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "launcher/plan/layout.h"
 #include "launcher/plan/script_rules.h"
@@ -14,14 +15,20 @@ bool has_slots(const std::vector<Host>& hosts) {
   return std::any_of(hosts.begin(), hosts.end(), [](const Host& host) { return host.slots > 0; });
 }
 
-/// Ranks of a host when nothing but the host is known; 0: as many as needed.
-int64_t room(const Host& host, const PlanInput& input) {
-  const Config& config = input.resolved.config;
-  if (config.job.ranks_per_node) return *config.job.ranks_per_node;
-  if (host.slots > 0) return host.slots;
+/// Ranks of a host of which no number of slots is said; 0: as many as needed. The same for all hosts: there may be ten thousand.
+int64_t room_of_bare_host(const PlanInput& input) {
   if (has_slots(input.allocation.hosts)) return 1;  // a bare line among lines with slots is one
-  if (config.parallel.communicator == CommunicatorKind::thread) return 0;
+  if (input.resolved.config.parallel.communicator == CommunicatorKind::thread) return 0;
   return input.node.gpus;
+}
+
+/// Ranks that each host has room for, in their order; 0: as many as needed.
+std::vector<int64_t> rooms(const PlanInput& input) {
+  const std::optional<int64_t> asked = input.resolved.config.job.ranks_per_node;
+  const int64_t bare = room_of_bare_host(input);
+  std::vector<int64_t> rooms;
+  for (const Host& host : input.allocation.hosts) rooms.push_back(asked ? *asked : host.slots > 0 ? host.slots : bare);
+  return rooms;
 }
 
 /// Where nothing speaks of a number: what the axes ask for, times the data ranks that give every node one.
@@ -32,10 +39,9 @@ int64_t ranks_for_all_hosts(const PlanInput& input) {
   return asked * ((hosts + asked - 1) / asked);
 }
 
-int64_t wanted_ranks(const PlanInput& input) {
+int64_t wanted_ranks(const PlanInput& input, const std::vector<int64_t>& rooms) {
   if (input.ranks) return *input.ranks;
-  int64_t total = 0;
-  for (const Host& host : input.allocation.hosts) total += room(host, input);
+  const int64_t total = std::accumulate(rooms.begin(), rooms.end(), int64_t{0});
   return total > 0 ? total : ranks_for_all_hosts(input);
 }
 
@@ -69,15 +75,16 @@ int64_t Placement::ranks() const {
 
 Placement place_ranks(const PlanInput& input) {
   const std::vector<Host>& hosts = input.allocation.hosts;
-  const int64_t ranks = wanted_ranks(input), count = static_cast<int64_t>(hosts.size());
+  const std::vector<int64_t> room = rooms(input);
+  const int64_t ranks = wanted_ranks(input, room), count = static_cast<int64_t>(hosts.size());
   const int64_t even = (ranks + count - 1) / count;
   Placement placement;
   int64_t left = ranks, all = 0;
-  for (const Host& host : hosts) {
-    const int64_t fits = room(host, input) > 0 ? room(host, input) : even;
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    const int64_t fits = room[i] > 0 ? room[i] : even;
     all += fits;
     const int64_t here = std::min(left, fits);
-    if (here > 0) placement.hosts.push_back({host.name, here});
+    if (here > 0) placement.hosts.push_back({hosts[i].name, here});
     left -= here;
   }
   if (left > 0) {
