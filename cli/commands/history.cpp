@@ -44,6 +44,7 @@ json attempt_json(const Attempt& attempt) {
 
 json to_json(const RunHistory& run) {
   json attempts = json::array(), jobs = json::array();
+  const std::string meaning = run.exit_code ? exit_meaning(*run.exit_code, exit_codes_of(run.record)) : "";
   for (const Attempt& attempt : run.record.attempts) attempts.push_back(attempt_json(attempt));
   for (const QueuedJob& job : run.jobs) jobs.push_back({{"job_id", job.id}, {"scheduler", job.scheduler}, {"submitted", job.submitted}});
   return {{"run", run.name},
@@ -52,7 +53,7 @@ json to_json(const RunHistory& run) {
           {"first", run.first},
           {"last", run.last},
           {"exit_code", run.exit_code ? json(*run.exit_code) : json()},
-          {"meaning", run.exit_code ? json(exit_meaning(*run.exit_code)) : json()},
+          {"meaning", meaning.empty() ? json() : json(meaning)},
           {"seconds", run.seconds},
           {"finished_steps", run.record.finished_steps},
           {"directory_gone", run.gone},
@@ -69,7 +70,7 @@ std::vector<std::string> row(const RunHistory& run) {
           run.seconds > 0 ? format_duration(run.seconds) : "-",
           run.name,
           run.dir.string(),
-          failed        ? fmt::format("exit {}: {}", *run.exit_code, exit_meaning(*run.exit_code))
+          failed        ? exit_text(*run.exit_code, exit_codes_of(run.record))
           : run.damaged ? "run.json is damaged"
                         : ""};
 }

@@ -23,10 +23,6 @@ std::string told(const Failure& failure) {
   return fmt::format("{} {}{}", who_failed(failure), failure.told_by_rank ? "said: " : "", failure.what);
 }
 
-std::string exit_text(const Attempt& attempt) {
-  return attempt.exit ? fmt::format("exit {}, {}", *attempt.exit, exit_meaning(*attempt.exit)) : "no exit yet";
-}
-
 std::string layout_text(const Layout& layout) {
   std::string text = fmt::format("{} rank{}", layout.ranks(), layout.ranks() == 1 ? "" : "s");
   for (const Axis axis : kAxes)
@@ -57,13 +53,14 @@ json plan_json(const Plan& plan) {
 json attempts_json(const ReportedRun& run, const RunPaths& paths) {
   json attempts = json::array();
   for (const Attempt& attempt : run.history.record.attempts) {
+    const std::string meaning = attempt.exit ? exit_meaning(*attempt.exit, exit_codes_of(run.history.record)) : "";
     const std::optional<Failure> failure = failure_of_attempt(paths, attempt, run.plan);
     attempts.push_back({{"number", attempt.number},
                         {"start", attempt.start},
                         {"end", attempt.end.empty() ? json() : json(attempt.end)},
                         {"ranks", attempt.ranks},
                         {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
-                        {"meaning", attempt.exit ? json(exit_meaning(*attempt.exit)) : json()},
+                        {"meaning", meaning.empty() ? json() : json(meaning)},
                         {"reason", failure ? json(told(*failure)) : json()},
                         {"log", attempt.log}});
   }
@@ -133,7 +130,8 @@ void write_text(const ReportedRun& run, int64_t now, Context& context) {
     lines.add("steps", fmt::format("{}, {} sequences each", run.plan->steps, run.plan->global_batch));
   }
   for (const Attempt& attempt : run.history.record.attempts) {
-    lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, exit_text(attempt)));
+    const std::string end = attempt.exit ? exit_text(*attempt.exit, exit_codes_of(run.history.record)) : "no exit yet";
+    lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, end));
     if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", told(*failure));
   }
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);

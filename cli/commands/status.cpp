@@ -34,7 +34,7 @@ std::string reason(const KnownJob& job) {
   const Job& seen = *job.seen.job;
   if (seen.phase == JobPhase::running) return on_hosts(seen.hosts);
   if (seen.phase != JobPhase::ended) return seen.comment;
-  return seen.end == JobEnd::failed && seen.exit_code ? fmt::format("exit {}: {}", *seen.exit_code, exit_meaning(*seen.exit_code)) : "";
+  return seen.end == JobEnd::failed && seen.exit_code ? exit_text(*seen.exit_code) : "";
 }
 
 std::vector<std::string> row(const KnownJob& job, int64_t now) {

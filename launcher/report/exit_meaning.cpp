@@ -30,12 +30,21 @@ constexpr ExitMeaning kMeanings[] = {
 
 std::span<const ExitMeaning> exit_meanings() { return kMeanings; }
 
-std::string exit_meaning(int code) {
+ExitCodes exit_codes_of(const RunRecord& record) { return record.argv.empty() ? ExitCodes::ours : ExitCodes::foreign; }
+
+std::string exit_meaning(int code, ExitCodes whose) {
   const auto row = std::find_if(std::begin(kMeanings), std::end(kMeanings),
                                 [&](const ExitMeaning& known) { return static_cast<int>(known.code) == code; });
-  if (row != std::end(kMeanings) && !row->brief.empty()) return std::string(row->brief);
+  const bool by_table = row != std::end(kMeanings) && !row->brief.empty() && (whose == ExitCodes::ours || code == 0);
+  if (by_table) return std::string(row->brief);
   const int signal = signal_in(code);
-  return signal != 0 ? signal_shown(signal) : "failed";  // a program's own code
+  if (signal != 0) return signal_shown(signal);
+  return whose == ExitCodes::ours ? "failed" : "";
+}
+
+std::string exit_text(int code, ExitCodes whose) {
+  const std::string meaning = exit_meaning(code, whose);
+  return fmt::format("exit {}{}{}", code, meaning.empty() ? "" : ": ", meaning);
 }
 
 }  // namespace llmrun

@@ -86,6 +86,7 @@ std::string end_meaning(const Job& job) {
 /// What comes next after the end. The rank's own hint is the best; else what the exit code asks for.
 std::string end_remedy(const ExplainedRun& run, const Job* job, const Explanation& explanation) {
   if (explanation.failure && !explanation.failure->hint.empty()) return explanation.failure->hint;
+  if (exit_codes_of(run.history.record) == ExitCodes::foreign) return fmt::format("llmrun tail {} -n 100 shows what it said", run.word);
   const RunPaths paths(run.history.dir);
   const char* again = run.job ? "llmrun submit" : "the same command";
   const char* from = whole_checkpoint_steps(paths).empty() ? "starts from the beginning" : "goes on from the last checkpoint";
@@ -124,9 +125,9 @@ void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
   if (attempts.empty()) return;
   const Attempt& attempt = attempts.back();
   explanation.failure = failure_of_attempt(RunPaths(run.history.dir), attempt, run.plan);
-  explanation.facts.push_back(fmt::format("attempt {}: {}", attempt.number,
-                                          attempt.exit ? fmt::format("exit {}, {}", *attempt.exit, exit_meaning(*attempt.exit))
-                                                       : "no exit was written: its launcher was killed, or the machine went down"));
+  explanation.facts.push_back(
+      attempt.exit ? fmt::format("attempt {} ended with {}", attempt.number, exit_text(*attempt.exit, exit_codes_of(run.history.record)))
+                   : fmt::format("attempt {}: no exit was written: its launcher was killed, or the machine went down", attempt.number));
 }
 
 void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation) {
@@ -139,7 +140,7 @@ void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation)
   }
   tell_attempt(run, explanation);
   if (explanation.meaning.empty() && explanation.exit_code)
-    explanation.meaning = fmt::format("exit {}: {}", *explanation.exit_code, exit_meaning(*explanation.exit_code));
+    explanation.meaning = exit_text(*explanation.exit_code, exit_codes_of(run.history.record));
   explanation.remedy = end_remedy(run, job, explanation);
 }
 

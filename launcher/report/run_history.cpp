@@ -7,6 +7,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/run_paths.h"
+#include "launcher/report/exit_meaning.h"
 #include "launcher/rundir/lock.h"
 #include "launcher/rundir/log_name.h"
 
@@ -44,16 +45,11 @@ std::map<std::string, Listed> listed_runs(const fs::path& list) {
   return runs;
 }
 
-std::string word_of_attempt(const Attempt& attempt, const RunPaths& paths) {
+std::string word_of_attempt(const Attempt& attempt, ExitCodes whose, const RunPaths& paths) {
   if (!attempt.exit) return is_locked(paths.lock()) ? "running" : "died";
-  switch (static_cast<Exit>(*attempt.exit)) {
-    case Exit::done:
-      return "done";
-    case Exit::resubmit:
-      return "stopped";
-    default:
-      return "failed";
-  }
+  if (*attempt.exit == static_cast<int>(Exit::done)) return "done";
+  const bool stopped = *attempt.exit == static_cast<int>(Exit::resubmit) && whose == ExitCodes::ours;
+  return stopped ? "stopped" : "failed";
 }
 
 /// A job that its scheduler ended before or without an attempt; "queued" where nothing more is known of it.
@@ -76,7 +72,7 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
     run.state = run.gone ? "gone" : "unknown";
     return;
   }
-  run.state = word_of_attempt(*attempt, paths);
+  run.state = word_of_attempt(*attempt, exit_codes_of(run.record), paths);
   run.exit_code = attempt->exit;
   // a run whose launcher was killed with its job: the scheduler knows why
   if (run.state == "died" && job != nullptr && job->seen.job && job->seen.job->end) {

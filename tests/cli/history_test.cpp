@@ -91,6 +91,38 @@ TEST_CASE("a launch without a queue is in the history, also of another directory
   CHECK(run["dir"] == shell.path("elsewhere/outputs/x"));
 }
 
+TEST_CASE("a launched program is in the history, shown and followed like a training, and its exit codes are its own") {
+  struct Row {
+    const char* program;
+    int exit;
+    const char* told;  // nothing behind a code that only the program knows
+    json meaning;
+  };
+  const Row rows[] = {{"exit 3", 3, "exit 3", json()},
+                      {"exit 75", 75, "exit 75", json()},
+                      {"kill -9 $$", 137, "exit 137: signal 9 (SIGKILL)", "signal 9 (SIGKILL)"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.program);
+    const CommandLine shell;
+    REQUIRE(
+        shell(std::string("llmrun launch --ranks 1 --set machine.node.gpus=0 --set run.name=x -- sh -c 'echo hello; ") + row.program + "'")
+            .exit == row.exit);
+    const json run = runs(shell("llmrun history --json")).at(0);
+    CHECK(run["run"] == "x");
+    CHECK(run["state"] == "failed");
+    CHECK(run["exit_code"] == row.exit);
+    CHECK(run["meaning"] == row.meaning);
+    CHECK(shell("llmrun history").out.ends_with(std::string("  ") + row.told + "\n"));
+    CHECK(json::parse(shell("llmrun show x --json").out)["attempts"][0]["meaning"] == row.meaning);
+    CHECK(shell("llmrun show x").out.find(std::string("Z  ") + row.told + "\n") != std::string::npos);
+    CHECK(shell("llmrun tail x").out.starts_with("hello\n"));
+    CHECK(shell("llmrun tail x").exit == row.exit);
+    const Outcome why = shell("llmrun explain x");
+    CHECK(why.out.find(std::string("attempt 1 ended with ") + row.told + "\n") != std::string::npos);
+    CHECK(why.out.find("hint: llmrun tail x -n 100 shows what it said\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("history outlives the scheduler: a queued run is there when its server is gone, with what was last known of it") {
   const Polaris shell;
   REQUIRE(shell.submit("king").exit == 0);
@@ -127,7 +159,7 @@ TEST_CASE("show tells of one run: attempts with their reasons, checkpoints, the 
 
   const Outcome told = shell("llmrun explain killed");
   CHECK(told.out.starts_with("run 'killed': failed\n"));
-  CHECK(told.out.find("attempt 1: exit 1, failed\n") != std::string::npos);
+  CHECK(told.out.find("attempt 1 ended with exit 1: failed\n") != std::string::npos);
   CHECK(told.out.find("    | cannot read\n") != std::string::npos);
   CHECK(told.out.find("hint: ls -l x.bin\n") != std::string::npos);
 }

@@ -14,6 +14,14 @@ TEST_CASE("an exit code is told by its row, by its signal, or as a program's own
   CHECK(exit_meaning(17) == "failed");
 }
 
+TEST_CASE("only a foreign program knows what its exit codes mean; signals have their names all the same") {
+  for (const int code : {1, 3, 5, 75, 93, 205}) CHECK(exit_text(code, ExitCodes::foreign) == fmt::format("exit {}", code));
+  CHECK(exit_text(3) == "exit 3: invalid configuration");
+  CHECK(exit_text(139, ExitCodes::foreign) == "exit 139: signal 11 (SIGSEGV)");
+  CHECK(exit_text(143, ExitCodes::foreign) == "exit 143: signal 15 (SIGTERM)");
+  CHECK(exit_meaning(0, ExitCodes::foreign) == "done");
+}
+
 TEST_CASE("every exit code stands once, with words for the manual") {
   std::set<int> codes;
   for (const ExitMeaning& row : exit_meanings()) {
