@@ -17,10 +17,15 @@ struct Tool {
   std::vector<std::string> colors;
   std::string to;
   bool fast = false;
+  std::optional<int> buckets;
+  std::vector<int64_t> parts;
+  uint64_t seed = 1;
+  std::string light;
 
   explicit Tool(size_t width = 80) {
     app.formatter(std::make_shared<Help>(width));
     app.require_subcommand(1);
+    app.fallthrough();
     paint = app.add_subcommand("paint", "Paint a thing in one or more colours, as often as there are layers of paint on the wall");
     paint->add_option("colors", colors, "What to use");
     paint->add_option("-l,--layers", layers, "Coats of paint")->check(CLI::PositiveNumber)->capture_default_str();
@@ -28,7 +33,12 @@ struct Tool {
     const std::map<std::string, Form> forms{{"round", Form::round}, {"square", Form::square}};
     paint->add_option("--form", form, "Of the brush")->transform(CLI::CheckedTransformer(forms));
     paint->add_option("--to", to)->type_name("DIR")->required();
-    paint->add_flag("--fast", fast, "Do not wait");
+    paint->add_flag("--fast", fast, "Do not wait")->excludes("--share");
+    app.add_option("--light", light)->check(CLI::IsMember({"day", "night"}));
+    CLI::App* mix = app.add_subcommand("mix", "Mix colours");
+    mix->add_option("--parts", parts)->delimiter(',');
+    mix->add_option("--buckets", buckets)->check(CLI::Range(1, 4));
+    mix->add_option("--seed", seed);
   }
 
   std::string complaint(const std::string& words) {
@@ -69,11 +79,26 @@ TEST_CASE("help on a narrow screen gives the words lines of their own") {
 }
 
 TEST_CASE("words that do not fit are told in plain words") {
-  CHECK(Tool().complaint("paint --layers 0 --to x") == "--layers: '0' is not a number above 0 | tool paint --help");
-  CHECK(Tool().complaint("paint --layers many --to x") == "--layers: 'many' is not a number above 0 | tool paint --help");
-  CHECK(Tool().complaint("paint --share 2 --to x") == "--share: '2' is not in the range 0.000000 to 1.000000 | tool paint --help");
-  CHECK(Tool().complaint("paint") == "--to is required | tool paint --help");
+  const std::string help = " | tool paint --help";
+  CHECK(Tool().complaint("paint --layers 0 --to x") == "--layers: '0' is not a whole number above 0" + help);
+  CHECK(Tool().complaint("paint --layers many --to x") == "--layers: 'many' is not a whole number above 0" + help);
+  CHECK(Tool().complaint("paint --layers 1.5 --to x") == "--layers: '1.5' is not a whole number above 0" + help);
+  CHECK(Tool().complaint("paint --share 2 --to x") == "--share: '2' is not a number from 0 to 1" + help);
+  CHECK(Tool().complaint("mix --buckets 9") == "--buckets: '9' is not a whole number from 1 to 4 | tool mix --help");
+  CHECK(Tool().complaint("mix --parts 1,2,b") == "--parts: 'b' is not a whole number | tool mix --help");
+  CHECK(Tool().complaint("mix --seed x") == "--seed: 'x' is not a whole number of 0 or more | tool mix --help");
+  CHECK(Tool().complaint("paint --form triangle --to x") == "--form: 'triangle' is none of round, square" + help);
+  CHECK(Tool().complaint("paint --form sqare --to x") == "--form: 'sqare' is none of round, square | did you mean 'square'?");
+  CHECK(Tool().complaint("paint --light xyz --to x") == "--light: 'xyz' is none of day, night" + help);
+  CHECK(Tool().complaint("--light xyz paint --to x") == "--light: 'xyz' is none of day, night" + help);
+  CHECK(Tool().complaint("paint") == "--to is required" + help);
+  CHECK(Tool().complaint("paint --to") == "--to needs a value: DIR" + help);
+  CHECK(Tool().complaint("paint --to x --form") == "--form needs a value: round|square" + help);
+  CHECK(Tool().complaint("paint --to x --to y") == "--to takes one value, and was given 2" + help);
+  CHECK(Tool().complaint("paint --to x --fast=maybe") == "--fast takes no value: 'maybe'" + help);
+  CHECK(Tool().complaint("paint --to x --fast --share 1") == "--share and --fast exclude each other" + help);
   CHECK(Tool().complaint("pant") == "unknown command 'pant' of 'tool' | did you mean 'paint'?");
+  CHECK(Tool().complaint("") == "'tool' needs a command | tool --help");
   CHECK(Tool().complaint("paint --to x --fats") == "unknown option '--fats' of 'tool paint' | did you mean '--fast'?");
   CHECK(Tool().complaint("paint --to x red") == "");
 }
