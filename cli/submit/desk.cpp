@@ -30,6 +30,8 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   if (ask) {
     if (!dependencies.empty()) dependencies = open_dependencies(dependencies, *desk.scheduler, resolved, complaints);
     check_own_jobs(resolved, plan, desk.jobs, *desk.scheduler, complaints);
+  } else {
+    check_dependencies(dependencies, *desk.scheduler, resolved, complaints);
   }
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.request.depends = dependency_words(dependencies);

@@ -57,6 +57,20 @@ const Job* find(const std::map<std::string, Job>& jobs, const std::string& id) {
   return nullptr;
 }
 
+/// "afterok:94[]" of 94[1].server.
+std::string whole_array(const Dependency& dependency) {
+  return dependency.kind + ":" + dependency.id.substr(0, dependency.id.find('[')) + "[]";
+}
+
+/// Whether the scheduler lets a job wait for that one.
+bool may_wait(const Dependency& dependency, const Scheduler& scheduler, Critic& critic) {
+  const std::string_view why = scheduler.cannot_be_waited_for(dependency.id);
+  if (why.empty()) return true;
+  critic.say(fmt::format("job.depends '{}': no job can wait for {}: {}", dependency.said, dependency.id, why), "job.depends",
+             {"job.depends"}, fmt::format("{} waits for all of them; or submit when that one has ended", whole_array(dependency)));
+  return false;
+}
+
 }  // namespace
 
 std::vector<Dependency> read_dependencies(const Resolved& resolved, const std::vector<QueuedJob>& jobs,
@@ -80,13 +94,19 @@ std::vector<Dependency> open_dependencies(const std::vector<Dependency>& depende
     if (job == nullptr)
       critic.say(fmt::format("job.depends '{}': {} does not know job {} any more", dependency.said, scheduler.name(), dependency.id),
                  "job.depends", {"job.depends"}, "leave it out if that job has done its work");
-    else if (!job->end)
-      open.push_back({dependency.kind, job->id, dependency.said});
-    else if (!is_met(dependency.kind, *job->end))
+    else if (const Dependency found{dependency.kind, job->id, dependency.said}; !job->end && may_wait(found, scheduler, critic))
+      open.push_back(found);
+    else if (job->end && !is_met(dependency.kind, *job->end))
       critic.say(fmt::format("job.depends '{}' can never be met: job {} ended: {}", dependency.said, job->id, spelling(*job->end)),
                  "job.depends", {"job.depends"}, "queue that one again first, or afterany");
   }
   return open;
+}
+
+void check_dependencies(const std::vector<Dependency>& dependencies, const Scheduler& scheduler, const Resolved& resolved,
+                        std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  for (const Dependency& dependency : dependencies) may_wait(dependency, scheduler, critic);
 }
 
 std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies) {

@@ -21,9 +21,13 @@ std::vector<Dependency> read_dependencies(const Resolved& resolved, const std::v
 
 /// Those that are still open. One that is met already is left out: PBS forgets ended jobs after two weeks and then waits for ever.
 /// Complains of those that can never be met, because the job ended otherwise or is not known: PBS would take them, and the job would never
-/// run.
+/// run; and of those that the scheduler takes no word for.
 std::vector<Dependency> open_dependencies(const std::vector<Dependency>& dependencies, Scheduler& scheduler, const Resolved& resolved,
                                           std::vector<Complaint>& complaints);
+
+/// Where the scheduler is not asked about those jobs: complains of what it would refuse, whether it is met or not.
+void check_dependencies(const std::vector<Dependency>& dependencies, const Scheduler& scheduler, const Resolved& resolved,
+                        std::vector<Complaint>& complaints);
 
 /// "afterok:27.server" of each, for the job script.
 std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies);

@@ -29,7 +29,7 @@ std::string job_id_in(std::string_view text) {
   return {};
 }
 
-/// "94[1].server": PBS lets a job wait for a whole array, and for no element of it.
+/// "94[1].server", and a range of them: "94[1-3].server".
 bool is_element(const std::string& id) { return id.find('[') != std::string::npos && id.find("[]") == std::string::npos; }
 
 class Pbs final : public Scheduler {
@@ -72,6 +72,10 @@ class Pbs final : public Scheduler {
     if (std::any_of(ids.begin(), ids.end(), is_element)) argv.push_back("-t");  // without it, only whole arrays are told
     argv.insert(argv.end(), ids.begin(), ids.end());
     return jobs_of_qstat(asked(std::move(argv)).out);
+  }
+
+  std::string_view cannot_be_waited_for(const std::string& id) const override {
+    return is_element(id) ? "PBS lets a job wait for a whole array, and for no element of it" : "";
   }
 
   void cancel(const std::string& id) override {

@@ -10,6 +10,8 @@ std::string Scheduler::rehearse(const std::filesystem::path& script) {
   return fmt::format("The server took the job, held, as {}; it was taken back.", id);
 }
 
+std::string_view Scheduler::cannot_be_waited_for(const std::string&) const { return {}; }
+
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment) {
   if (name == "pbs") return make_pbs(std::move(environment));
   if (name == "slurm") return make_slurm(environment);

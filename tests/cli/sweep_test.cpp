@@ -74,3 +74,28 @@ TEST_CASE("what is wrong with a sweep is told of the member, and nothing is writ
   CHECK(on_polaris(shell, kSweep + "--sweep optimizer.lr=1e-4,1e-4").exit == 2);
   CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
 }
+
+TEST_CASE("job.depends on a member of a sweep: PBS lets nobody wait for one, so it is told before, unless that member has ended") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSweep).exit == 0);
+  const std::string queen = kSubmitKing + "--set run.name=queen ";
+  CHECK(on_polaris(shell, "qsub -W depend=afterok:1[0] outputs/lrs/job.sh").exit == 156);  // what would have come of it
+  for (const char* member : {"lrs/lr=1e-4", "lr=1e-4", "afterany:1[0]", "1[0].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"}) {
+    CAPTURE(member);
+    for (const char* more : {"", "--dry-run"}) {
+      const Outcome refused = on_polaris(shell, queen + "--set 'job.depends=[\"" + member + "\"]' " + more);
+      CHECK(refused.exit == 5);
+      CHECK(refused.err.find(": no job can wait for 1[0]") != std::string::npos);
+      CHECK(refused.err.find("PBS lets a job wait for a whole array, and for no element of it") != std::string::npos);
+      CHECK(refused.err.find("1[] waits for all of them") != std::string::npos);
+    }
+  }
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs/queen")));
+
+  REQUIRE(on_polaris(shell, queen + "--set 'job.depends=[\"afterok:1[]\"]'").exit == 0);
+  CHECK(shell.read("outputs/queen/job.sh").find("#PBS -W depend=afterok:" + full_id("1[]") + "\n") != std::string::npos);
+  REQUIRE(on_polaris(shell, "llmrun cancel lrs/lr=1e-4").exit == 0);
+  const Outcome met = on_polaris(shell, kSubmitKing + "--set run.name=rook --set job.depends=[afternotok:lrs/lr=1e-4]");
+  CHECK_MESSAGE(met.exit == 0, met.err);
+  CHECK(shell.read("outputs/rook/job.sh").find("depend") == std::string::npos);
+}

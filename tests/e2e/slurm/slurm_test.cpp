@@ -174,6 +174,18 @@ TEST_CASE("a job that depends on another starts behind it, and never where that 
   cluster.wait_for_all();
 }
 
+TEST_CASE("a job that depends on one member of a sweep starts behind that member, and not behind the others") {
+  const Cluster cluster;
+  const Outcome sweep = cluster.submit(kShort + "--set job.nodes=1 --sweep optimizer.lr=1e-4,3e-4 --json");
+  REQUIRE_MESSAGE(sweep.exit == 0, sweep.err);
+  const std::string array = json::parse(sweep.out).at("job_id");
+  cluster.queued(kShort + "--set run.dir=after --set run.name=after --set job.nodes=1 --set job.depends=[lr=3e-4] ");
+  CHECK(cluster.shell.read("after/job.sh").find("#SBATCH --dependency=afterok:" + array + "_1\n") != std::string::npos);
+  cluster.wait_for_all();
+  CHECK(read_metrics(cluster.shell.path("after")).size() == 3);
+  CHECK(cluster.status("after").at("state") == "done");
+}
+
 TEST_CASE("a sweep is one array job whose elements train one member each") {
   const Cluster cluster;
   const Outcome sweep = cluster.submit(kShort + "--set job.nodes=1 --sweep optimizer.lr=1e-4,3e-4,1e-3 --set job.array=0-2%2 --json");

@@ -107,6 +107,7 @@ def qalter(words):
                 return 188, f"qalter: Job violates queue and/or server resource limits {id}"
             state.touch(job, Resource_List=changed, Job_Name=fields.get("N", job["Job_Name"]))
             if "depend" in others:
+                submit.check_depend(others, "qalter", id)
                 kind, *parents = others["depend"].split(":")
                 state.touch(job, depend=":".join([kind] + [f"{state.full(parent)}@{cluster.SERVER}" for parent in parents]), job_state="H",
                             Hold_Types="s", substate=22)

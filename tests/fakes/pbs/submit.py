@@ -153,6 +153,12 @@ def check_site(fields, resources):
             fail(32, f"qsub: Invalid filesystem: {name}. Valid filesystems are: {', '.join(cluster.FILESYSTEMS)}")
 
 
+def check_depend(others, program="qsub", id=""):
+    """The product's own depend_on_que: a whole array may be waited for, no element of it."""
+    if re.search(r":\d+\[[^\]]", others.get("depend", "")):
+        fail(156, f"{program}: Invalid request {id}".rstrip())
+
+
 def resource_list(resources):
     chunks = state.chunks(resources.get("select", "1"))
     total = {key: sum(count * int(chunk[key]) for count, chunk in chunks) for key in cluster.CHUNK}
@@ -271,6 +277,7 @@ def qsub(words):
         job = new_job(number, fields, resources, others, name, words)
         job.update(_command=command, _shell=fields.get("S"), _variables=fields.get("v", ""))
         check_queue(job["queue"], job, server.jobs)
+        check_depend(others)
         server.data["next"] += 1
         (cluster.HOME / "scripts").mkdir(exist_ok=True)
         job["_script"] = str(cluster.HOME / f"scripts/{number}.SC")
