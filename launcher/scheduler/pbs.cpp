@@ -68,7 +68,8 @@ class Pbs final : public Scheduler {
 
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
     if (ids.empty()) return {};
-    std::vector<std::string> argv{"qstat", "-x", "-f", "-F", "json"};
+    // -E asks for all in one request; without it qstat 23.06 asks for each and prints the JSON of the first alone.
+    std::vector<std::string> argv{"qstat", "-E", "-x", "-f", "-F", "json"};
     if (std::any_of(ids.begin(), ids.end(), is_element)) argv.push_back("-t");  // without it, only whole arrays are told
     argv.insert(argv.end(), ids.begin(), ids.end());
     return jobs_of_qstat(asked(std::move(argv)).out);

@@ -35,8 +35,8 @@ HEAD = ("Job id            Name             User              Time Use S Queue\n
         "----------------  ---------------- ----------------  -------- - -----\n")
 
 
-def chosen(server, ids, history, members):
-    """(jobs by id, complaints, exit code) for the ids that were named, or for all."""
+def chosen(server, ids, history, members, at_once):
+    """(jobs by id, complaints, exit code) for the ids that were named, or for all. `at_once` is -E, which leaves out what nobody knows."""
     jobs, complaints, code = {}, [], 0
     for word in ids or [id for id, job in server.jobs.items() if "array_id" not in job]:
         id = server.find(word)
@@ -51,7 +51,9 @@ def chosen(server, ids, history, members):
             jobs[id] = server.jobs[id]
             if members:
                 jobs.update(server.members(id))
-    return jobs, complaints, code
+    if at_once and jobs:
+        return jobs, [], 0
+    return jobs, complaints[:1] if at_once else complaints, code
 
 
 def qstat(words):
@@ -75,11 +77,13 @@ def qstat(words):
         if not word[0].isdigit():
             fail(170, f"qstat: Unknown queue destination {word}")
     with state.State() as server:
-        jobs, complaints, code = chosen(server, ids, "x" in letters, "t" in letters)
+        jobs, complaints, code = chosen(server, ids, "x" in letters, "t" in letters, "E" in letters)
         if owner:
             jobs = {id: job for id, job in jobs.items() if job["Job_Owner"].startswith(owner + "@")}
         if as_json:
-            listed = {id: shown(job) for id, job in jobs.items()}
+            # Without -E each id is a request of its own, and the JSON holds what the first one brought.
+            first = jobs if "E" in letters else chosen(server, ids[:1], "x" in letters, "t" in letters, False)[0]
+            listed = {id: shown(job) for id, job in jobs.items() if id in first}
             text = dump(envelope(**({"Jobs": listed} if listed else {})))
         else:
             text = (HEAD if jobs else "") + "".join(row(id, job) for id, job in jobs.items())

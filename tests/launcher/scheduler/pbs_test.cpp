@@ -33,6 +33,16 @@ TEST_CASE("a job is queued, seen waiting with the reason, cancelled, and known a
   CHECK(fake.pbs->status({}).empty());
 }
 
+TEST_CASE("one request tells of several jobs, though qstat's JSON of several ids holds the first alone") {
+  const FakePbs fake;
+  const std::string first = fake.pbs->submit({.script = fake.script("debug")});
+  const std::string second = fake.pbs->submit({.script = fake.script("preemptable")});
+  const auto jobs = fake.pbs->status({"99999.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov", second, first});
+  REQUIRE(jobs.size() == 2);
+  CHECK(jobs.at(first).queue == "debug");
+  CHECK(jobs.at(second).queue == "preemptable");
+}
+
 TEST_CASE("a job queued as held is held") {
   const FakePbs fake;
   const std::string id = fake.pbs->submit({.script = fake.script("debug"), .held = true});
