@@ -39,12 +39,11 @@ class Interruptible {
 /// Through what all processes of the user share: schedulers themselves are asked less often than kAsk.
 constexpr std::chrono::seconds kAsk{5};
 
-std::map<std::string, Job> ask_schedulers(const std::vector<QueuedJob>& jobs, const Variables& environment) {
+std::map<std::string, Sighting> ask_schedulers(const std::vector<QueuedJob>& jobs, const Variables& environment) {
   const KnownJobs known = look_at_jobs(jobs, environment);
   if (!known.trouble.empty()) throw Error(Exit::unreachable, "{}", known.trouble);
-  std::map<std::string, Job> answers;
-  for (const KnownJob& job : known.jobs)
-    if (job.seen.job && (!job.seen.unknown || job.seen.job->phase == JobPhase::ended)) answers[job.queued.id] = *job.seen.job;
+  std::map<std::string, Sighting> answers;
+  for (const KnownJob& job : known.jobs) answers[job.queued.id] = job.seen;
   return answers;
 }
 

@@ -8,6 +8,7 @@
 
 #include "launcher/scheduler/job.h"
 #include "launcher/scheduler/queued_job.h"
+#include "launcher/scheduler/status_cache.h"
 
 namespace llmrun {
 
@@ -15,6 +16,7 @@ namespace llmrun {
 struct JobNews {
   QueuedJob queued;
   std::optional<Job> job;  // empty: no answer yet, or not known any more
+  int64_t as_of = 0;       // of the newest answer, milliseconds since 1970; 0: none yet
   int absent = 0;          // answers in a row that did not know it
 };
 
@@ -23,8 +25,8 @@ class RunJobs {
  public:
   /// Every job of the run, oldest first: read anew at each question, for a job of a chain queues the next one.
   using List = std::function<std::vector<QueuedJob>()>;
-  /// Those of `jobs` that their schedulers know, by id. Throws Error where one does not answer.
-  using Ask = std::function<std::map<std::string, Job>(const std::vector<QueuedJob>& jobs)>;
+  /// What their schedulers say of `jobs`, by id; the same answer may come again, for many share it. Throws Error where one does not answer.
+  using Ask = std::function<std::map<std::string, Sighting>(const std::vector<QueuedJob>& jobs)>;
 
   RunJobs(List list, Ask ask, std::chrono::milliseconds every);
 
@@ -38,7 +40,7 @@ class RunJobs {
   const std::string& trouble() const { return trouble_; }
 
  private:
-  void take(const std::vector<QueuedJob>& jobs, const std::map<std::string, Job>& answers);
+  void take(const std::vector<QueuedJob>& jobs, const std::map<std::string, Sighting>& answers);
 
   List list_;
   Ask ask_;

@@ -47,11 +47,22 @@ struct Story : FollowView {
     job.comment = comment;
   }
 
+  /// Each a new one, but where everybody still shares the last.
+  std::map<std::string, Sighting> answers() {
+    if (!shared) ++as_of;
+    std::map<std::string, Sighting> all;
+    for (const QueuedJob& job : queued) {
+      const auto found = known.find(job.id);
+      all[job.id] = {found == known.end() ? std::nullopt : std::optional(found->second), as_of, found == known.end(), for_good};
+    }
+    return all;
+  }
+
   std::string follow() {
     RunJobs jobs([this] { return queued; },
                  [this](const std::vector<QueuedJob>&) {
                    if (down) throw Error(Exit::unreachable, "no server");
-                   return known;
+                   return answers();
                  },
                  milliseconds(0));
     const int exit = follow_run(request, jobs, *this);
@@ -83,7 +94,8 @@ struct Story : FollowView {
   std::optional<RunDir> lock;
   std::vector<QueuedJob> queued;
   std::map<std::string, Job> known;
-  bool down = false, left = false;
+  bool down = false, left = false, shared = false, for_good = false;
+  int64_t as_of = 1'697'100'000'000;  // milliseconds: a day later
   std::vector<std::function<void()>> on_wait;
   std::function<void()> after_look;
   std::string told, waiting;
@@ -162,6 +174,24 @@ TEST_CASE("Q2: a scheduler that does not answer is not a job that ended, nor is 
         "job 27 waits in debug: first\n"
         "job 27 waits in debug: again\n"
         "job ended: unknown\nexit 1");
+}
+
+TEST_CASE("Q2: an answer that does not know a job counts once, however often it is read, and one that forgot it for good at once") {
+  Story story({"27.pbs"});
+  story.queued.back().submitted = utc_time(std::time(nullptr));  // a moment ago
+  int waits = 0;
+  std::function<void()> look;
+  look = [&] {
+    story.shared = ++waits < 5;
+    story.on_wait.push_back(look);
+  };
+  story.on_wait = {look};
+  CHECK(story.follow() == "job 27 is not known to the scheduler any more\njob ended: unknown\nexit 1");
+  CHECK(waits == 5);
+  story.on_wait.clear();
+  story.told.clear();
+  story.for_good = true;
+  CHECK(story.follow() == "job ended: unknown\nexit 1");
 }
 
 TEST_CASE("an attempt whose lock is not seen from here is alive as long as its job runs, and ends with its job's exit code") {
