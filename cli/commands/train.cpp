@@ -42,7 +42,7 @@ ChainEnd go_on(const ChainJob& job, const AttemptOutcome& outcome, std::optional
   if (end.trouble)
     context.talk().print("llmrun: warning: {}\nhint: {}\n", printable(end.trouble->what), printable(end.trouble->hint));
   else if (end.continuation == Continuation::next)
-    context.talk().print("Job {} goes on from the last checkpoint. Follow it: llmrun tail {}\n", printable(end.next), run);
+    context.talk().print("Job {} {}. Follow it: llmrun tail {}\n", printable(end.next), where_it_goes_on(RunPaths(job.run.dir)), run);
   else if (end.continuation == Continuation::used_up)
     context.talk().print("The chain of {} more job{} is used up. To go on: llmrun submit, or --until-done\n", job.most,
                          job.most == 1 ? "" : "s");
@@ -70,7 +70,8 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   const auto hosts = static_cast<int64_t>(plan.hosts.size());
   run.describe(plan.name, LLMRUN_VERSION, environment);
   std::string warning;
-  const Attempt attempt = run.begin_attempt(log_name(user_name(), short_host_name(), hosts, plan.ranks(), now), plan.ranks(), now, warning);
+  const std::string log = log_name(user_name(), short_host_name(), hosts, plan.ranks(), now);
+  const Attempt attempt = run.begin_attempt(log, plan.ranks(), now, warning, batch_job_id(environment));
   append_launch(job_list_file(environment), plan.name, plan.dir, attempt.start);
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);

@@ -14,6 +14,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "engine/core/silent_peer.h"
+
 namespace llmrun {
 namespace {
 
@@ -251,10 +253,7 @@ void TcpTransport::flush(Peer& peer, int to) {
 void TcpTransport::closed(int from, int error) {
   Peer& peer = peers_[from];
   const bool silent = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
-  if (!peer.said_goodbye)
-    return break_with(fmt::format(
-        "{} is gone: {}", peer.name,
-        silent ? fmt::format("nothing was heard for {} s, so its host or the link to it is down", kSilence_s) : "its connection ended"));
+  if (!peer.said_goodbye) return break_with(silent ? silent_peer(peer.name, kSilence_s) : peer.name + " is gone: its connection ended");
   if (!peer.posted.empty() || !peer.outbox.empty()) return break_with(peer.name + " has left");
   peer.socket = Socket();
 }

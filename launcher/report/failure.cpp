@@ -4,7 +4,9 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <map>
 
+#include "engine/core/silent_peer.h"
 #include "launcher/report/last_lines.h"
 
 namespace llmrun {
@@ -26,14 +28,34 @@ bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal !=
 
 bool is_report(const json& document) { return document.is_object() && document.contains("rank"); }
 
+std::string first_label(std::string_view host) { return std::string(host.substr(0, host.find('.'))); }
+
+std::optional<std::string> silent_host(const json& report) { return silent_host_in(report.value("what", "")); }
+
+/// Where a host falls silent, its ranks say the same of all others: the one that most speak of is it, not the launcher's own (the first)
+/// when two say it of each other. Reports that blame another host's silence go.
+void believe_most(std::vector<json>& reports, const std::vector<PlanHost>& hosts) {
+  std::map<std::string, int> blamed;
+  for (const json& report : reports)
+    if (const auto host = silent_host(report)) ++blamed[first_label(*host)];
+  const std::string launchers_own = hosts.empty() ? "" : first_label(hosts.front().name);
+  const auto weight = [&](const auto& host) { return std::pair(host.second, host.first != launchers_own); };
+  const auto culprit = std::max_element(blamed.begin(), blamed.end(), [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
+  std::erase_if(reports, [&](const json& report) {
+    const auto host = silent_host(report);
+    return host && first_label(*host) != culprit->first;
+  });
+}
+
 /// The error report with the least time, those of ranks that a signal killed before all others, which may only have missed them; a torn one
 /// does not count.
-std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vector<json> reports) {
+std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vector<json> reports, const std::vector<PlanHost>& hosts) {
   for (const fs::path& file : error_files(paths, attempt)) {
     std::ifstream stream(file);
     reports.push_back(json::parse(stream, nullptr, /*allow_exceptions=*/false));
   }
   std::erase_if(reports, [](const json& report) { return !is_report(report); });
+  believe_most(reports, hosts);
   const auto place = [](const json& report) { return std::pair(!is_cause(signal_in(report.value("code", 0))), report.value("time", 0.0)); };
   const auto first = std::min_element(reports.begin(), reports.end(), [&](const json& a, const json& b) { return place(a) < place(b); });
   return first == reports.end() ? std::nullopt : std::optional(*first);
@@ -94,7 +116,7 @@ std::optional<json> error_report_in(std::string_view line) {
 Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, const Ending& ending, const std::vector<json>& told) {
   Failure failure;
   if (launch.ranks_are_threads) failure.who = "the process of all ranks";
-  const std::optional<json> error = earliest_error(paths, attempt, told);
+  const std::optional<json> error = earliest_error(paths, attempt, told, launch.hosts);
   const bool rank_is_known = ending.death && ending.death->rank && is_cause(ending.death->signal);
   if (ending.death && (rank_is_known || !error)) {
     tell_death(*ending.death, failure);
@@ -112,12 +134,13 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
   return failure;
 }
 
-std::string train_again(const RunPaths& paths) {
+std::string where_it_goes_on(const RunPaths& paths) {
   std::error_code none;
   const bool saved = fs::exists(paths.checkpoints() / "latest", none);
-  return saved ? "the same command goes on from the last checkpoint"
-               : "the same command starts again from the beginning: no checkpoint was written";
+  return saved ? "goes on from the last checkpoint" : "starts again from the beginning: no checkpoint was written";
 }
+
+std::string train_again(const RunPaths& paths) { return "the same command " + where_it_goes_on(paths); }
 
 std::string who_failed(const Failure& failure) {
   return failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;

@@ -25,8 +25,8 @@ struct Failure {
 };
 
 /// From what the launcher told and the error files of the attempt. A rank that a signal killed is the cause, whatever the others say of
-/// a peer that went away; else the earliest error file; else what the launcher reports; else its exit code alone.
-/// `told`: error reports that came without a file (error_report_in).
+/// a peer that went away; else the earliest error file, of hosts that blame each other's silence the one that more are right of; else what
+/// the launcher reports; else its exit code alone. `told`: error reports that came without a file (error_report_in).
 Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, const Ending& ending, const std::vector<json>& told = {});
 
 /// The error report in a line of a rank's output; nothing where it holds none.
@@ -38,6 +38,8 @@ std::string who_failed(const Failure& failure);
 /// What the user sees last: rank, host, cause, hint. `next`: what to do after the rank's own hint.
 Error failure_error(const Failure& failure, const std::string& next);
 
+/// What the next attempt does: "goes on from the last checkpoint", or starts again where there is none.
+std::string where_it_goes_on(const RunPaths& paths);
 /// What comes next after a failed attempt at training.
 std::string train_again(const RunPaths& paths);
 

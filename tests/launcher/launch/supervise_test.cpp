@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "engine/core/file.h"
+#include "engine/core/silent_peer.h"
 #include "launcher/launch/run_attempt.h"
 #include "launcher/process/sibling.h"
 #include "tests/support/temporary_directory.h"
@@ -155,6 +156,26 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   CHECK(find_failure(paths, 2, launch, {.exit_code = 255}).what == "exited with code 255");
   CHECK(find_failure(paths, 2, launch, {.exit_code = 7}).what == "exited with code 7");
   CHECK(find_failure(paths, 2, launch, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
+}
+
+TEST_CASE("X1: of hosts that blame each other's silence, the one that most are silent of is named, of two not the launcher's own") {
+  TemporaryDirectory directory;
+  const RunPaths paths(directory.path());
+  fs::create_directories(paths.attempt(1));
+  Launch launch = launch_here(plan_of(directory.path(), 4));
+  launch.hosts = {{"x1.site.gov", 2}, {"x2.site.gov", 2}};
+  const auto report = [&](int rank, const std::string& host, const std::string& what, double time) {
+    write_file_atomically(paths.rank_error(1, rank),
+                          json{{"rank", rank}, {"host", host}, {"code", 1}, {"what", what}, {"time", time}}.dump());
+  };
+  report(2, "x2", "all_reduce: " + silent_peer("world rank 0 on x1", 14), 100.1);
+  report(0, "x1", "all_reduce: " + silent_peer("world rank 2 on x2", 14), 100.3);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 0);
+  report(3, "x3", silent_peer("world rank 0 on x1", 14), 100.2);  // and a third host lost the first one too
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 2);
+  report(1, "x1", "out of memory", 99);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 1);
+  CHECK(silent_host_in("world rank 0 on x1 is gone: its connection ended") == std::nullopt);
 }
 
 TEST_CASE("K3: asked once, ranks may save; asked twice, or deaf, they are ended") {
