@@ -82,8 +82,8 @@ void start(const PlanInput& input, const Variables& environment, Context& contex
   run.describe(place.name, LLMRUN_VERSION, environment, context.program);
   std::string warning;
   const auto hosts = static_cast<int64_t>(launch.hosts.size());
-  const Attempt attempt =
-      run.begin_attempt(log_name(user_name(), short_host_name(), hosts, launch.ranks(), now), launch.ranks(), now, warning);
+  const std::string log = log_name(user_name(), short_host_name(), hosts, launch.ranks(), now);
+  const Attempt attempt = run.begin_attempt(log, launch.ranks(), now, warning, batch_job_id(environment));
   append_launch(job_list_file(environment), place.name, launch.dir, attempt.start);
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_launch_files(run, prepared, environment);

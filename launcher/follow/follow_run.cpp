@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/plan.h"
+#include "launcher/follow/job_of_attempt.h"
 #include "launcher/follow/rank_list.h"
 #include "launcher/rundir/lock.h"
 
@@ -53,10 +54,7 @@ bool may_go_on(const JobNews& news, const std::optional<Attempt>& last) {
   if (has_ended(news)) return false;
   if (!last) return true;
   if (last->exit == 0) return news.queued.submitted > last->end;  // the rest of a chain finds that all is done
-  // Times are whole seconds: a job that was queued in the second in which the attempt began may be the next one.
-  const bool was_there_before = news.queued.submitted < last->start && news.job && news.job->started &&
-                                wall_time(*news.job->started) <= wall_time_of_utc(last->start);
-  return !was_there_before;  // it is the one whose attempt has ended, and is being cleaned up
+  return !news.job || !is_past(news.queued, *news.job, news.as_of, *last);
 }
 
 bool runs(const JobNews& news) {
@@ -139,9 +137,11 @@ class Follower {
     if (is_locked(paths_.lock())) return {};
     jobs_.ask();  // it died without a word, or holds its lock where we cannot see that
     const std::vector<JobNews>& news = jobs_.news();
-    if (!jobs_.none() && (!jobs_.trouble().empty() || std::any_of(news.begin(), news.end(), runs))) return {};
+    const auto runs_it = [&](const JobNews& job) { return runs(job) && may_have_run(job.queued, attempt); };
+    if (!jobs_.none() && (!jobs_.trouble().empty() || std::any_of(news.begin(), news.end(), runs_it))) return {};
     if (auto end = recorded_end(attempt.number)) return end;  // between the two looks
-    const auto own = std::find_if(news.rbegin(), news.rend(), has_ended);
+    const auto ended_with_it = [&](const JobNews& job) { return has_ended(job) && may_have_run(job.queued, attempt); };
+    const auto own = std::find_if(news.rbegin(), news.rend(), ended_with_it);
     Attempt dead = attempt;
     dead.exit = own == news.rend() ? static_cast<int>(Exit::failed) : exit_of(*own);
     return dead;

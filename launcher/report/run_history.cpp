@@ -7,6 +7,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/run_paths.h"
+#include "launcher/follow/job_of_attempt.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/rundir/lock.h"
 #include "launcher/rundir/log_name.h"
@@ -61,8 +62,7 @@ std::string word_of_job(const KnownJob& job) {
 void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& paths) {
   const Attempt* attempt = run.record.attempts.empty() ? nullptr : &run.record.attempts.back();
   const KnownJob* job = jobs.empty() ? nullptr : &jobs.back();
-  const bool job_is_newer = job != nullptr && (attempt == nullptr || job->queued.submitted > attempt->start);
-  if (job_is_newer) {
+  if (job != nullptr && (attempt == nullptr || is_newer(job->queued, job->seen, *attempt))) {
     run.state = word_of_job(*job);
     if (job->seen.job) run.exit_code = job->seen.job->exit_code;
     if (run.state == "unknown" && run.gone) run.state = "gone";
@@ -75,9 +75,10 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
   run.state = word_of_attempt(*attempt, exit_codes_of(run.record), paths);
   run.exit_code = attempt->exit;
   // a run whose launcher was killed with its job: the scheduler knows why
-  if (run.state == "died" && job != nullptr && job->seen.job && job->seen.job->end) {
-    run.state = spelling(*job->seen.job->end);
-    run.exit_code = job->seen.job->exit_code;
+  const auto own = std::find_if(jobs.rbegin(), jobs.rend(), [&](const KnownJob& known) { return may_have_run(known.queued, *attempt); });
+  if (run.state == "died" && own != jobs.rend() && own->seen.job && own->seen.job->end) {
+    run.state = spelling(*own->seen.job->end);
+    run.exit_code = own->seen.job->exit_code;
   }
 }
 

@@ -12,13 +12,15 @@ json attempt_json(const Attempt& attempt) {
           {"end", attempt.end},
           {"log", attempt.log},
           {"ranks", attempt.ranks},
-          {"exit", attempt.exit ? json(*attempt.exit) : json()}};
+          {"exit", attempt.exit ? json(*attempt.exit) : json()},
+          {"job", attempt.job}};
 }
 
 Attempt attempt_from(const json& document) {
   Attempt attempt{
       document.at("number"), document.at("id"), document.at("start"), document.at("end"), document.at("log"), document.at("ranks"), {}};
   if (!document.at("exit").is_null()) attempt.exit = document.at("exit").get<int>();
+  attempt.job = document.value("job", "");
   return attempt;
 }
 

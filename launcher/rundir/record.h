@@ -17,6 +17,7 @@ struct Attempt {
   std::string log;         // path of the combined log
   int64_t ranks = 0;
   std::optional<int> exit;
+  std::string job = {};  // id of the batch job that it ran in; empty: in none, or an llmrun that did not write it down yet ran it
 };
 
 /// run.json: what became of the run, over all its attempts.

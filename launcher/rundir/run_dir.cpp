@@ -47,8 +47,9 @@ void RunDir::write(const fs::path& file, const std::string& content, bool execut
   if (executable) fs::permissions(file, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
 }
 
-Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning) {
-  Attempt attempt{static_cast<int>(record_.attempts.size()) + 1, nonce(), utc_time(now), "", (paths_.logs() / log).string(), ranks, {}};
+Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning, const std::string& job) {
+  Attempt attempt{
+      static_cast<int>(record_.attempts.size()) + 1, nonce(), utc_time(now), "", (paths_.logs() / log).string(), ranks, {}, job};
   create(paths_.attempt(attempt.number));
   record_.attempts.push_back(attempt);
   before_start([&] { write_record(paths_.record(), record_); });

@@ -30,8 +30,8 @@ class RunDir {
   static void write(const std::filesystem::path& file, const std::string& content, bool executable = false);
 
   /// Opens attempt number record().attempts.size() + 1: its log directory, its record, a line in `logfiles`. `warning` is set where
-  /// `logfiles`, two levels above the run, cannot be written. `log` is the name of the combined log.
-  Attempt begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning);
+  /// `logfiles`, two levels above the run, cannot be written. `log` is the name of the combined log; `job` the batch job of this process.
+  Attempt begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning, const std::string& job = "");
   /// Closes the newest attempt. `steps`: what the run was to reach; with exit 0 it is finished.
   void end_attempt(int exit, int64_t steps, std::time_t now);
   /// What the record says beside the attempts. `argv`: of a program that is not ours.

@@ -9,6 +9,7 @@
 #include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/scheduler/sweep.h"
+#include "launcher/site/allocation.h"
 
 namespace llmrun {
 namespace {
@@ -82,13 +83,6 @@ std::string_view spelling(Continuation continuation) {
     default:
       return "stopped";
   }
-}
-
-/// The batch job of this process; an element of a Slurm array by its index, as squeue shows it.
-std::string batch_job_id(const Variables& environment) {
-  if (const auto pbs = environment.get("PBS_JOBID")) return *pbs;
-  const auto array = environment.get("SLURM_ARRAY_JOB_ID"), index = environment.get("SLURM_ARRAY_TASK_ID");
-  return array && index ? *array + "_" + *index : environment.get("SLURM_JOB_ID").value_or("");
 }
 
 }  // namespace

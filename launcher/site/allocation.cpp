@@ -12,7 +12,7 @@ namespace {
 Allocation from_file(const std::filesystem::path& path, std::string source) {
   const std::filesystem::path file = std::filesystem::absolute(path).lexically_normal();
   HostList list = parse_hostfile(read_file(file, Exit::preflight), path.string());
-  return {std::move(list.hosts), std::move(source), file.string(), {}, std::move(list.notes)};
+  return {std::move(list.hosts), std::move(source), file.string(), std::move(list.notes)};
 }
 
 /// A batch system keeps its list in a file on the first host of a job, and nowhere else.
@@ -35,14 +35,18 @@ Allocation from_slurm(const std::string& nodelist, const Variables& environment)
 Allocation find_allocation(const std::optional<std::filesystem::path>& hostfile, const Variables& environment, const std::string& here) {
   const auto pbs = environment.get("PBS_NODEFILE"), cobalt = environment.get("COBALT_NODEFILE");
   const auto slurm = environment.get("SLURM_JOB_NODELIST");
-  Allocation allocation = hostfile ? from_file(*hostfile, "--hostfile")
-                          : pbs    ? from_node_file(*pbs, "PBS_NODEFILE")
-                          : cobalt ? from_node_file(*cobalt, "COBALT_NODEFILE")
-                          : slurm  ? from_slurm(*slurm, environment)
-                                   : Allocation{{Host{here}}, "this machine"};
-  for (const char* name : {"PBS_JOBID", "COBALT_JOBID", "SLURM_JOB_ID"})
-    if (allocation.job_id.empty()) allocation.job_id = environment.get(name).value_or("");
-  return allocation;
+  return hostfile ? from_file(*hostfile, "--hostfile")
+         : pbs    ? from_node_file(*pbs, "PBS_NODEFILE")
+         : cobalt ? from_node_file(*cobalt, "COBALT_NODEFILE")
+         : slurm  ? from_slurm(*slurm, environment)
+                  : Allocation{{Host{here}}, "this machine"};
+}
+
+std::string batch_job_id(const Variables& environment) {
+  const auto array = environment.get("SLURM_ARRAY_JOB_ID"), index = environment.get("SLURM_ARRAY_TASK_ID");
+  if (const auto pbs = environment.get("PBS_JOBID")) return *pbs;
+  if (const auto cobalt = environment.get("COBALT_JOBID")) return *cobalt;
+  return array && index ? *array + "_" + *index : environment.get("SLURM_JOB_ID").value_or("");
 }
 
 std::string short_host_name() {

@@ -29,10 +29,10 @@ struct Story : FollowView {
   }
 
   // What happens.
-  void begin(const std::string& text) {
+  void begin(const std::string& text, const std::string& job = "") {
     lock.emplace(root);
     std::string warning;
-    const Attempt attempt = lock->begin_attempt(text + ".log", 8, begun_at, warning);
+    const Attempt attempt = lock->begin_attempt(text + ".log", 8, begun_at, warning, job);
     append_line(attempt.log, text);
   }
   void end(int exit) {
@@ -139,6 +139,61 @@ TEST_CASE("T1: a chain is followed from attempt to attempt as long as a job is q
     if (story.lock) story.end(0);
   };
   CHECK(story.follow() == "attempt 1\nfirst\nended 75\njob 28 is held: Job held, dependency\nattempt 2\nsecond\nended 0\nexit 0");
+}
+
+TEST_CASE("the job that ran an attempt is known by its id, whatever the clocks say of it and of the others") {
+  Story story({"27.pbs", "28.pbs"});
+  for (QueuedJob& job : story.queued) job.submitted = utc_time(story.begun_at);  // all within one second
+  story.begin("first", "27.pbs");
+  story.end(75);
+  for (const char* id : {"27.pbs", "28.pbs"}) {
+    story.is(id, JobPhase::running);
+    story.known[id].started = story.begun_at + 5;  // by a clock that is ahead
+  }
+  story.on_wait = {[&] { story.begin("second", "28.pbs"); }};
+  story.after_look = [&] {
+    if (story.lock) story.end(0);
+  };
+  CHECK(story.follow() == "attempt 1\nfirst\nended 75\njob 28 runs, no line from it yet\nattempt 2\nsecond\nended 0\nexit 0");
+}
+
+TEST_CASE("a job that was preempted is followed into its next start, whether or not its attempt could write down its end") {
+  for (const bool killed : {false, true}) {
+    CAPTURE(killed);
+    Story story({"27.pbs"});
+    story.begin("first", "27.pbs");
+    killed ? story.lock.reset() : story.end(143);
+    story.is("27.pbs", killed ? JobPhase::waiting : JobPhase::running, "Not Running: Not enough free nodes available");
+    if (!killed) story.known["27.pbs"].started = story.begun_at - 30;  // still being ended
+    const auto put_back = [&] { story.is("27.pbs", JobPhase::waiting, "Not Running: Not enough free nodes available"); };
+    const auto begin = [&] {
+      story.begun_at += 3600;
+      story.is("27.pbs", JobPhase::running);
+      story.known["27.pbs"].started = story.begun_at;
+      story.begin("second", "27.pbs");
+    };
+    story.on_wait.emplace_back(begin);
+    if (!killed) story.on_wait.insert(story.on_wait.begin(), put_back);
+    story.after_look = [&] {
+      if (story.lock) story.end(0);
+    };
+    CHECK(story.follow() == std::string("attempt 1\nfirst\n") + (killed ? "ended 1\n" : "ended 143\njob 27 runs, no line from it yet\n") +
+                                "job 27 waits in debug: Not Running: Not enough free nodes available\nattempt 2\nsecond\nended 0\nexit 0");
+  }
+}
+
+TEST_CASE("an attempt in a job is dead when that job is, whatever other jobs of the run do, and ends with that job's code") {
+  Story story({"27.pbs", "28.pbs"});
+  story.begin("working", "27.pbs");
+  story.lock.reset();
+  story.is("27.pbs", JobPhase::ended);
+  story.known["27.pbs"].exit_code = 137;
+  story.is("28.pbs", JobPhase::running);
+  story.on_wait = {[&] {
+    story.is("28.pbs", JobPhase::ended);
+    story.known["28.pbs"].exit_code = 5;
+  }};
+  CHECK(story.follow() == "attempt 1\nworking\nended 137\njob 28 runs, no line from it yet\nexit 137");
 }
 
 TEST_CASE("a run that is done is not waited for, whatever is left of its chain; a job that was queued after its end is") {

@@ -70,13 +70,15 @@ TEST_CASE("an attempt leaves its log's path two levels above the run, and its en
     CHECK(fs::is_directory(run.paths().attempt(1)));
     run.end_attempt(137, 10, 1697034547);
     CHECK(!run.record().finished(10));
-    CHECK(run.begin_attempt("b.log", 4, 1697034548, warning).number == 2);
+    CHECK(run.begin_attempt("b.log", 4, 1697034548, warning, "27.pbs").number == 2);
     run.end_attempt(0, 10, 1697034549);
   }
   CHECK(warning.empty());
   CHECK(read_file(directory / "logfiles") == (root / "logs/a.log").string() + "\n" + (root / "logs/b.log").string() + "\n");
   const RunRecord record = read_record(RunPaths(root).record());
   REQUIRE(record.attempts.size() == 2);
+  CHECK(record.attempts[0].job.empty());
+  CHECK(record.attempts[1].job == "27.pbs");
   CHECK(record.attempts[0].exit == 137);
   CHECK(record.attempts[0].start == "2023-10-11T14:29:06Z");
   CHECK(record.attempts[0].id != record.attempts[1].id);

@@ -54,7 +54,10 @@ TEST_CASE("hosts come from --hostfile, then PBS, then Cobalt, then Slurm, then t
   environment.set("SLURM_JOB_ID", "77");
   CHECK(names(find_allocation({}, environment, "here")) == "s1 s2");
   CHECK(find_allocation({}, environment, "here").hosts[1].slots == 4);
-  CHECK(find_allocation({}, environment, "here").job_id == "77");
+  CHECK(batch_job_id(environment) == "77");
+  environment.set("SLURM_ARRAY_JOB_ID", "75");
+  environment.set("SLURM_ARRAY_TASK_ID", "2");
+  CHECK(batch_job_id(environment) == "75_2");
   write_file_atomically(directory / "cobalt", "thetagpu01\nthetagpu02\n");
   environment.set("COBALT_NODEFILE", directory / "cobalt");
   CHECK(names(find_allocation({}, environment, "here")) == "thetagpu01 thetagpu02");
