@@ -8,6 +8,7 @@
 #include "cli/context.h"
 #include "cli/ui/diagnostics.h"
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 
 namespace llmrun::cli {
@@ -75,13 +76,8 @@ std::vector<std::string> take_program(int& argc, char** argv) {
   return {mark + 1, words.end()};
 }
 
-/// A line that CLI11 cannot parse sets no flags, and its error still wants to know this one.
-bool asks_for_json(std::span<char*> words) {
-  return std::any_of(words.begin(), words.end(), [](const char* word) { return std::string_view(word) == "--json"; });
-}
-
 int report(const Error& error, Context& context) {
-  if (context.json) context.out().print("{}\n", diagnostics_json(error).dump(2));
+  if (context.json) context.out().print("{}\n", error_json(error).dump(2, ' ', false, json::error_handler_t::replace));
   context.talk().write(diagnostics(error, context.colored(context.talk())));
   return static_cast<int>(error.code());
 }
@@ -98,7 +94,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& asked) {  // --help, --version
       app.exit(asked);
     } catch (const CLI::ParseError& failure) {
-      context.json = asks_for_json({argv, static_cast<size_t>(argc)});
+      context.json = asks_for_json(argc, argv);
       throw usage_error(app, failure);
     }
     if (context.out().failed()) throw Error(Exit::failed, "cannot write to stdout");

@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/probe_options.h"
+#include "engine/core/command_line/bench_comm_options.h"
 #include "engine/core/command_line/bench_step_options.h"
 #include "engine/core/command_line/given.h"
 #include "launcher/process/sibling.h"
@@ -19,7 +20,8 @@ void refuse(CLI::App& bench, const std::string& action) {
 }
 
 /// Becomes llmrun-rank, which does the work.
-void bench_step(const CLI::App& command, Context& context) {
+void bench_step(const CLI::App& command, const BenchStepArguments& arguments, Context& context) {
+  check_bench_step(arguments);
   std::vector<std::string> words = given_options(command);
   words.insert(words.begin(), {"bench", "step"});
   if (context.json) words.emplace_back("--json");
@@ -30,20 +32,22 @@ void add_bench_step(CLI::App& bench, Context& context) {
   auto arguments = std::make_shared<BenchStepArguments>();
   auto* command = bench.add_subcommand("step", "Time one rank's training step on tokens made by seed");
   add_bench_step_options(*command, *arguments);
-  command->callback([=, &context] { bench_step(*command, context); });
+  command->callback([=, &context] { bench_step(*command, *arguments, context); });
 }
 
 struct BenchCommOptions {
   PlanOptions plan;
-  std::string sizes, collectives, iterations;  // as llmrun-rank takes them; empty: its own
+  BenchCommArguments work;
 };
 
 /// The numbers are made and shown by the ranks: here they are only started.
 void bench_comm(const BenchCommOptions& options, Context& context) {
-  std::vector<std::string> words{"bench", "comm"};
-  for (const auto& [name, value] :
-       {std::pair{"--sizes", options.sizes}, {"--collectives", options.collectives}, {"--iterations", options.iterations}})
-    if (!value.empty()) words.insert(words.end(), {name, value});
+  const BenchCommArguments& work = options.work;
+  sizes_of(work);  // a wrong one is refused before any rank starts
+  std::vector<std::string> words{"bench",         "comm",
+                                 "--sizes",       fmt::format("{}", fmt::join(work.sizes, ",")),
+                                 "--collectives", fmt::format("{}", fmt::join(work.collectives, ",")),
+                                 "--iterations",  std::to_string(work.iterations)};
   if (context.json) words.emplace_back("--json");
   const Variables environment = Variables::of_this_process();
   const PlanInput input = probe_input(options.plan, read_config(options.plan.run), environment);
@@ -59,9 +63,7 @@ void add_bench_comm(CLI::App& bench, Context& context) {
   auto options = std::make_shared<BenchCommOptions>();
   auto* command = bench.add_subcommand("comm", "Time and check the collectives of training, here or in the allocation this shell is in");
   add_plan_options(*command, options->plan);
-  command->add_option("--sizes", options->sizes, "Bytes of the larger side; default 1KiB,64KiB,1MiB,16MiB")->type_name("SIZE,...");
-  command->add_option("--collectives", options->collectives, "Default all_reduce,all_gather,reduce_scatter")->type_name("NAME,...");
-  command->add_option("--iterations", options->iterations, "Timed calls of each size; default 10")->type_name("N");
+  add_bench_comm_options(*command, options->work);
   command->footer(
       "Prints what nccl-tests prints: size, time of a call on the slowest rank, algorithm and bus bandwidth, elements that came out wrong "
       "(any: exit 1). Without --ranks: one a GPU, else one a host, on this machine alone one a core.\nExamples:\n  llmrun bench comm "

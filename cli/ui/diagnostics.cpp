@@ -82,20 +82,4 @@ std::string diagnostics(const Error& error, bool colored) {
   return text;
 }
 
-json diagnostics_json(const Error& error) {
-  json complaints = json::array();
-  for (const Complaint& complaint : error.complaints()) {
-    json item = {{"what", complaint.what}};
-    if (complaint.at && !complaint.at->file.empty()) {
-      item["file"] = complaint.at->file;
-      if (complaint.at->line > 0) item["line"] = complaint.at->line;
-      if (complaint.at->column > 0) item["column"] = complaint.at->column;
-    }
-    if (!complaint.because.empty()) item["because"] = complaint.because;
-    if (!complaint.hint.empty()) item["hint"] = complaint.hint;
-    complaints.push_back(std::move(item));
-  }
-  return {{"version", 1}, {"error", {{"code", static_cast<int>(error.code())}, {"complaints", complaints}}}};
-}
-
 }  // namespace llmrun::cli

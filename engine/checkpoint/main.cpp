@@ -7,7 +7,9 @@
 #include "engine/checkpoint/directory.h"
 #include "engine/checkpoint/export.h"
 #include "engine/checkpoint/inspect.h"
+#include "engine/core/command_line/harmless.h"
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/units.h"
 
@@ -23,14 +25,6 @@ struct Options {
   std::string dtype = "fp32";
   bool json = false;
 };
-
-/// Names and messages may carry what others put into files: nothing but printable ASCII and newlines reaches the terminal.
-std::string harmless(std::string_view text) {
-  std::string safe;
-  for (const char c : text)
-    safe += (c >= ' ' && c <= '~') || c == '\n' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
-  return safe;
-}
 
 void print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
 
@@ -175,22 +169,6 @@ void add_commands(CLI::App& app, Options& options) {
   app.require_subcommand(1);
 }
 
-/// The forms in which every llmrun program tells an error.
-int report(const Error& error, bool as_json) {
-  json complaints = json::array();
-  for (const Complaint& complaint : error.complaints()) {
-    json item{{"what", complaint.what}};
-    if (!complaint.because.empty()) item["because"] = complaint.because;
-    if (!complaint.hint.empty()) item["hint"] = complaint.hint;
-    complaints.push_back(item);
-    print(stderr, harmless(fmt::format("llmrun: {}\n", complaint.what)));
-    for (const std::string& reason : complaint.because) print(stderr, harmless(fmt::format("   = {}\n", reason)));
-    if (!complaint.hint.empty()) print(stderr, harmless(fmt::format("hint: {}\n", complaint.hint)));
-  }
-  if (as_json) print_json({{"error", {{"code", static_cast<int>(error.code())}, {"complaints", complaints}}}});
-  return static_cast<int>(error.code());
-}
-
 int run(int argc, char** argv) {
   CLI::App app("Look at llmrun's checkpoints and export them", fs::path(argv[0]).filename().string());
   app.formatter(std::make_shared<Help>(help_width()));
@@ -203,11 +181,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& failure) {
-    return report(usage_error(app, failure), options.json);
+    return tell_error(usage_error(app, failure), asks_for_json(argc, argv));
   } catch (const fs::filesystem_error& failure) {
-    return report(Error(Exit::failed, "'{}': {}", failure.path1().string(), failure.code().message()), options.json);
+    return tell_error(Error(Exit::failed, "'{}': {}", failure.path1().string(), failure.code().message()), options.json);
   } catch (const Error& error) {
-    return report(error, options.json);
+    return tell_error(error, options.json);
   }
 }
 

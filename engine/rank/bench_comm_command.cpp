@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 
-#include <map>
-
-#include "engine/core/units.h"
+#include "engine/core/command_line/bench_comm_options.h"
 #include "engine/rank/bench_comm.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/probe.h"
@@ -10,25 +8,31 @@
 namespace llmrun::rank {
 namespace {
 
-struct BenchCommArguments {
+/// What the command takes here, where a launcher has told it of the ranks.
+struct Arguments {
   ProbeOptions probe;
-  BenchCommOptions options;
-  std::vector<std::string> sizes;
+  BenchCommArguments work;
+  int warmup = 2;
   bool json = false;
 };
 
-std::vector<int64_t> bytes_of(const std::vector<std::string>& sizes) {
-  std::vector<int64_t> bytes;
-  for (const std::string& size : sizes) {
-    const auto parsed = parse_bytes(size);
-    if (!parsed || *parsed < 4 || *parsed > (int64_t{1} << 40))
-      throw Error(Exit::usage, "--sizes '{}' is not a number of bytes from 4 to 1TiB", size).hint("--sizes 64KiB,1MiB,16MiB");
-    bytes.push_back(*parsed);
-  }
-  return bytes;
+Collective collective_of(const std::string& name) {
+  for (const Collective collective : {Collective::all_reduce, Collective::all_gather, Collective::reduce_scatter})
+    if (spelling(collective) == name) return collective;
+  throw Error(Exit::usage, "--collectives: '{}' is none", name);
 }
 
-json document(const Probe& probe, const BenchCommArguments& arguments, const std::vector<CommTiming>& timings) {
+BenchCommOptions options_of(const Arguments& arguments, at::Device device) {
+  BenchCommOptions options{.collectives = {},
+                           .sizes = sizes_of(arguments.work),
+                           .warmup = arguments.warmup,
+                           .iterations = arguments.work.iterations,
+                           .device = device};
+  for (const std::string& name : arguments.work.collectives) options.collectives.push_back(collective_of(name));
+  return options;
+}
+
+json document(const Probe& probe, const Arguments& arguments, const std::vector<CommTiming>& timings) {
   json rows = json::array();
   for (const CommTiming& timing : timings) rows.push_back(to_json(timing, probe.world.size()));
   return {{"version", 1},
@@ -36,7 +40,7 @@ json document(const Probe& probe, const BenchCommArguments& arguments, const std
           {"why", probe.why},
           {"ranks", probe.world.size()},
           {"device", probe.device.str()},
-          {"iterations", arguments.options.iterations},
+          {"iterations", arguments.work.iterations},
           {"timings", rows}};
 }
 
@@ -52,10 +56,8 @@ std::string table(const Probe& probe, const std::vector<CommTiming>& timings) {
   return text;
 }
 
-ProbeResult measure(const BenchCommArguments& arguments, const Probe& probe) {
-  BenchCommOptions options = arguments.options;
-  options.device = probe.device;
-  const std::vector<CommTiming> timings = bench_comm(probe.world, options);
+ProbeResult measure(const Arguments& arguments, const Probe& probe) {
+  const std::vector<CommTiming> timings = bench_comm(probe.world, options_of(arguments, probe.device));
   const bool wrong = std::any_of(timings.begin(), timings.end(), [](const CommTiming& timing) { return timing.wrong != 0; });
   return {arguments.json ? document(probe, arguments, timings).dump() + "\n" : table(probe, timings), wrong ? Exit::failed : Exit::done};
 }
@@ -63,25 +65,14 @@ ProbeResult measure(const BenchCommArguments& arguments, const Probe& probe) {
 }  // namespace
 
 void add_bench_comm(CLI::App& bench, int& exit_code) {
-  auto arguments = std::make_shared<BenchCommArguments>();
+  auto arguments = std::make_shared<Arguments>();
   auto* command = bench.add_subcommand("comm", "Time and check collectives between ranks that a launcher started (llmrun bench comm does)");
   add_probe_options(*command, arguments->probe);
-  command->add_option("--sizes", arguments->sizes, "Bytes of the larger side; default 1KiB,64KiB,1MiB,16MiB")
-      ->type_name("SIZE,...")
-      ->delimiter(',');
-  const std::map<std::string, Collective> collectives{
-      {"all_reduce", Collective::all_reduce}, {"all_gather", Collective::all_gather}, {"reduce_scatter", Collective::reduce_scatter}};
-  command->add_option("--collectives", arguments->options.collectives, "Default: all_reduce,all_gather,reduce_scatter")
-      ->type_name("NAME,...")
-      ->delimiter(',')
-      ->transform(CLI::CheckedTransformer(collectives));
-  command->add_option("--iterations", arguments->options.iterations, "Timed calls of each size")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  command->add_option("--warmup", arguments->options.warmup)->capture_default_str()->check(CLI::NonNegativeNumber);
+  add_bench_comm_options(*command, arguments->work);
+  command->add_option("--warmup", arguments->warmup)->capture_default_str()->check(CLI::NonNegativeNumber);
   command->add_flag("--json", arguments->json, "One object on one line");
   command->callback([=, &exit_code] {
-    if (!arguments->sizes.empty()) arguments->options.sizes = bytes_of(arguments->sizes);
+    sizes_of(arguments->work);  // a wrong one is refused before ranks meet
     exit_code = run_probe(arguments->probe, [=](const Probe& probe) { return measure(*arguments, probe); });
   });
 }

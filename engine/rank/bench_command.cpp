@@ -79,7 +79,10 @@ void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* step = command->add_subcommand("step", "Time one rank's training step on tokens made by seed");
   add_bench_step_options(*step, *arguments);
   step->add_flag("--json", *as_json, "One object on one line");
-  step->callback([=, &exit_code] { exit_code = bench(*arguments, *as_json); });
+  step->callback([=, &exit_code] {
+    check_bench_step(*arguments);
+    exit_code = bench(*arguments, *as_json);
+  });
 }
 
 }  // namespace llmrun::rank

@@ -1,25 +1,25 @@
-#include <fmt/format.h>
-
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/error_report.h"
 #include "engine/rank/commands.h"
 
 namespace {
 
-int report(const llmrun::Error& error) {
-  fmt::print(stderr, "llmrun: {}\n", error.what());
-  if (const std::string& hint = error.complaints().back().hint; !hint.empty()) fmt::print(stderr, "hint: {}\n", hint);
-  return static_cast<int>(error.code());
+/// A rank that a launcher started is one of many: what it says goes into a file (--out), and its stdout is no document.
+bool answers_in_json(int argc, const char* const* argv) {
+  const bool for_a_launcher = std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--out"; });
+  return llmrun::asks_for_json(argc, argv) && !for_a_launcher;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace llmrun;
+  const bool as_json = answers_in_json(argc, argv);
   int exit_code = 0;
   CLI::App app(
       "The trainer of llmrun: one process a GPU, or a CPU rank. `llmrun train` starts it; by hand: mpiexec -n 4 llmrun-rank --plan FILE",
@@ -37,8 +37,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& failure) {
-    return report(usage_error(app, failure));
+    return tell_error(usage_error(app, failure), as_json);
   } catch (const std::exception& caught) {
-    return report(as_error(caught));
+    return tell_error(as_error(caught), as_json);
   }
 }

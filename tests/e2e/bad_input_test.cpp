@@ -67,3 +67,41 @@ TEST_CASE("damaged datasets and weights are refused with exit 5 and the file's n
   CHECK_MESSAGE(outcome.exit == 5, outcome.err);
   CHECK_MESSAGE(outcome.err.find("model.safetensors") != std::string::npos, outcome.err);
 }
+
+TEST_CASE("an error of the programs that llmrun becomes is the same JSON object as llmrun's own, and its hint is on stderr") {
+  const CommandLine shell;
+  std::filesystem::copy(read_golden("gpt2-tiny").dir, shell.path("model"));
+  struct Refused {
+    const char* words;
+    int code;
+    const char* what;  // the beginning
+    const char* hint;
+  };
+  for (const Refused& refused : std::initializer_list<Refused>{
+           {"generate nowhere --prompt x", 2, "no run 'nowhere'", ""},                                  // llmrun itself
+           {"generate model --prompt x", 2, "no tokenizer is known for 'model'", "--tokenizer bytes"},  // llmrun-rank
+           {"generate model --prompt-ids 1,999999", 2, "prompt id 999999 is outside", "from 0 to 255"},
+           {"generate model --prompt x --tokenizer spm:nowhere", 5, "cannot read the SentencePiece model", ""},
+           {"bench step --family bert", 2, "--family: 'bert' is none of gpt, llama", "llmrun bench step --help"},
+           {"bench step --hidden 512 --heads 3", 2, "--heads 3 does not divide --hidden 512", "--hidden 192"},
+           {"bench step --heads 8 --kv-heads 3", 2, "--kv-heads 3 does not divide --heads 8", "--kv-heads 1"},
+           {"bench step --family llama --hidden 6 --heads 2", 2, "rotary positions need heads of an even size", ""},
+           {"bench comm --ranks 2 --sizes 1KiB,many", 2, "--sizes: 'many' is not", "--sizes 64KiB,1MiB,16MiB"},
+           {"bench comm --ranks 2 --collectives gather", 2, "--collectives: 'gather' is none of", "--help"},
+           {"checkpoint show model", 98, "run 'model' has no checkpoint yet", "llmrun tail model"}}) {
+    const Outcome outcome = shell(std::string("llmrun ") + refused.words + " --json");
+    CAPTURE(refused.words);
+    CAPTURE(outcome.err);
+    CHECK(outcome.exit == refused.code);
+    const json document = json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+    CHECK_MESSAGE(document.is_object(), outcome.out);
+    if (!document.is_object()) continue;
+    CHECK(document.at("version") == 1);
+    CHECK(document.at("error").at("code") == refused.code);
+    const json& complaint = document.at("error").at("complaints").at(0);
+    CHECK(complaint.at("what").get<std::string>().starts_with(refused.what));
+    CHECK(complaint.at("hint").get<std::string>().find(refused.hint) != std::string::npos);
+    CHECK(outcome.err.find("llmrun: " + complaint.at("what").get<std::string>()) != std::string::npos);
+    CHECK(outcome.err.find("hint: " + complaint.at("hint").get<std::string>()) != std::string::npos);
+  }
+}

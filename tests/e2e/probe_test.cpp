@@ -62,7 +62,7 @@ TEST_CASE("bench comm prints the columns of nccl-tests, and refuses a size that 
   CHECK(done.out.find("\nall_reduce            65536") != std::string::npos);
   const Outcome refused = shell("llmrun bench comm --ranks 2 --set parallel.communicator=thread --sizes many");
   CHECK(refused.exit == 2);
-  CHECK(refused.err.find("--sizes 'many' is not a number of bytes") != std::string::npos);
+  CHECK(refused.err.find("--sizes: 'many' is not a number of bytes") != std::string::npos);
   CHECK(left_in(shell).empty());
 }
 

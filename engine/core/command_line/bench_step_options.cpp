@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "engine/core/error.h"
+
 namespace llmrun {
 namespace {
 
@@ -53,6 +55,19 @@ void add_bench_step_options(CLI::App& command, BenchStepArguments& arguments) {
   command.footer(
       "Examples:\n  llmrun bench step --threads 2\n"
       "  llmrun bench step --family llama --layers 8 --hidden 512 --heads 8 --ffn 1408 --precision bf16 --json");
+}
+
+void check_bench_step(const BenchStepArguments& arguments) {
+  const ModelConfig& model = arguments.model;
+  const int64_t kv_heads = arguments.kv_heads > 0 ? arguments.kv_heads : model.heads;
+  if (model.hidden % model.heads != 0)
+    throw Error(Exit::usage, "--heads {} does not divide --hidden {}", model.heads, model.hidden).hint("--hidden {}", 64 * model.heads);
+  if (model.family == Family::llama && model.hidden / model.heads % 2 != 0)
+    throw Error(Exit::usage, "rotary positions need heads of an even size, and --hidden {} over --heads {} is {}", model.hidden,
+                model.heads, model.hidden / model.heads)
+        .hint("--hidden {}", 64 * model.heads);
+  if (model.heads % kv_heads != 0)
+    throw Error(Exit::usage, "--kv-heads {} does not divide --heads {}", kv_heads, model.heads).hint("--kv-heads 1");
 }
 
 }  // namespace llmrun

@@ -26,4 +26,7 @@ struct BenchStepArguments {
 
 void add_bench_step_options(CLI::App& command, BenchStepArguments& arguments);
 
+/// Throws Error(Exit::usage) where the sizes make no model.
+void check_bench_step(const BenchStepArguments& arguments);
+
 }  // namespace llmrun

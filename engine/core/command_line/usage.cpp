@@ -43,6 +43,10 @@ std::vector<std::string> command_names(const CLI::App& command) {
   return names;
 }
 
+bool asks_for_json(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--json"; });
+}
+
 Error usage_error(const CLI::App& app, const CLI::ParseError& failure) {
   const CLI::App& command = reached_command(app);
   const std::vector<std::string> left = app.remaining(true);

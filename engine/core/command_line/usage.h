@@ -8,6 +8,9 @@ namespace llmrun {
 /// What CLI11 could not parse, as our own error (Exit::usage): an unknown command or option with the nearest one that exists.
 Error usage_error(const CLI::App& app, const CLI::ParseError& failure);
 
+/// A line that CLI11 cannot parse sets no flags, and its error still wants to know this one.
+bool asks_for_json(int argc, const char* const* argv);
+
 /// The subcommand that the words of the command line reached.
 const CLI::App& reached_command(const CLI::App& app);
 
