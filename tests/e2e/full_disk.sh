@@ -80,4 +80,29 @@ says "hint: df -h "
 rm filler
 run 0 llmrun data prepare "$scratch/text" --out tokens --tokenizer bytes
 run 0 llmrun data verify tokens
+
+# More than it could know: a JSONL line grows, and a short document's index is larger than its text. The disk fills midway, and once there
+# is room the same command comes to the bytes of a disk that never was full.
+python3 - "$scratch" <<'PYTHON'
+import sys
+
+with open(sys.argv[1] + "/lines.jsonl", "w") as lines:
+    for verse in range(60000):
+        lines.write('{"text": "%d in the beginning was a line of text that is long enough to count for something, and more"}\n' % verse)
+with open(sys.argv[1] + "/words.jsonl", "w") as words:
+    words.write('{"text": "a"}\n' * 400000)
+PYTHON
+for name in lines words; do
+  run 0 llmrun data prepare "$scratch/$name.jsonl" --out "$scratch/$name"
+  rm -rf ./* && dd if=/dev/zero of=filler bs=1M count=6 2>/dev/null
+  run 1 llmrun data prepare "$scratch/$name.jsonl" --out "$name"
+  says "llmrun: cannot .* '$name.part/.*': No space left on device"
+  says "hint: df -h $name.part; then the same command goes on"
+  [ ! -e "$name.bin" ] && [ ! -e "$name.idx" ] && [ ! -e "$name.json" ] || fail "a part of a dataset passes for one"
+  rm filler
+  run 0 llmrun data prepare "$scratch/$name.jsonl" --out "$name"
+  [ "$name" = lines ] || says "went on after .* of an interrupted run" # what was saved before the index was not made again
+  cmp "$name.bin" "$scratch/$name.bin" && cmp "$name.idx" "$scratch/$name.idx" && [ ! -e "$name.part" ] || fail "other bytes"
+  run 0 llmrun data verify "$name"
+done
 echo "full disk: all as promised"

@@ -23,7 +23,7 @@ constexpr size_t kBuffer = 4 << 20;
 [[noreturn]] void fail(const std::string& path, const char* verb) {
   const int cause = errno;
   throw std::move(Error(Exit::failed, "cannot {} '{}': {}", verb, path, std::strerror(cause))
-                      .hint("nothing is lost: make room (df -h) and run the same command again, it goes on from here"));
+                      .hint("df -h {}; then the same command goes on", fs::path(path).parent_path().string()));
 }
 
 std::string_view text_of(const MappedFile& file) { return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}; }
