@@ -9,6 +9,16 @@
 #include "launcher/scheduler/ready.h"
 
 namespace llmrun::cli {
+namespace {
+
+std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& plan) {
+  std::vector<Complaint> complaints;
+  check_job(input.resolved, static_cast<int64_t>(plan.hosts.size()), complaints);
+  check_files(input.resolved, plan, sibling_path("llmrun-rank"), complaints);
+  return complaints;
+}
+
+}  // namespace
 
 Desk make_desk(const Config& config, Variables environment) {
   Desk desk;
@@ -23,9 +33,7 @@ Desk make_desk(const Config& config, Variables environment) {
 
 void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   const Resolved& resolved = input.resolved;
-  std::vector<Complaint> complaints;
-  check_job(resolved, static_cast<int64_t>(plan.hosts.size()), complaints);
-  check_files(resolved, plan, sibling_path("llmrun-rank"), complaints);
+  std::vector<Complaint> complaints = complaints_of_run(input, plan);
   std::vector<Dependency> dependencies = read_dependencies(resolved, desk.jobs, complaints);
   if (ask) {
     if (!dependencies.empty()) dependencies = open_dependencies(dependencies, *desk.scheduler, resolved, complaints);
@@ -36,6 +44,11 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.request.depends = dependency_words(dependencies);
   desk.request.size_key = resolved.model_size_key;
+}
+
+void check_run(const PlanInput& input, const Plan& plan) {
+  if (std::vector<Complaint> complaints = complaints_of_run(input, plan); !complaints.empty())
+    throw Error(Exit::preflight, std::move(complaints));
 }
 
 void warn(const Plan& plan, const Desk& desk, Context& context) {
@@ -51,7 +64,7 @@ void write_job_files(const Plan& plan, const std::string& script) {
   Config config = plan.config;
   config.run.name = plan.name;  // a job has not the variables that the name was made of
   RunDir::write(paths.config(), to_yaml(config));
-  RunDir::write(paths.job_script(), script, /*executable=*/true);
+  RunDir::write(paths.job_script(), script, RunDir::FileKind::script);
 }
 
 void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {

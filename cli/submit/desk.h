@@ -32,6 +32,8 @@ Desk make_desk(const Config& config, Variables environment);
 /// Every reason why this run should not be queued. `ask`: the scheduler too; without, what files and lists say. Sets the script's
 /// dependencies. Throws Error(Exit::preflight) with all of them.
 void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk);
+/// Of these reasons, those that are the run's own, where another one's of the same job were all looked at.
+void check_run(const PlanInput& input, const Plan& plan);
 /// What is no reason, and worth knowing.
 void warn(const Plan& plan, const Desk& desk, Context& context);
 

@@ -78,7 +78,10 @@ void check_members(const Sweep& sweep, bool ask, Desk& desk) {
   const Member& first = sweep.members.front();
   for (const Member& member : sweep.members) {
     try {
-      check(member.input, member.plan, ask && &member == &first, desk);  // who asks for one asks for all: they share the job
+      if (&member == &first)
+        check(member.input, member.plan, ask, desk);  // queue and dependencies are of the job that all of them share
+      else
+        check_run(member.input, member.plan);
     } catch (const Error& error) {
       add_complaints(member.name, error, complaints);
     }
@@ -161,17 +164,39 @@ void queue_alone(const Sweep& sweep, const Member& member, Desk& desk, Context& 
   print_queued(job, members_json(sweep, {&member}, {job.id}), context);
 }
 
+bool is_among(const std::vector<QueuedJob>& jobs, const std::string& id) {
+  return std::any_of(jobs.begin(), jobs.end(), [&](const QueuedJob& job) { return job.id == id; });
+}
+
+/// Writes down whose elements an array has, in each member's events and in the user's list: what is there already stays as it is.
+void write_down_elements(const QueuedJob& array, const Desk& desk) {
+  const std::vector<QueuedJob> listed = read_jobs(desk.list);
+  const auto list = [&](const QueuedJob& job) {
+    if (!desk.list.empty() && !is_among(listed, job.id)) append_job(desk.list, job);
+  };
+  std::ifstream members(members_file(array.dir));
+  size_t index = 0;
+  for (std::string name; std::getline(members, name); ++index) {
+    const fs::path dir = fs::path(array.dir) / name, events = RunPaths(dir).events();
+    const QueuedJob element{element_id(array.id, index), array.scheduler, array.run + "/" + name, dir.string(), array.submitted};
+    if (!read_job_history(events).knows(element.id)) append_job(events, element);
+    list(element);
+  }
+  list(array);  // behind its elements: "last" is the sweep
+}
+
+/// What is known of the sweep's arrays. Whoever died while the newest one was written down left that unfinished.
+JobHistory settled_arrays(const Sweep& sweep, Desk& desk) {
+  JobHistory history = settled_history({sweep.name, sweep.dir, {}}, *desk.scheduler, std::time(nullptr));
+  if (!history.jobs.empty() && !is_among(desk.jobs, history.jobs.back().id)) write_down_elements(history.jobs.back(), desk);
+  return history;
+}
+
 void queue_array(const Sweep& sweep, const std::vector<const Member*>& open, const JobHistory& history, Desk& desk, Context& context) {
   const QueuedJob job = queue_job({sweep.name, sweep.dir, {}}, history, "", *desk.scheduler, std::time(nullptr));
+  write_down_elements(job, desk);
   std::vector<std::string> ids;
-  for (size_t i = 0; i < open.size(); ++i) {
-    const RunOfJob run = sweep.run_of(*open[i], desk);
-    ids.push_back(element_id(job.id, i));
-    const QueuedJob element{ids.back(), job.scheduler, run.name, run.dir.string(), job.submitted};
-    append_job(RunPaths(run.dir).events(), element);
-    if (!desk.list.empty()) append_job(desk.list, element);
-  }
-  if (!desk.list.empty()) append_job(desk.list, job);  // behind its elements: "last" is the sweep
+  for (size_t i = 0; i < open.size(); ++i) ids.push_back(element_id(job.id, i));
   print_queued(job, members_json(sweep, open, ids), context);
 }
 
@@ -188,9 +213,8 @@ void submit_sweep(const SubmitOptions& options, Context& context) {
   if (!ask) return context.out().write(open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk));
 
   const RunDir locked(sweep.dir);
-  const RunOfJob run{sweep.name, sweep.dir, desk.list};
-  const JobHistory history = settled_history(run, *desk.scheduler, std::time(nullptr));
-  refuse_a_second(run, history, *desk.scheduler);
+  const JobHistory history = settled_arrays(sweep, desk);
+  refuse_a_second({sweep.name, sweep.dir, {}}, history, *desk.scheduler);
   open = open_members(sweep, /*ask=*/true, desk);
   if (open.empty()) return context.talk().print("Every member of {} that is not finished is queued already\n", printable(sweep.name));
   write_members(sweep, open, desk);
@@ -199,7 +223,7 @@ void submit_sweep(const SubmitOptions& options, Context& context) {
   RunDir::write(members_file(sweep.dir), members);
   warn(open.front()->plan, desk, context);
   const RunPaths paths(sweep.dir);
-  if (open.size() > 1) RunDir::write(paths.job_script(), array_script(sweep, open, desk), /*executable=*/true);
+  if (open.size() > 1) RunDir::write(paths.job_script(), array_script(sweep, open, desk), RunDir::FileKind::script);
   if (options.dry_run == "server")
     return ask_the_server(open.size() > 1 ? paths.job_script() : RunPaths(open.front()->plan.dir).job_script(), *desk.scheduler, context);
   if (open.size() > 1)

@@ -17,12 +17,23 @@ QueuedJob write_down(const RunOfJob& run, std::string id, const std::string& by,
   return job;
 }
 
+/// Whoever died between the two lines of write_down() left out the second one.
+void complete_list(const RunOfJob& run, const JobHistory& history) {
+  if (run.list.empty() || history.jobs.empty()) return;
+  const QueuedJob& newest = history.jobs.back();
+  const std::vector<QueuedJob> listed = read_jobs(run.list);
+  if (std::none_of(listed.begin(), listed.end(), [&](const QueuedJob& job) { return job.id == newest.id; })) append_job(run.list, newest);
+}
+
 }  // namespace
 
 JobHistory settled_history(const RunOfJob& run, Scheduler& scheduler, std::time_t now) {
   const RunPaths paths(run.dir);
   JobHistory history = read_job_history(paths.events());
-  if (!history.doubt) return history;
+  if (!history.doubt) {
+    complete_list(run, history);
+    return history;
+  }
   std::string id = scheduler.find(run.dir, history.doubt->since, history.ids());
   if (id.empty())
     note_not_queued(paths.events(), "no such job was found", now);

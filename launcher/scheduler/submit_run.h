@@ -16,7 +16,7 @@ struct RunOfJob {
 };
 
 /// What is known of the run's jobs, after finding out about one that was to be queued when whoever did it died: it is looked for and
-/// written down, or written off. REQUIRES the run's lock.
+/// written down, or written off; and one that is missing in the user's list alone is added there. REQUIRES the run's lock.
 JobHistory settled_history(const RunOfJob& run, Scheduler& scheduler, std::time_t now);
 
 /// Throws Error(Exit::preflight) where a job of the run is still waiting or running: two would write the same checkpoints.

@@ -99,3 +99,12 @@ TEST_CASE("job.depends on a member of a sweep: PBS lets nobody wait for one, so 
   CHECK_MESSAGE(met.exit == 0, met.err);
   CHECK(shell.read("outputs/rook/job.sh").find("depend") == std::string::npos);
 }
+
+TEST_CASE("a sweep waits for what is open, and not for what is met") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSubmitKing).exit == 0);
+  REQUIRE(on_polaris(shell, kSubmitKing + "--set run.name=queen").exit == 0);
+  REQUIRE(on_polaris(shell, "llmrun cancel king").exit == 0);
+  REQUIRE(on_polaris(shell, kSweep + "--set job.depends=[afternotok:king,afterany:queen]").exit == 0);
+  CHECK(shell.read("outputs/lrs/job.sh").find("#PBS -W depend=afterany:" + full_id("2") + "\n") != std::string::npos);
+}
