@@ -1,5 +1,3 @@
-#include <sys/stat.h>
-
 #include <CLI/CLI.hpp>
 #include <array>
 #include <span>
@@ -10,6 +8,7 @@
 #include "engine/core/command_line/help.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
+#include "engine/core/file_modes.h"
 
 namespace llmrun::cli {
 namespace {
@@ -83,7 +82,7 @@ int report(const Error& error, Context& context) {
 }
 
 int run(int argc, char** argv) {
-  ::umask(::umask(0) | S_IWOTH);  // what we write is executed in jobs: nobody else may change it, whatever the shell's umask
+  keep_others_from_writing();
   Context context;
   CLI::App app("Plan, launch, follow and train large language models");
   add_everything(app, context);

@@ -11,6 +11,7 @@
 #include "engine/core/command_line/help.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
+#include "engine/core/file_modes.h"
 #include "engine/core/units.h"
 
 namespace llmrun {
@@ -170,6 +171,7 @@ void add_commands(CLI::App& app, Options& options) {
 }
 
 int run(int argc, char** argv) {
+  keep_others_from_writing();
   CLI::App app("Look at llmrun's checkpoints and export them", fs::path(argv[0]).filename().string());
   app.formatter(std::make_shared<Help>(help_width()));
   Options options;

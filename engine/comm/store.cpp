@@ -14,6 +14,7 @@
 #include "engine/comm/socket.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 
 namespace llmrun {
 namespace {
@@ -89,6 +90,7 @@ class StoreRendezvous final : public Rendezvous {
     listener.release();  // the store closes it
     const std::string nonce = new_nonce();
     put(kNonceKey, nonce);
+    const OwnerOnly alone;  // the nonce is what lets a rank in
     write_file_atomically(meeting_file_, endpoint.text() + " " + nonce + "\n");
   }
 

@@ -5,6 +5,7 @@
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/error_report.h"
+#include "engine/core/file_modes.h"
 #include "engine/rank/commands.h"
 
 namespace {
@@ -19,6 +20,7 @@ bool answers_in_json(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   using namespace llmrun;
+  keep_others_from_writing();
   const bool as_json = answers_in_json(argc, argv);
   int exit_code = 0;
   CLI::App app(

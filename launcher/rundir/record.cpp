@@ -1,6 +1,7 @@
 #include "launcher/rundir/record.h"
 
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 
 namespace llmrun {
 namespace {
@@ -64,6 +65,7 @@ RunRecord read_record(const std::filesystem::path& path) {
 }
 
 void write_record(const std::filesystem::path& path, const RunRecord& record) {
+  const OwnerOnly alone;  // the uncommitted changes of the user's code are in it
   write_file_atomically(path, to_json(record).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

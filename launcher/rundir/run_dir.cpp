@@ -1,8 +1,10 @@
 #include "launcher/rundir/run_dir.h"
 
+#include <optional>
 #include <random>
 
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/saved_environment.h"
 
@@ -42,9 +44,11 @@ RunDir::RunDir(const fs::path& root, std::chrono::milliseconds patience) : paths
   record_ = read_record(paths_.record());
 }
 
-void RunDir::write(const fs::path& file, const std::string& content, bool executable) {
+void RunDir::write(const fs::path& file, const std::string& content, FileKind kind) {
+  std::optional<OwnerOnly> alone;
+  if (kind != FileKind::shown) alone.emplace();
   before_start([&] { write_file_atomically(file, content); });
-  if (executable) fs::permissions(file, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+  if (kind == FileKind::script) fs::permissions(file, fs::perms::owner_exec, fs::perm_options::add);
 }
 
 Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning, const std::string& job) {

@@ -26,8 +26,13 @@ class RunDir {
   const RunRecord& record() const { return record_; }
   bool used() const { return !record_.attempts.empty(); }
 
-  /// Writes one of the files of the directory, whole or not at all; `executable` for scripts.
-  static void write(const std::filesystem::path& file, const std::string& content, bool executable = false);
+  enum class FileKind {
+    shown,   // colleagues may read it
+    own,     // 0600: the user's environment
+    script,  // 0700: what runs as the user
+  };
+  /// Writes one of the files of the directory, whole or not at all.
+  static void write(const std::filesystem::path& file, const std::string& content, FileKind kind = FileKind::shown);
 
   /// Opens attempt number record().attempts.size() + 1: its log directory, its record, a line in `logfiles`. `warning` is set where
   /// `logfiles`, two levels above the run, cannot be written. `log` is the name of the combined log; `job` the batch job of this process.

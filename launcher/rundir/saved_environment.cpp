@@ -32,7 +32,7 @@ constexpr std::array kNames{"PATH",
                             "LOADEDMODULES"};
 constexpr std::array kPrefixes{"LLMRUN_", "PBS_",   "SLURM_", "NCCL_", "OMP_", "MKL_",           "OMPI_",  "PRTE_", "PMIX_",
                                "PALS_",   "MPICH_", "FI_",    "CCL_",  "ZE_",  "USE_FLASH_ATTN", "HWLOC_", "TORCH_"};
-constexpr std::array kSecrets{"KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "COOKIE", "AUTH"};
+constexpr std::array kSecrets{"KEY", "TOKEN", "JWT", "SECRET", "PASSW", "CREDENTIAL", "COOKIE", "AUTH"};
 
 bool is_wanted(const std::string& name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 #include "launcher/scheduler/job_json.h"
 
 namespace llmrun {
@@ -94,6 +95,7 @@ void write_answers(const fs::path& file, const Answers& answers) {
                       {"trouble", answers.trouble},
                       {"jobs", std::move(jobs)}};
   try {
+    const OwnerOnly alone;
     fs::create_directories(file.parent_path());
     write_file_atomically(file, document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
   } catch (const Error&) {  // a full disk or a read-only home: the answer at hand is as good without the file
@@ -107,6 +109,7 @@ void write_outdated(const fs::path& file, int64_t now) {
 
 AskerLock::AskerLock(const fs::path& file) {
   if (file.empty()) return;
+  const OwnerOnly alone;
   std::error_code ignored;  // where there is no folder there is no lock
   fs::create_directories(file.parent_path(), ignored);
   descriptor_ = ::open(beside(file, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 
 namespace llmrun {
 namespace {
@@ -31,6 +32,7 @@ fs::path job_list_file(const Variables& environment) {
 }
 
 void append_job(const fs::path& list, const QueuedJob& job) {
+  const OwnerOnly alone;
   fs::create_directories(list.parent_path());
   append_line(list, json{{"event", "submitted"},
                          {"job_id", job.id},
