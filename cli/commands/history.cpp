@@ -50,6 +50,7 @@ json to_json(const RunHistory& run) {
   return {{"run", run.name},
           {"dir", run.dir.string()},
           {"state", run.state},
+          {"preempted", run.preempted},
           {"first", run.first},
           {"last", run.last},
           {"exit_code", run.exit_code ? json(*run.exit_code) : json()},
@@ -70,9 +71,10 @@ std::vector<std::string> row(const RunHistory& run) {
           run.seconds > 0 ? format_duration(run.seconds) : "-",
           run.name,
           run.dir.string(),
-          failed        ? exit_text(*run.exit_code, exit_codes_of(run.record))
-          : run.damaged ? "run.json is damaged"
-                        : ""};
+          failed          ? exit_text(*run.exit_code, exit_codes_of(run.record))
+          : run.damaged   ? "run.json is damaged"
+          : run.preempted ? "preempted, and put back into the queue"
+                          : ""};
 }
 
 void history(const HistoryOptions& options, Context& context) {
@@ -95,7 +97,8 @@ void add_history(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("history", "Every run that was queued or launched, and how it ended");
   command->add_option("-n,--most", options->most, "Runs to show, the newest")->capture_default_str()->check(CLI::PositiveNumber);
   command->add_option("--since", options->since, "Active since then: 2d, 10m, 2023-10-11T09:29:06Z")->type_name("TIME");
-  command->add_option("--state", options->states, "Only these: done, failed, stopped, died, running, queued, cancelled, gone, unknown ...")
+  command
+      ->add_option("--state", options->states, "Only these: done, failed, stopped, died, running, queued, cancelled, preempted, gone ...")
       ->delimiter(',')
       ->type_name("STATE");
   command->footer(

@@ -1,10 +1,16 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <memory>
+#include <thread>
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/ui/ctrl_c.h"
 #include "cli/ui/job_text.h"
+#include "cli/ui/live_block.h"
+#include "cli/ui/live_line.h"
 #include "cli/ui/table.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
@@ -16,7 +22,11 @@ namespace {
 struct StatusOptions {
   std::vector<std::string> jobs;  // run names, directories or job ids; empty: the newest
   int64_t most = 20;
+  bool watch = false;
 };
+
+constexpr std::chrono::seconds kLook{5};         // between two looks at what is known; schedulers are asked less often
+constexpr std::chrono::milliseconds kGlance{50};  // until Ctrl-C is noticed
 
 std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<QueuedJob>& all) {
   std::vector<QueuedJob> jobs;
@@ -33,7 +43,7 @@ std::string reason(const KnownJob& job) {
     return fmt::format("was {}; its scheduler does not know it any more", spelling(job.seen.job->phase));
   const Job& seen = *job.seen.job;
   if (seen.phase == JobPhase::running) return on_hosts(seen.hosts);
-  if (seen.phase != JobPhase::ended) return seen.comment;
+  if (seen.phase != JobPhase::ended) return (seen.preempted ? "preempted, waits again: " : "") + seen.comment;
   return seen.end == JobEnd::failed && seen.exit_code ? exit_text(*seen.exit_code) : "";
 }
 
@@ -60,21 +70,71 @@ json job_json(const KnownJob& job, int64_t now) {
   return line;
 }
 
+json document(const KnownJobs& known, int64_t now) {
+  json jobs = json::array();
+  for (const KnownJob& job : known.jobs) jobs.push_back(job_json(job, now));
+  return {{"version", 1}, {"jobs", jobs}, {"trouble", known.trouble.empty() ? json() : json(known.trouble)}};
+}
+
+std::string table_text(const KnownJobs& known, int64_t now, const Output& out) {
+  Table table({"STATE", "QUEUE", "NODES", "TIME", "JOB", "RUN", "REASON"});
+  for (const KnownJob& job : known.jobs) table.add(row(job, now));
+  return table.text(out.is_terminal() ? out.columns() : 0);
+}
+
+void say_none(Context& context) { context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n"); }
+
 void status(const StatusOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
   const int64_t now = std::time(nullptr);
-  if (context.json) {
-    json jobs = json::array();
-    for (const KnownJob& job : known.jobs) jobs.push_back(job_json(job, now));
-    const json document{{"version", 1}, {"jobs", jobs}, {"trouble", known.trouble.empty() ? json() : json(known.trouble)}};
-    return context.out().print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
-  }
-  if (known.jobs.empty()) return context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n");
-  Table table({"STATE", "QUEUE", "NODES", "TIME", "JOB", "RUN", "REASON"});
-  for (const KnownJob& job : known.jobs) table.add(row(job, now));
-  context.out().write(table.text(context.out().is_terminal() ? context.out().columns() : 0));
+  if (context.json) return context.out().print("{}\n", document(known, now).dump(2, ' ', false, json::error_handler_t::replace));
+  if (known.jobs.empty()) return say_none(context);
+  context.out().write(table_text(known, now, context.out()));
   context.talk().write(freshness_text(known, now));
+}
+
+/// What of it is news: no time that runs.
+std::string news(const KnownJobs& known) {
+  std::string text = known.trouble;
+  for (const KnownJob& job : known.jobs) text += fmt::format("\n{} {} {}", job.queued.id, state_word(job.seen), reason(job));
+  return text;
+}
+
+bool all_over(const KnownJobs& known) {
+  return std::all_of(known.jobs.begin(), known.jobs.end(), [](const KnownJob& job) { return job.seen.settled; });
+}
+
+/// What the watcher of a terminal is told beside the table: lines as wide as it is.
+std::string told_beside(const KnownJobs& known, int64_t now, size_t columns) {
+  std::string text, all = freshness_text(known, now);
+  for (size_t begin = 0, end = 0; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1)
+    text += std::string(fitting(std::string_view(all).substr(begin, end - begin), columns - 1)) + '\n';
+  return text;
+}
+
+void wait_for_next_look() {
+  const auto next = std::chrono::steady_clock::now() + kLook;
+  while (!UntilCtrlC::pressed() && std::chrono::steady_clock::now() < next) std::this_thread::sleep_for(kGlance);
+}
+
+/// Shows what is known until every job is over. A chain's next job takes the place of the one before under its run's name.
+void watch(const StatusOptions& options, Context& context) {
+  const Variables environment = Variables::of_this_process();
+  const UntilCtrlC until_ctrl_c;
+  LiveBlock block(context.out());
+  for (;;) {
+    const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
+    const int64_t now = std::time(nullptr);
+    if (known.jobs.empty() && !context.json) return say_none(context);
+    std::string text = context.json ? document(known, now).dump(-1, ' ', false, json::error_handler_t::replace) + '\n'
+                                    : table_text(known, now, context.out());
+    if (context.out().is_terminal() && !context.json) text += told_beside(known, now, context.out().columns());
+    block.show(text, news(known));
+    if (all_over(known)) return;
+    wait_for_next_look();
+    if (UntilCtrlC::pressed()) return context.set_exit(Exit::interrupted);
+  }
 }
 
 }  // namespace
@@ -84,11 +144,13 @@ void add_status(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("status", "Where queued jobs stand, with the scheduler's reason");
   command->add_option("jobs", options->jobs, "Run names, directories, job ids or 'last'; default: the newest")->type_name("RUN");
   command->add_option("-n,--most", options->most, "Jobs to show where none is named")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_flag("-w,--watch", options->watch, "Go on showing them until all have ended, or Ctrl-C (exit 130)");
   command->footer(
       "All llmrun commands of a user together ask the scheduler once in 15 s: older answers are told with their age. A job that the\n"
       "scheduler does not know any more is unknown, which is not failed. Why a job waits: llmrun explain RUN\n"
-      "Examples:\n  llmrun status\n  llmrun status my-run");
-  command->callback([=, &context] { status(*options, context); });
+      "Examples:\n  llmrun status\n  llmrun status my-run\n"
+      "  llmrun status --watch > changes   # not a terminal: a block whenever something changed");
+  command->callback([=, &context] { options->watch ? watch(*options, context) : status(*options, context); });
 }
 
 }  // namespace llmrun::cli

@@ -20,7 +20,7 @@ std::string state(const Job& job, int64_t now) {
   const std::string estimate = job.starts_at && *job.starts_at > now ? "; starts about " + clock_text(*job.starts_at, now) : "";
   switch (job.phase) {
     case JobPhase::waiting:
-      return fmt::format("waits in {}{}{}", job.queue, reason, estimate);
+      return fmt::format("waits {}in {}{}{}", job.preempted ? "again, after it was preempted, " : "", job.queue, reason, estimate);
     case JobPhase::held:
       return "is held" + reason + estimate;
     case JobPhase::suspended:

@@ -41,10 +41,10 @@ void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanat
   explanation.remedy = reason.remedy;
   if (job.queue.starts_with("backfill"))
     explanation.facts.push_back("the queue is for projects whose time is used up: it starts when nobody else wants the nodes");
-  if (job.runs > 0 && job.hold != JobHold::system)
-    explanation.facts.push_back(
-        fmt::format("it was started {} time{} and put back: preempted, or a node failed; it goes on from its last checkpoint", job.runs,
-                    job.runs == 1 ? "" : "s"));
+  if (job.runs > 0 && job.hold != JobHold::system && job.phase != JobPhase::suspended)
+    explanation.facts.push_back(fmt::format("it was started {} time{} and put back: {}; it {}", job.runs, job.runs == 1 ? "" : "s",
+                                            job.preempted ? "its nodes were taken for another job" : "preempted, or a node failed",
+                                            where_it_goes_on(RunPaths(run.history.dir))));
   tell_limits(run, job, explanation);
   if (job.starts_at && *job.starts_at > now)
     explanation.facts.push_back(fmt::format("starts about {}, as the scheduler estimates", clock_text(*job.starts_at, now)));
@@ -74,6 +74,8 @@ std::string end_meaning(const Job& job) {
       return "it never ran: a job that it depended on ended otherwise than it must have, or was deleted";
     case JobEnd::walltime:
       return "it reached its walltime and was killed";
+    case JobEnd::preempted:
+      return "its nodes were taken for another job (preempted), and it was not put back into the queue";
     case JobEnd::cancelled:
       return job.started ? "it was cancelled while it ran" : "it was cancelled before it ran";
     case JobEnd::done:

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "engine/core/file.h"
+#include "engine/core/file_modes.h"
 #include "engine/core/run_paths.h"
 #include "launcher/follow/job_of_attempt.h"
 #include "launcher/report/exit_meaning.h"
@@ -64,6 +65,7 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
   const KnownJob* job = jobs.empty() ? nullptr : &jobs.back();
   if (job != nullptr && (attempt == nullptr || is_newer(job->queued, job->seen, *attempt))) {
     run.state = word_of_job(*job);
+    run.preempted = job->seen.job && job->seen.job->preempted;
     if (job->seen.job) run.exit_code = job->seen.job->exit_code;
     if (run.state == "unknown" && run.gone) run.state = "gone";
     return;
@@ -74,12 +76,12 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
   }
   run.state = word_of_attempt(*attempt, exit_codes_of(run.record), paths);
   run.exit_code = attempt->exit;
-  // a run whose launcher was killed with its job: the scheduler knows why
+  // Killed with its job, or told to end: the scheduler knows why.
   const auto own = std::find_if(jobs.rbegin(), jobs.rend(), [&](const KnownJob& known) { return may_have_run(known.queued, *attempt); });
-  if (run.state == "died" && own != jobs.rend() && own->seen.job && own->seen.job->end) {
-    run.state = spelling(*own->seen.job->end);
-    run.exit_code = own->seen.job->exit_code;
-  }
+  const bool told_to_end = attempt->exit == static_cast<int>(Exit::terminated);
+  if ((run.state != "died" && !told_to_end) || own == jobs.rend() || !own->seen.job || !own->seen.job->end) return;
+  run.state = spelling(*own->seen.job->end);
+  if (!told_to_end) run.exit_code = own->seen.job->exit_code;
 }
 
 void read_directory(RunHistory& run, const RunPaths& paths) {
@@ -102,6 +104,7 @@ void append_launch(const fs::path& list, const std::string& run, const fs::path&
   if (list.empty()) return;
   const json line{{"event", "launched"}, {"run", run}, {"dir", dir.string()}, {"time", time}};
   try {
+    const OwnerOnly alone;
     fs::create_directories(list.parent_path());
     append_line(list, line.dump(-1, ' ', false, json::error_handler_t::replace));
   } catch (const Error&) {  // a home that is read-only or full: the run's own directory knows the launch too

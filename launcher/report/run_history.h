@@ -20,9 +20,10 @@ struct RunHistory {
   RunRecord record;             // empty: it was never launched, or its directory is gone
   bool gone = false;            // the directory
   bool damaged = false;         // run.json
-  /// "queued", "running", "done", "failed", "stopped" (before a walltime, to be continued), "died" (without a word), "cancelled", ... as
-  /// the newest of all that happened to it says; "gone" where nothing is left to say it; "unknown".
+  /// "queued", "running", "done", "failed", "stopped" (before a walltime, to be continued), "died" (without a word), "cancelled",
+  /// "preempted", ... as the newest of all that happened to it says; "gone" where nothing is left to say it; "unknown".
   std::string state;
+  bool preempted = false;        // it waits again, for its nodes were taken for another job
   std::optional<int> exit_code;  // of the newest attempt; of the newest job where none was launched
   int64_t seconds = 0;           // all attempts together; one that runs until `now`
 };

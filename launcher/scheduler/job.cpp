@@ -28,6 +28,8 @@ std::string_view spelling(JobEnd end) {
       return "walltime";
     case JobEnd::cancelled:
       return "cancelled";
+    case JobEnd::preempted:
+      return "preempted";
     case JobEnd::never_ran:
       return "never ran";
   }

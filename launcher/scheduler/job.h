@@ -23,6 +23,7 @@ enum class JobEnd {
   failed,     // another exit code, or a signal
   walltime,   // killed at its limit
   cancelled,  // by its owner or an operator, running or not
+  preempted,  // its nodes were taken for another job, and it was not put back
   never_ran,  // a dependency that cannot be met any more: nothing of it was executed
 };
 std::string_view spelling(JobEnd end);
@@ -48,6 +49,7 @@ struct Job {
   std::optional<int64_t> starts_at;  // the scheduler's estimate
   std::vector<std::string> hosts;    // of the last start, each once
   int runs = 0;                      // how often it was started
+  bool preempted = false;            // it waits again, for its nodes were taken for another job; no scheduler but PBS tells
   std::optional<int64_t> queued;     // seconds since 1970
   std::optional<int64_t> finished;   // seconds since 1970, of an ended job that ran
   std::optional<int64_t> walltime;   // seconds that it asked for

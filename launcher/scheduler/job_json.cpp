@@ -6,7 +6,7 @@ namespace llmrun {
 namespace {
 
 constexpr JobPhase kPhases[] = {JobPhase::waiting, JobPhase::held, JobPhase::running, JobPhase::suspended, JobPhase::ended};
-constexpr JobEnd kEnds[] = {JobEnd::done, JobEnd::failed, JobEnd::walltime, JobEnd::cancelled, JobEnd::never_ran};
+constexpr JobEnd kEnds[] = {JobEnd::done, JobEnd::failed, JobEnd::walltime, JobEnd::cancelled, JobEnd::preempted, JobEnd::never_ran};
 constexpr JobHold kHolds[] = {JobHold::none, JobHold::person, JobHold::dependency, JobHold::system};
 
 template <typename T>
@@ -32,6 +32,10 @@ class Fields {
   std::optional<int64_t> number(const char* key) const {
     const auto found = document_.find(key);
     return found != document_.end() && found->is_number_integer() ? std::optional(found->get<int64_t>()) : std::nullopt;
+  }
+  bool truth(const char* key) const {
+    const auto found = document_.find(key);
+    return found != document_.end() && found->is_boolean() && found->get<bool>();
   }
   std::vector<std::string> list(const char* key) const {
     std::vector<std::string> values;
@@ -64,6 +68,7 @@ json to_json(const Job& job) {
           {"nodes", job.nodes},
           {"hosts", job.hosts},
           {"runs", job.runs},
+          {"preempted", job.preempted},
           {"hold", spelling(job.hold)},
           {"depends", job.depends},
           {"members", job.members}};
@@ -88,6 +93,7 @@ Job job_of_json(const json& document) {
   job.nodes = fields.number("nodes").value_or(0);
   job.hosts = fields.list("hosts");
   job.runs = static_cast<int>(fields.number("runs").value_or(0));
+  job.preempted = fields.truth("preempted");
   job.hold = word_of(kHolds, fields.text("hold")).value_or(JobHold::none);
   job.depends = fields.text("depends");
   job.members = fields.text("members");

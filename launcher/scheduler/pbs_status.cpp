@@ -11,8 +11,10 @@
 namespace llmrun {
 namespace {
 
-constexpr int kWalltimeExceeded = -29;  // JOB_EXEC_KILL_WALLTIME of pbs_ifl.h
+constexpr int kWalltimeExceeded = -29;      // JOB_EXEC_KILL_WALLTIME of pbs_ifl.h
+constexpr int kRequeuedByPreemption = -11;  // stays where the job waits again
 constexpr int kSubstateTerminated = 91;
+constexpr std::string_view kByScheduler = "terminated by Scheduler@";  // preempt_order D; a person's qdel: "terminated by hpcuser@..."
 
 /// Whether the backslash at `at` begins an escape that JSON knows.
 bool is_escape(std::string_view text, size_t at) {
@@ -147,9 +149,9 @@ JobHold hold_of(const json& attributes) {
   return attributes.contains("depend") ? JobHold::dependency : JobHold::system;
 }
 
-JobEnd end_of(std::optional<int> exit_status, bool terminated) {
+JobEnd end_of(std::optional<int> exit_status, bool terminated, std::string_view comment) {
   if (exit_status == kWalltimeExceeded) return JobEnd::walltime;
-  if (terminated) return JobEnd::cancelled;
+  if (terminated) return comment.find(kByScheduler) != std::string_view::npos ? JobEnd::preempted : JobEnd::cancelled;
   // Substate 92 alone means nothing: a job whose dependency failed has it too, and no Exit_status.
   if (!exit_status) return JobEnd::never_ran;
   return *exit_status == 0 ? JobEnd::done : JobEnd::failed;
@@ -180,9 +182,11 @@ Job job_of(const std::string& id, const json& attributes) {
   job.hold = hold_of(attributes);
   job.depends = text_of(attributes, "depend");
   job.members = text_of(attributes, "array_state_count");
-  if (job.phase != JobPhase::ended) return job;
   const std::optional<int> exit_status = number_of(attributes, "Exit_status");
-  job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated);
+  const bool waits = job.phase == JobPhase::waiting || job.phase == JobPhase::held;
+  job.preempted = waits && exit_status == kRequeuedByPreemption;
+  if (job.phase != JobPhase::ended) return job;
+  job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated, job.comment);
   if (exit_status) job.exit_code = shell_code_of_pbs(*exit_status);
   if (job.started) job.finished = finished_of(attributes, *job.started);
   return job;

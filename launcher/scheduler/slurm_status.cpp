@@ -43,7 +43,7 @@ constexpr std::array kStates = std::to_array<State>({
     {"TIMEOUT", JobPhase::ended, JobEnd::walltime},
     {"DEADLINE", JobPhase::ended, JobEnd::walltime},
     {"CANCELLED", JobPhase::ended, JobEnd::cancelled},
-    {"PREEMPTED", JobPhase::ended, JobEnd::cancelled},
+    {"PREEMPTED", JobPhase::ended, JobEnd::preempted},
     {"REVOKED", JobPhase::ended, JobEnd::cancelled},
 });
 
@@ -137,7 +137,7 @@ Job job_of(const std::array<std::string, 14>& line) {
 /// What an array as a whole is: where it has not ended, what most concerns who waits for it; else its worst end.
 int weight(const Job& element) {
   constexpr std::array kPhases{JobPhase::running, JobPhase::suspended, JobPhase::waiting, JobPhase::held};
-  constexpr std::array kEnds{JobEnd::failed, JobEnd::walltime, JobEnd::cancelled, JobEnd::never_ran, JobEnd::done};
+  constexpr std::array kEnds{JobEnd::failed, JobEnd::walltime, JobEnd::cancelled, JobEnd::preempted, JobEnd::never_ran, JobEnd::done};
   if (!element.end) return static_cast<int>(std::find(kPhases.begin(), kPhases.end(), element.phase) - kPhases.begin());
   return 10 + static_cast<int>(std::find(kEnds.begin(), kEnds.end(), *element.end) - kEnds.begin());
 }

@@ -68,7 +68,11 @@ TEST_CASE("explain tells when a job may start, that it was preempted, and that a
   const Polaris shell;
   const Outcome told = explained(shell, "Not Running: Not enough free nodes available",
                                  "run_count=1 Exit_status=-11 'estimated={\"start_time\": \"Mon Nov 23 17:00:34 2037\"}'");
-  CHECK(told.out.find("started 1 time and put back") != std::string::npos);
+  CHECK(told.out.find("started 1 time and put back: its nodes were taken for another job; it starts again from the beginning") !=
+        std::string::npos);
+  CHECK(shell("llmrun status").out.find("king  preempted, waits again: Not Running: Not enough free nodes available\n") !=
+        std::string::npos);
+  CHECK(shell("llmrun history").out.ends_with("  preempted, and put back into the queue\n"));
   CHECK(told.out.find("starts about 2037-11-23 17:00") != std::string::npos);
   shell("fake-pbs forget 1");
   shell.let_answers_age();
@@ -86,6 +90,8 @@ TEST_CASE("explain tells how a job ended: at its walltime, cancelled, or in its 
        "hint: llmrun submit --until-done goes on by itself"},
       {"qdel 1", "cancelled before it ran", "hint: llmrun submit again starts from the beginning"},
       {"fake-pbs start 1; qdel 1", "cancelled while it ran", "hint: llmrun submit again"},
+      {"fake-pbs start 1; fake-pbs finish 1 271; fake-pbs set 1 substate=91 comment='\"Job run and terminated by Scheduler@server\"'",
+       "its nodes were taken for another job (preempted), and it was not put back", "hint: llmrun submit again starts from the beginning"},
       {"fake-pbs start 1; fake-pbs finish 1 3", "exit 3: invalid configuration", "hint: llmrun config check /"},
       {"fake-pbs start 1; fake-pbs finish 1 265", "exit 137: signal 9 (SIGKILL)", "hint: llmrun submit again"},
   };

@@ -136,6 +136,24 @@ TEST_CASE("history outlives the scheduler: a queued run is there when its server
   CHECK(run["jobs"][0]["job_id"] == "1" + kServer);
 }
 
+TEST_CASE("an attempt that was told to end is what its own job says, not a failure, and what another job of the run says counts no more") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  REQUIRE(shell.submit("queen").exit == 0);
+  shell("fake-pbs start 1; fake-pbs finish 1 271; fake-pbs set 1 substate=91 comment='\"and terminated by Scheduler@server\"'");
+  shell("fake-pbs start 2; fake-pbs requeue 2");
+  json told_to_end = attempt(1, "2020-01-01T09:00:00Z", "2020-01-01T10:00:00Z", 143);
+  const auto state = [&](const std::string& run, const std::string& job) {
+    told_to_end["job"] = job + kServer;
+    make_run(shell, run, json::array({told_to_end}), /*listed=*/false);
+    return json::parse(shell("llmrun show --json " + run).out).at("state").get<std::string>();
+  };
+  CHECK(state("king", "1") == "preempted");
+  CHECK(state("queen", "2") == "waiting");  // put back
+  told_to_end["exit"] = 1;
+  CHECK(state("king", "1") == "failed");  // by itself
+}
+
 TEST_CASE("show tells of one run: attempts with their reasons, checkpoints, the last metrics, jobs, files") {
   const CommandLine shell;
   make_run(shell, "killed", json::array({attempt(1, "2026-11-02T09:00:00Z", "2026-11-02T09:00:10Z", 1)}), /*listed=*/false);

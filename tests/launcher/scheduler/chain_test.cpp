@@ -140,6 +140,17 @@ TEST_CASE("T4: a new checkpoint sets the count back, and so does a person who qu
   CHECK(run.attempt(again, 1, 0).continuation == Continuation::next);
 }
 
+TEST_CASE(
+    "a job of a chain that is preempted queues no other one: its scheduler starts it again, which counts once, and the chain goes on") {
+  const FakePbs server;
+  const Run run(server);
+  CHECK(run.attempt(run.first, 143, 10).continuation == Continuation::stop);  // SIGTERM, long before the walltime
+  CHECK(server.jobs() == 1);
+  CHECK(run.attempt(run.first, 143, 10).continuation == Continuation::stop);
+  CHECK(run.attempt(run.first, 75, 20).continuation == Continuation::next);
+  CHECK(server.jobs() == 2);
+}
+
 TEST_CASE("a chain of two queues two more jobs and no third") {
   const FakePbs server;
   const Run run(server);

@@ -40,6 +40,9 @@ TEST_CASE("a waiting, held or suspended job is told with the scheduler's own rea
   CHECK(preempted.phase == JobPhase::waiting);
   CHECK_FALSE(preempted.end);
   CHECK_FALSE(preempted.exit_code);
+  CHECK(preempted.preempted);
+  for (const char* other : {"qstat_f_queued", "qstat_f_second_run", "qstat_xf_too_many_failed_attempts"})
+    CHECK_FALSE_MESSAGE(only_job(other).preempted, other);
 }
 
 TEST_CASE("a running job knows its hosts, each once, its start and how often it was started") {
@@ -65,6 +68,7 @@ TEST_CASE("how a job ended: Exit_status and substate together, never substate 92
       {"qstat_xf_exit_42", JobEnd::failed, 42},
       {"qstat_xf_walltime", JobEnd::walltime, 143},
       {"qstat_xf_deleted_running", JobEnd::cancelled, 143},
+      {"qstat_xf_preempted_deleted", JobEnd::preempted, 143},
       {"qstat_xf_deleted_queued", JobEnd::cancelled, std::nullopt},
       {"qstat_xf_dependency_failed", JobEnd::never_ran, std::nullopt},
   };

@@ -135,7 +135,7 @@ TEST_CASE("every state of squeue's manual has its meaning, and one that a later 
   const std::vector<std::pair<std::string, std::string>> meanings{
       {"BOOT_FAIL", "failed"},     {"CANCELLED", "cancelled"}, {"COMPLETED", "done"},      {"CONFIGURING", "waiting"},
       {"COMPLETING", "running"},   {"DEADLINE", "walltime"},   {"FAILED", "failed"},       {"NODE_FAIL", "failed"},
-      {"OUT_OF_MEMORY", "failed"}, {"PENDING", "waiting"},     {"PREEMPTED", "cancelled"}, {"RUNNING", "running"},
+      {"OUT_OF_MEMORY", "failed"}, {"PENDING", "waiting"},     {"PREEMPTED", "preempted"}, {"RUNNING", "running"},
       {"RESV_DEL_HOLD", "held"},   {"REQUEUE_FED", "waiting"}, {"REQUEUE_HOLD", "held"},   {"REQUEUED", "waiting"},
       {"RESIZING", "running"},     {"REVOKED", "cancelled"},   {"SIGNALING", "running"},   {"SPECIAL_EXIT", "held"},
       {"STAGE_OUT", "running"},    {"STOPPED", "suspended"},   {"SUSPENDED", "suspended"}, {"TIMEOUT", "walltime"},
