@@ -41,6 +41,7 @@ int attempt_from_environment() {
 }
 
 /// LLMRUN_STOP_AT, seconds since 1970, on the clock that nobody sets.
+/// REQUIRES the host whose clock gave it, or one as right: rank 0 stops all ranks, and a host whose clock is wrong stops none.
 std::optional<std::chrono::steady_clock::time_point> stop_at_from_environment() {
   const char* text = std::getenv("LLMRUN_STOP_AT");
   if (text == nullptr) return std::nullopt;
@@ -57,7 +58,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_r
   const int rank = world->rank();
   const auto log = make_rank_log(paths.rank_log(attempt, rank), rank);
   const std::optional<Fault> fault = fault_from_environment();
-  const auto stop_at = stop_at_from_environment();
+  const auto stop_at = rank == 0 ? stop_at_from_environment() : std::nullopt;
   std::string section = "start";
   if (rank == 0) log->info("{}", how);
   try {
