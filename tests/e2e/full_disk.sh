@@ -98,11 +98,16 @@ for name in lines words; do
   run 1 llmrun data prepare "$scratch/$name.jsonl" --out "$name"
   says "llmrun: cannot .* '$name.part/.*': No space left on device"
   says "hint: df -h $name.part; then the same command goes on"
-  [ ! -e "$name.bin" ] && [ ! -e "$name.idx" ] && [ ! -e "$name.json" ] || fail "a part of a dataset passes for one"
+  for suffix in bin idx json; do
+    [ ! -e "$name.$suffix" ] || fail "a part of a dataset passes for one"
+  done
   rm filler
   run 0 llmrun data prepare "$scratch/$name.jsonl" --out "$name"
   [ "$name" = lines ] || says "went on after .* of an interrupted run" # what was saved before the index was not made again
-  cmp "$name.bin" "$scratch/$name.bin" && cmp "$name.idx" "$scratch/$name.idx" && [ ! -e "$name.part" ] || fail "other bytes"
+  for suffix in bin idx; do
+    cmp "$name.$suffix" "$scratch/$name.$suffix" || fail "other bytes"
+  done
+  [ ! -e "$name.part" ] || fail "a part is left"
   run 0 llmrun data verify "$name"
 done
 echo "full disk: all as promised"
