@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/context.h"
+#include "cli/ui/ctrl_c.h"
 #include "cli/ui/log_view.h"
 #include "launcher/follow/follow_run.h"
 #include "launcher/follow/followed_run.h"
@@ -14,27 +15,6 @@ namespace llmrun::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// Ctrl-C asks to leave; a second one ends whatever we still wait for. A shell's background job, which ignores Ctrl-C, goes on doing so.
-class Interruptible {
- public:
-  Interruptible() {
-    interrupted = 0;
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = SA_RESETHAND;
-    ::sigaction(SIGINT, &action, &before_);
-    if (before_.sa_handler == SIG_IGN) ::sigaction(SIGINT, &before_, nullptr);
-  }
-  Interruptible(const Interruptible&) = delete;
-  Interruptible& operator=(const Interruptible&) = delete;
-  ~Interruptible() { ::sigaction(SIGINT, &before_, nullptr); }
-
- private:
-  struct sigaction before_ {};
-};
 
 /// Through what all processes of the user share: schedulers themselves are asked less often than kAsk.
 constexpr std::chrono::seconds kAsk{5};
@@ -75,10 +55,10 @@ void tail_run(const TailOptions& options, Context& context) {
   const FollowRequest request{paths, options.ranks, options.hosts, start_of(options), options.newer_than};
   RunJobs jobs([&] { return jobs_of_run(paths.root(), read_jobs(list)); },
                [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); }, kAsk);
-  const Interruptible until_ctrl_c;
-  LogView view(style_of(options, paths, context), context, [] { return interrupted != 0; });
+  const UntilCtrlC until_ctrl_c;
+  LogView view(style_of(options, paths, context), context, UntilCtrlC::pressed);
   context.set_exit(follow_run(request, jobs, view));
-  if (interrupted != 0) {
+  if (UntilCtrlC::pressed()) {
     view.leave();
     context.set_exit(Exit::interrupted);
   } else if (view.gone()) {  // nobody reads any more: we end as everybody in a pipe does

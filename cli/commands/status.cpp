@@ -25,7 +25,7 @@ struct StatusOptions {
   bool watch = false;
 };
 
-constexpr std::chrono::seconds kLook{5};         // between two looks at what is known; schedulers are asked less often
+constexpr std::chrono::seconds kLook{5};          // between two looks at what is known; schedulers are asked less often
 constexpr std::chrono::milliseconds kGlance{50};  // until Ctrl-C is noticed
 
 std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<QueuedJob>& all) {
@@ -105,11 +105,13 @@ bool all_over(const KnownJobs& known) {
   return std::all_of(known.jobs.begin(), known.jobs.end(), [](const KnownJob& job) { return job.seen.settled; });
 }
 
-/// What the watcher of a terminal is told beside the table: lines as wide as it is.
-std::string told_beside(const KnownJobs& known, int64_t now, size_t columns) {
-  std::string text, all = freshness_text(known, now);
+/// The table, and on a terminal how old it is, in lines that are no wider.
+std::string screen_text(const KnownJobs& known, int64_t now, const Output& out) {
+  std::string text = table_text(known, now, out);
+  if (!out.is_terminal()) return text;
+  const std::string all = freshness_text(known, now);
   for (size_t begin = 0, end = 0; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1)
-    text += std::string(fitting(std::string_view(all).substr(begin, end - begin), columns - 1)) + '\n';
+    text += std::string(fitting(std::string_view(all).substr(begin, end - begin), out.columns() - 1)) + '\n';
   return text;
 }
 
@@ -123,17 +125,18 @@ void watch(const StatusOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const UntilCtrlC until_ctrl_c;
   LiveBlock block(context.out());
-  for (;;) {
+  for (std::string told;; wait_for_next_look()) {
+    if (UntilCtrlC::pressed()) return context.set_exit(Exit::interrupted);
     const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
     const int64_t now = std::time(nullptr);
-    if (known.jobs.empty() && !context.json) return say_none(context);
-    std::string text = context.json ? document(known, now).dump(-1, ' ', false, json::error_handler_t::replace) + '\n'
-                                    : table_text(known, now, context.out());
-    if (context.out().is_terminal() && !context.json) text += told_beside(known, now, context.out().columns());
-    block.show(text, news(known));
+    if (!context.json && known.jobs.empty()) return say_none(context);
+    if (!context.json)
+      block.show(screen_text(known, now, context.out()), news(known));
+    else if (news(known) != told)
+      context.out().print("{}\n", document(known, now).dump(-1, ' ', false, json::error_handler_t::replace));
+    if (context.out().failed()) throw Error(Exit::failed, "cannot write to stdout");
+    told = news(known);
     if (all_over(known)) return;
-    wait_for_next_look();
-    if (UntilCtrlC::pressed()) return context.set_exit(Exit::interrupted);
   }
 }
 

@@ -65,6 +65,11 @@ size_t Output::columns() const {
   return ::ioctl(::fileno(file_), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
 }
 
+size_t Output::rows() const {
+  winsize size{};
+  return ::ioctl(::fileno(file_), TIOCGWINSZ, &size) == 0 && size.ws_row > 1 ? size.ws_row : 24;
+}
+
 bool Output::is_terminal() const { return ::isatty(::fileno(file_)) == 1; }
 
 }  // namespace llmrun::cli

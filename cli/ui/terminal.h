@@ -25,6 +25,8 @@ class Output {
   bool is_terminal() const;
   /// Columns of the terminal that it is, 80 elsewhere.
   size_t columns() const;
+  /// Rows of it, 24 elsewhere.
+  size_t rows() const;
   /// Flushes; true if anything was lost (a full disk, a closed pipe).
   bool failed() { return std::fflush(file_) != 0 || std::ferror(file_) != 0; }
 
