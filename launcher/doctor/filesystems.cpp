@@ -146,15 +146,32 @@ Result look_at_tmp(const Surroundings& here) {
   return {Verdict::ok, seen + " is short and writable", {}};
 }
 
-/// A file system by the name that jobs ask for it: `home` is HOME; others are looked for where sites mount them.
+/// The project's own directory in a file system, where it has one: '/eagle/PROJECT', '/lus/flare/projects/PROJECT'.
+std::optional<fs::path> directory_of_project(const fs::path& place, const std::string& account) {
+  if (account.empty()) return {};
+  for (const fs::path& directory : {place / account, place / "projects" / account})
+    if (fs::is_directory(directory)) return directory;
+  return {};
+}
+
+/// HOME under the name that jobs ask for it.
+Result look_at_home_of_jobs(const Surroundings& here) {
+  const std::string home = here.environment.get("HOME").value_or("/home");
+  if (!fs::is_directory(home)) return {Verdict::warn, fmt::format("'{}' is no directory here", home), "export HOME=DIRECTORY"};
+  if (!can_write(home)) return {Verdict::warn, fmt::format("'{}' cannot be written", home), fmt::format("ls -ld '{}'", home)};
+  return {Verdict::ok, fmt::format("'{}' is there and writable", home), {}};
+}
+
+/// A file system by the name that jobs ask for it: looked for where sites mount them. The directory that a mount is missing from is there
+/// all the same, and what is written into it is gone with the node.
 Result look_at_filesystem(const Surroundings& here, const std::string& name) {
-  std::vector<fs::path> places{fs::path("/") / name, fs::path("/lus") / name};
-  if (name == "home") places = {here.environment.get("HOME").value_or("/home")};
-  for (const fs::path& place : places) {
+  if (name == "home") return look_at_home_of_jobs(here);
+  for (const fs::path& place : {fs::path("/") / name, fs::path("/lus") / name}) {
     if (!fs::is_directory(place)) continue;
-    const std::string& account = here.config().job.account;
-    if (name == "home") return {Verdict::ok, fmt::format("'{}' is mounted", place.string()), {}};
-    if (!account.empty() && fs::is_directory(place / account)) return look_at_room(here, place / account);
+    if (mount_point(fs::canonical(place)) == "/")
+      return {Verdict::warn, fmt::format("'{}' is a directory of the root file system: nothing is mounted there", place.string()),
+              fmt::format("df -h {}", place.string())};
+    if (const auto own = directory_of_project(place, here.config().job.account)) return look_at_room(here, *own);
     return {Verdict::ok, fmt::format("'{}' is mounted; where you may write in it is not known", place.string()), {}};
   }
   return {Verdict::warn, fmt::format("neither '/{0}' nor '/lus/{0}' is a directory here; where it is mounted is not known", name),

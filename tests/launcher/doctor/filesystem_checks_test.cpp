@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "tests/launcher/doctor/world.h"
 
 using namespace llmrun;
@@ -79,16 +81,26 @@ TEST_CASE("TMPDIR: there, writable, and short enough for a socket's path; what t
   CHECK(world(filesystem_checks, "TMPDIR").verdict == Verdict::ok);
 }
 
-TEST_CASE("a file system that jobs ask for: mounted, the project's own directory in it, or not known") {
+TEST_CASE("a file system that jobs ask for: mounted, the project's own directory in it, an empty mount point, or not known") {
   World world;
-  const std::string mounted = world.directory.path().relative_path().string();  // as "eagle" is of "/eagle"
-  world.config().machine.filesystems = {"home", mounted, "nowhere"};
-  CHECK(world(filesystem_checks, "file system home").verdict == Verdict::ok);
-  CHECK(has(world(filesystem_checks, "file system " + mounted).seen, "where you may write in it is not known"));
+  world.config().machine.filesystems = {"home", "dev/shm", "etc", "nowhere"};  // '/dev/shm' is one everywhere, as '/eagle' is at its site
+  CHECK(has(world(filesystem_checks, "file system home").seen, "'" + (world.directory / "home") + "' is there and writable"));
+  CHECK(has(world(filesystem_checks, "file system dev/shm").seen, "'/dev/shm' is mounted; where you may write in it is not known"));
   CHECK(world(filesystem_checks, "file system nowhere").verdict == Verdict::warn);
-  world.write("ProjectX/file", "");
-  world.config().job.account = "ProjectX";
-  CHECK(has(world(filesystem_checks, "file system " + mounted).seen, "'" + (world.directory / "ProjectX") + "' is writable"));
+  const Result empty = world(filesystem_checks, "file system etc");
+  CHECK(empty.verdict == Verdict::warn);
+  CHECK(has(empty.seen, "'/etc' is a directory of the root file system: nothing is mounted there"));
+  for (const char* below : {"", "projects/"}) {
+    std::string project = std::string("/dev/shm/") + below + "llmrun-test-XXXXXX";
+    std::filesystem::create_directories(std::filesystem::path(project).parent_path());
+    REQUIRE(::mkdtemp(project.data()) != nullptr);
+    world.config().job.account = std::filesystem::path(project).filename().string();
+    const Result own = world(filesystem_checks, "file system dev/shm");
+    CHECK_MESSAGE(has(own.seen, "'" + project + "' is writable"), own.seen);
+    std::filesystem::remove(project);
+  }
+  std::error_code not_empty;  // somebody else's
+  std::filesystem::remove("/dev/shm/projects", not_empty);
   world.config().job.filesystems = {"home"};
   CHECK(filesystem_checks(world.here).size() == 5);  // the job's own list holds, over the machine's
 }
