@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/core/run_paths.h"
+#include "engine/core/units.h"
 #include "launcher/render/shell.h"
 #include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/log_name.h"
@@ -37,7 +38,7 @@ bool worth_another(const ChainLink& link) {
     case static_cast<int>(Exit::interrupted):
       return false;
     case static_cast<int>(Exit::terminated):
-      return link.near_walltime;
+      return link.near_walltime || link.preempted;
     default:  // 75, 1, 124, 128 + n
       return true;
   }
@@ -74,6 +75,16 @@ ChainEnd queue_next(const ChainJob& job, const JobHistory& history, Scheduler& s
   return {};
 }
 
+/// Whether the scheduler takes the nodes of this job, as it says meanwhile, and has not put the job back already. One that does not answer
+/// here has not said so: then SIGTERM is a person's word.
+bool is_preempted(const ChainJob& job, Scheduler& scheduler) try {
+  const std::map<std::string, Job> told = scheduler.status({job.id});
+  const auto self = told.find(job.id);
+  return self != told.end() && self->second.preempted && self->second.runs <= job.starts;
+} catch (const Error&) {
+  return false;
+}
+
 std::string_view spelling(Continuation continuation) {
   switch (continuation) {
     case Continuation::no_progress:
@@ -99,7 +110,12 @@ std::optional<ChainJob> chain_job(const Plan& plan, const Variables& environment
   if (!plan.config.run.until_done && job.chain == 0) return std::nullopt;
   const std::string id = batch_job_id(environment);
   if (id.empty() || !environment.get("LLMRUN_STARTED_AT")) return std::nullopt;
-  return ChainJob{{listed_name(plan), plan.dir, job_list_file(environment)}, id, plan.config.machine.scheduler, job.chain};
+  const int64_t restarts = parse_integer(environment.get("SLURM_RESTART_COUNT").value_or("0")).value_or(0);
+  return ChainJob{{listed_name(plan), plan.dir, job_list_file(environment)},
+                  id,
+                  plan.config.machine.scheduler,
+                  job.chain,
+                  static_cast<int>(restarts) + 1};
 }
 
 void begin_link(const ChainJob& job, std::time_t now) {
@@ -116,7 +132,8 @@ ChainEnd end_link(const ChainJob& job, int exit_code, std::optional<int64_t> sto
   const JobHistory history = settled_history(job.run, scheduler, now);
   if (history.cancelled || history.has_successor(job.id)) return {};
   const bool near_walltime = stop_at && now + kClockStart_s >= *stop_at;
-  const ChainLink link{exit_code, near_walltime, without_progress(history, newest_step(paths)), std::ssize(history.chained)};
+  const bool preempted = exit_code == static_cast<int>(Exit::terminated) && !near_walltime && is_preempted(job, scheduler);
+  const ChainLink link{exit_code, near_walltime, preempted, without_progress(history, newest_step(paths)), std::ssize(history.chained)};
   const Continuation what = continuation(link, job.most);
   if (what == Continuation::next) return queue_next(job, history, scheduler, now);
   const int code = what == Continuation::no_progress ? static_cast<int>(Exit::no_progress) : exit_code;

@@ -13,6 +13,7 @@ namespace llmrun {
 struct ChainLink {
   int exit_code = 0;
   bool near_walltime = false;         // then a SIGTERM means the walltime, else somebody's wish
+  bool preempted = false;             // or that its nodes are taken, and the scheduler itself will not start it again
   int64_t jobs_without_progress = 0;  // in a row, this one too: no new checkpoint, whatever died
   int64_t jobs_queued = 0;            // by this chain so far
 };
@@ -36,6 +37,7 @@ struct ChainJob {
   std::string id;  // in full
   std::string scheduler;
   int64_t most = 0;  // job.chain
+  int starts = 1;    // how often the scheduler has started it, where that tells (Slurm)
 };
 
 /// Nothing outside of job.sh, and where neither run.until_done nor job.chain asks for a next job.

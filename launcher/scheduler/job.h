@@ -49,7 +49,7 @@ struct Job {
   std::optional<int64_t> starts_at;  // the scheduler's estimate
   std::vector<std::string> hosts;    // of the last start, each once
   int runs = 0;                      // how often it was started
-  bool preempted = false;            // it waits again, for its nodes were taken for another job; no scheduler but PBS tells
+  bool preempted = false;            // Slurm: its nodes are being taken for another job; PBS: they were, and it waits again
   std::optional<int64_t> queued;     // seconds since 1970
   std::optional<int64_t> finished;   // seconds since 1970, of an ended job that ran
   std::optional<int64_t> walltime;   // seconds that it asked for

@@ -111,8 +111,9 @@ void settle_end(Job& job, std::string_view reason, int64_t wait_status) {
   if (*job.exit_code == 0 && job.end != JobEnd::done) job.exit_code = 128 + SIGTERM;
 }
 
-Job job_of(const std::array<std::string, 14>& line) {
-  const auto& [id, state, wait_status, reason, start, end, submit, limit, nodes, restarts, hosts, queue, dependency, name] = line;
+Job job_of(const std::array<std::string, 15>& line) {
+  const auto& [id, state, wait_status, reason, start, end, submit, limit, nodes, restarts, hosts, queue, dependency, preempted, name] =
+      line;
   Job job{.id = id, .name = name, .queue = queue};
   const auto known = std::find_if(kStates.begin(), kStates.end(), [&](const State& one) { return one.name == state; });
   if (known != kStates.end()) job.phase = known->phase, job.end = known->end;
@@ -128,6 +129,7 @@ Job job_of(const std::array<std::string, 14>& line) {
   job.depends = dependency;
   const bool waits = job.phase == JobPhase::waiting || job.phase == JobPhase::held;
   (waits ? job.starts_at : job.started) = parse_integer(start);
+  job.preempted = job.phase == JobPhase::running && !preempted.empty();
   if (job.end) job.finished = parse_integer(end);
   if (job.end) settle_end(job, reason, parse_integer(wait_status).value_or(0));
   job.runs = static_cast<int>(parse_integer(restarts).value_or(0)) + (job.started ? 1 : 0);
@@ -158,7 +160,7 @@ Job array_of(const std::string& id, const std::vector<Job>& elements) {
 std::map<std::string, Job> jobs_of_squeue(std::string_view answer, const std::vector<std::string>& ids) {
   std::map<std::string, Job> known;
   std::map<std::string, std::vector<Job>> arrays;
-  for_each_line<14>(answer, [&](const auto& line) {
+  for_each_line<15>(answer, [&](const auto& line) {
     Job job = job_of(line);
     if (const size_t mark = job.id.find('_'); mark != std::string::npos) arrays[job.id.substr(0, mark)].push_back(job);
     known.emplace(job.id, std::move(job));

@@ -12,7 +12,7 @@ namespace llmrun {
 /// The name comes last: it may hold anything but a line's end.
 inline constexpr std::string_view kSqueueFormat =
     "JobArrayID:60|,State:30|,exit_code:10|,Reason:100|,StartTime:20|,EndTime:20|,SubmitTime:20|,TimeLimit:20|,NumNodes:12|,RestartCnt:10|,"
-    "NodeList:4000|,Partition:200|,Dependency:2000|,Name:400";
+    "NodeList:4000|,Partition:200|,Dependency:2000|,PreemptTime:20|,Name:400";
 
 /// Those of `ids` in such an answer. "11" of an array is all of its elements in one: waiting while one of them is, ended when all are, and
 /// failed where one is; "11_3" is an element. Elements that were cancelled while they waited are forgotten by Slurm at once.

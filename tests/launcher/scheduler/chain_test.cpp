@@ -63,6 +63,23 @@ class Mortal final : public Scheduler {
   bool before_;
 };
 
+/// A scheduler that says this of the job that asks about itself.
+class Teller final : public Scheduler {
+ public:
+  Teller(Scheduler& real, Job self) : real_(real), self_(std::move(self)) {}
+  std::string_view name() const override { return real_.name(); }
+  std::string submit(const Submission& submission) override { return real_.submit(submission); }
+  std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) override {
+    return real_.find(directory, since, known);
+  }
+  std::map<std::string, Job> status(const std::vector<std::string>&) override { return {{self_.id, self_}}; }
+  void cancel(const std::string& id) override { real_.cancel(id); }
+
+ private:
+  Scheduler& real_;
+  Job self_;
+};
+
 /// `work` in a process of its own, which must be killed.
 template <typename Work>
 void killed_in(Work work) {
@@ -93,12 +110,13 @@ TEST_CASE("which exit codes another job follows, as the contract between launche
   for (const Row& row : rows) {
     CAPTURE(row.code);
     CAPTURE(row.near_walltime);
-    CHECK(continuation({row.code, row.near_walltime, 1, 0}, 0) == row.want);
+    CHECK(continuation({row.code, row.near_walltime, false, 1, 0}, 0) == row.want);
   }
-  CHECK(continuation({75, true, 0, 4}, 5) == Continuation::next);
-  CHECK(continuation({75, true, 0, 5}, 5) == Continuation::used_up);
-  CHECK(continuation({1, false, 3, 2}, 0) == Continuation::no_progress);
-  CHECK(continuation({97, false, 3, 2}, 0) == Continuation::stop);  // its own reason is the better one
+  CHECK(continuation({143, false, true, 1, 0}, 0) == Continuation::next);  // preempted
+  CHECK(continuation({75, true, false, 0, 4}, 5) == Continuation::next);
+  CHECK(continuation({75, true, false, 0, 5}, 5) == Continuation::used_up);
+  CHECK(continuation({1, false, false, 3, 2}, 0) == Continuation::no_progress);
+  CHECK(continuation({97, false, false, 3, 2}, 0) == Continuation::stop);  // its own reason is the better one
 }
 
 TEST_CASE("T1: a job that stopped before its walltime queues the next one, which waits for it, and no job queues two") {
@@ -149,6 +167,29 @@ TEST_CASE(
   CHECK(run.attempt(run.first, 143, 10).continuation == Continuation::stop);
   CHECK(run.attempt(run.first, 75, 20).continuation == Continuation::next);
   CHECK(server.jobs() == 2);
+}
+
+TEST_CASE("a job whose nodes its scheduler takes queues the next one, unless it was put back already, or nobody says so") {
+  struct Row {
+    bool preempted;
+    int runs;
+    Continuation want;
+  };
+  for (const Row& row : {Row{true, 1, Continuation::next}, {true, 2, Continuation::stop}, {false, 1, Continuation::stop}}) {
+    const FakePbs server;
+    const Run run(server);
+    begin_link(run.job(run.first), kNow);
+    run.save(1);
+    Teller slurm(*server.pbs, {.id = run.first, .phase = JobPhase::running, .runs = row.runs, .preempted = row.preempted});
+    CHECK(end_link(run.job(run.first), 143, std::nullopt, slurm, std::time(nullptr)).continuation == row.want);
+  }
+  const FakePbs server;
+  const Run run(server);
+  begin_link(run.job(run.first), kNow);
+  server.fault("down");
+  const ChainEnd end = end_link(run.job(run.first), 143, std::nullopt, *server.pbs, kNow);
+  CHECK(end.continuation == Continuation::stop);
+  CHECK_FALSE(end.trouble.has_value());
 }
 
 TEST_CASE("a chain of two queues two more jobs and no third") {
@@ -289,4 +330,8 @@ TEST_CASE("only a job of a chain is one: by hand, or without the wish, nothing i
   CHECK_FALSE(chain_job(plan, in_job).has_value());
   const Variables element({{"SLURM_JOB_ID", "12"}, {"SLURM_ARRAY_JOB_ID", "10"}, {"SLURM_ARRAY_TASK_ID", "2"}, {"LLMRUN_STARTED_AT", "1"}});
   CHECK(chain_job(plan, element)->id == "10_2");
+  CHECK(chain_job(plan, element)->starts == 1);
+  Variables again = element;
+  again.set("SLURM_RESTART_COUNT", "2");
+  CHECK(chain_job(plan, again)->starts == 3);
 }

@@ -26,7 +26,7 @@ std::map<std::string, Job> recorded(const std::string& name) {
 Job job_in(const std::string& state, const std::string& wait_status = "0", const std::string& reason = "None",
            const std::string& node = "n1") {
   const std::string line =
-      "1 |" + state + " |" + wait_status + " |" + reason + " |1000 |2000 |900 |1:00 |1 |0 |" + node + " |debug |(null) |name\n";
+      "1 |" + state + " |" + wait_status + " |" + reason + " |1000 |2000 |900 |1:00 |1 |0 |" + node + " |debug |(null) |N/A |name\n";
   return jobs_of_squeue(line, {"1"}).at("1");
 }
 
@@ -118,6 +118,21 @@ TEST_CASE("what Slurm says of jobs that ended: exit codes, signals, limits, canc
   CHECK_FALSE(jobs.at("7").started.has_value());
   CHECK(jobs.at("13").end == JobEnd::never_ran);
   CHECK_FALSE(jobs.at("13").exit_code.has_value());
+}
+
+TEST_CASE("a job whose nodes are taken is told so while it still runs, and how often it was started tells whether it was put back") {
+  std::ifstream in(std::string(LLMRUN_SOURCE_DIR) + "/tests/data/slurm/squeue_preempted.txt");
+  std::vector<Job> jobs;
+  for (std::string line; std::getline(in, line);) jobs.push_back(jobs_of_squeue(line, {"1"}).at("1"));
+  REQUIRE(jobs.size() == 6);
+  const auto told = [&](size_t i) { return fmt::format("{} {} {}", spelling(jobs[i].phase), jobs[i].preempted, jobs[i].runs); };
+  CHECK(told(0) == "running true 1");  // PreemptMode=CANCEL
+  CHECK(told(1) == "running true 1");
+  CHECK(jobs[2].end == JobEnd::preempted);
+  CHECK(jobs[2].exit_code == 143);
+  CHECK(told(3) == "running true 1");  // REQUEUE
+  CHECK(told(4) == "running true 2");
+  CHECK(told(5) == "waiting false 1");
 }
 
 TEST_CASE("an array is its elements and, by its own id, all of them in one") {
