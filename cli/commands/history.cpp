@@ -9,6 +9,7 @@
 #include "launcher/follow/log_line.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/run_history.h"
+#include "launcher/report/run_summary.h"
 
 namespace llmrun::cli {
 namespace {
@@ -33,19 +34,11 @@ std::vector<RunHistory> chosen(const HistoryOptions& options, const Variables& e
   return {runs.end() - static_cast<std::ptrdiff_t>(most), runs.end()};
 }
 
-json attempt_json(const Attempt& attempt) {
-  return {{"number", attempt.number},
-          {"start", attempt.start},
-          {"end", attempt.end.empty() ? json() : json(attempt.end)},
-          {"ranks", attempt.ranks},
-          {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
-          {"log", attempt.log}};
-}
-
 json to_json(const RunHistory& run) {
   json attempts = json::array(), jobs = json::array();
-  const std::string meaning = run.exit_code ? exit_meaning(*run.exit_code, exit_codes_of(run.record)) : "";
-  for (const Attempt& attempt : run.record.attempts) attempts.push_back(attempt_json(attempt));
+  const ExitCodes whose = exit_codes_of(run.record);
+  const std::string meaning = run.exit_code ? exit_meaning(*run.exit_code, whose) : "";
+  for (const Attempt& attempt : run.record.attempts) attempts.push_back(attempt_json(attempt, whose));
   for (const QueuedJob& job : run.jobs) jobs.push_back({{"job_id", job.id}, {"scheduler", job.scheduler}, {"submitted", job.submitted}});
   return {{"run", run.name},
           {"dir", run.dir.string()},

@@ -13,7 +13,6 @@
 #include "launcher/report/reported_run.h"
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
-#include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -53,31 +52,17 @@ json plan_json(const Plan& plan) {
 json attempts_json(const ReportedRun& run, const RunPaths& paths) {
   json attempts = json::array();
   for (const Attempt& attempt : run.history.record.attempts) {
-    const std::string meaning = attempt.exit ? exit_meaning(*attempt.exit, exit_codes_of(run.history.record)) : "";
+    json line = attempt_json(attempt, exit_codes_of(run.history.record));
     const std::optional<Failure> failure = failure_of_attempt(paths, attempt, run.plan);
-    attempts.push_back({{"number", attempt.number},
-                        {"start", attempt.start},
-                        {"end", attempt.end.empty() ? json() : json(attempt.end)},
-                        {"ranks", attempt.ranks},
-                        {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
-                        {"meaning", meaning.empty() ? json() : json(meaning)},
-                        {"reason", failure ? json(told(*failure)) : json()},
-                        {"log", attempt.log}});
+    line["reason"] = failure ? json(told(*failure)) : json();
+    attempts.push_back(std::move(line));
   }
   return attempts;
 }
 
 json jobs_json(const KnownJobs& jobs, int64_t now) {
   json list = json::array();
-  for (const KnownJob& job : jobs.jobs) {
-    json line{{"job_id", job.queued.id},
-              {"scheduler", job.queued.scheduler},
-              {"submitted", job.queued.submitted},
-              {"state", state_word(job.seen)},
-              {"age_s", job.seen.as_of == 0 ? json() : json(now - job.seen.as_of / 1000)}};
-    if (job.seen.job) line.update(to_json(*job.seen.job));
-    list.push_back(line);
-  }
+  for (const KnownJob& job : jobs.jobs) list.push_back(to_json(job, now));
   return list;
 }
 

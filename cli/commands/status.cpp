@@ -14,7 +14,6 @@
 #include "cli/ui/table.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
-#include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -58,21 +57,9 @@ std::vector<std::string> row(const KnownJob& job, int64_t now) {
           reason(job)};
 }
 
-json job_json(const KnownJob& job, int64_t now) {
-  json line{{"run", job.queued.run},
-            {"job_id", job.queued.id},
-            {"dir", job.queued.dir},
-            {"scheduler", job.queued.scheduler},
-            {"submitted", job.queued.submitted},
-            {"state", state_word(job.seen)},
-            {"age_s", job.seen.as_of == 0 ? json() : json(now - job.seen.as_of / 1000)}};
-  if (job.seen.job) line.update(to_json(*job.seen.job));
-  return line;
-}
-
 json document(const KnownJobs& known, int64_t now) {
   json jobs = json::array();
-  for (const KnownJob& job : known.jobs) jobs.push_back(job_json(job, now));
+  for (const KnownJob& job : known.jobs) jobs.push_back(to_json(job, now));
   return {{"version", 1}, {"jobs", jobs}, {"trouble", known.trouble.empty() ? json() : json(known.trouble)}};
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/ui/table.h"
 #include "engine/core/units.h"
+#include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -23,6 +24,18 @@ std::string time_text(const Job& job, int64_t now) {
   if (job.started && job.phase != JobPhase::waiting && job.phase != JobPhase::held)
     text = format_duration(std::max<int64_t>(0, job.finished.value_or(now) - *job.started));
   return job.walltime ? fmt::format("{}/{}", text, format_duration(*job.walltime)) : text;
+}
+
+json to_json(const KnownJob& job, int64_t now) {
+  json line{{"run", job.queued.run},
+            {"job_id", job.queued.id},
+            {"dir", job.queued.dir},
+            {"scheduler", job.queued.scheduler},
+            {"submitted", job.queued.submitted},
+            {"state", state_word(job.seen)},
+            {"age_s", job.seen.as_of == 0 ? json() : json(now - job.seen.as_of / 1000)}};
+  if (job.seen.job) line.update(llmrun::to_json(*job.seen.job));
+  return line;
 }
 
 std::string freshness_text(const KnownJobs& known, int64_t now) {

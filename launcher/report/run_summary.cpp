@@ -29,6 +29,18 @@ std::optional<Plan> plan_of_run(const RunPaths& paths) {
   }
 }
 
+json attempt_json(const Attempt& attempt, ExitCodes whose) {
+  const std::string meaning = attempt.exit ? exit_meaning(*attempt.exit, whose) : "";
+  return {{"number", attempt.number},
+          {"start", attempt.start},
+          {"end", attempt.end.empty() ? json() : json(attempt.end)},
+          {"ranks", attempt.ranks},
+          {"job_id", attempt.job.empty() ? json() : json(attempt.job)},
+          {"exit_code", attempt.exit ? json(*attempt.exit) : json()},
+          {"meaning", meaning.empty() ? json() : json(meaning)},
+          {"log", attempt.log}};
+}
+
 std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, const std::optional<Plan>& plan) {
   if (!attempt.exit || *attempt.exit == 0 || *attempt.exit == static_cast<int>(Exit::resubmit)) return std::nullopt;
   Launch launch;

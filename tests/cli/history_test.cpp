@@ -43,6 +43,8 @@ TEST_CASE("history lists every run with its attempts, exit and time, newest last
   CHECK(all[0]["state"] == "done");
   CHECK(all[0]["attempts"].size() == 2);
   CHECK(all[0]["seconds"] == 5400);
+  CHECK(all[0]["attempts"][0]["meaning"] == "stopped before its walltime, to be continued");
+  CHECK(all[0]["attempts"][0]["job_id"].is_null());
   CHECK(all[1]["meaning"] == "signal 9 (SIGKILL)");
   CHECK(all[2]["state"] == "died");  // no exit was written, and nobody holds its lock
   CHECK(all[3]["state"] == "gone");
