@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
+
+#include "launcher/render/array_indices.h"
 
 namespace llmrun {
 namespace {
@@ -20,25 +21,10 @@ bool fits_a_directive(std::string_view value, std::string_view more) {
          });
 }
 
-/// Takes a number from the front of `text`; false where there is none.
-bool take_number(std::string_view& text, int64_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number < 0) return false;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return true;
-}
-
-bool take(std::string_view& text, char letter) {
-  if (!text.starts_with(letter)) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-/// "0-7", "0-7%2". PBS takes no array of one, and Slurm's lists ("1,5") it does not know.
+/// PBS takes no array of one.
 bool is_array(std::string_view text) {
-  int64_t first = 0, last = 0, at_once = 1;
-  if (!take_number(text, first) || !take(text, '-') || !take_number(text, last) || first >= last) return false;
-  return text.empty() || (take(text, '%') && take_number(text, at_once) && at_once > 0 && text.empty());
+  const std::optional<ArrayIndices> array = parse_array_indices(text);
+  return array && array->first && *array->first < *array->last;
 }
 
 }  // namespace

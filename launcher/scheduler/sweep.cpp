@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <set>
 #include <string_view>
 
 #include "engine/core/error.h"
+#include "launcher/render/array_indices.h"
 
 namespace llmrun {
 namespace {
@@ -52,23 +52,11 @@ std::string short_key(const Factor& factor, const std::vector<Factor>& all) {
   return same > 1 ? factor.key : last(factor.key);
 }
 
-/// A value as part of a file's name.
-std::string file_word(std::string value) {
-  for (char& c : value)
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("_.+-").find(c) == std::string_view::npos) c = '_';
-  return value;
-}
-
-bool take_number(std::string_view& text, size_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return error == std::errc{};
-}
-
-bool take(std::string_view& text, char letter) {
-  if (!text.starts_with(letter)) return false;
-  text.remove_prefix(1);
-  return true;
+/// The text with `stand_in` for every character that no directive of a job script may hold; what is left needs no quoting in a file's name.
+std::string plain(std::string text, char stand_in) {
+  for (char& c : text)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("_.+-").find(c) == std::string_view::npos) c = stand_in;
+  return text;
 }
 
 }  // namespace
@@ -82,7 +70,7 @@ std::vector<SweepMember> sweep_members(const std::vector<std::string>& sweeps) {
     for (const SweepMember& member : members)
       for (const std::string& value : factor.values) {
         SweepMember next = member;
-        next.name += (next.name.empty() ? "" : ",") + short_key(factor, factors) + "=" + file_word(value);
+        next.name += (next.name.empty() ? "" : ",") + short_key(factor, factors) + "=" + plain(value, '_');
         next.sets.push_back(factor.key + "=" + value);
         product.push_back(std::move(next));
       }
@@ -96,18 +84,11 @@ std::vector<SweepMember> sweep_members(const std::vector<std::string>& sweeps) {
 }
 
 ArrayChoice array_choice(const std::string& array, size_t members) {
-  ArrayChoice choice{0, members - 1, 0};
-  std::string_view text = array;
-  bool good = true;
-  if (!text.empty() && text.front() != '%') {
-    good = take_number(text, choice.first);
-    choice.last = choice.first;
-    if (good && take(text, '-')) good = take_number(text, choice.last);
+  if (const std::optional<ArrayIndices> said = parse_array_indices(array)) {
+    const ArrayChoice choice{static_cast<size_t>(said->first.value_or(0)), said->last ? static_cast<size_t>(*said->last) : members - 1,
+                             said->at_once.value_or(0)};
+    if (choice.last < members) return choice;
   }
-  size_t at_once = 0;
-  if (good && take(text, '%')) good = take_number(text, at_once) && at_once > 0;
-  choice.at_once = static_cast<int64_t>(at_once);
-  if (good && text.empty() && choice.first <= choice.last && choice.last < members) return choice;
   throw Error(Exit::config, "job.array '{}' is no choice of {} members", array, members)
       .hint("--set job.array=0-{}, or two at once: 0-{}%2", members - 1, members - 1);
 }
@@ -126,10 +107,6 @@ std::string listed_name(const Plan& plan) {
   return fs::exists(members_file(sweep), none) ? sweep.filename().string() + "/" + plan.name : plan.name;
 }
 
-std::string directive_name(std::string name) {
-  for (char& c : name)
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && std::string_view("_.+-").find(c) == std::string_view::npos) c = '-';
-  return name;
-}
+std::string directive_name(std::string name) { return plain(std::move(name), '-'); }
 
 }  // namespace llmrun
