@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "launcher/process/held_signals.h"
 #include "launcher/profile/yaml_text.h"
 #include "launcher/rundir/saved_environment.h"
 
@@ -76,6 +77,7 @@ AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& att
   supervision.on_tick = [&] { console.tick(); };
   supervision.rank_reported_failure = [&] { return !told.empty() || any_error_file(run.paths(), attempt.number); };
   supervision.patience = patience;
+  const HeldSignals until_written_down;  // a second Ctrl-C must not come between the end and its record
   const Ending ending = supervise(supervision);
   console.finish();
 

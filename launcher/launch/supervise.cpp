@@ -9,26 +9,20 @@
 #include <csignal>
 #include <fstream>
 
+#include "launcher/process/held_signals.h"
+
 namespace llmrun {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// SIGINT, SIGTERM, SIGHUP and SIGUSR1 become readable events for as long as this lives.
+/// The signals that ask to stop become readable events for as long as this lives.
 class StopSignals {
  public:
-  StopSignals() {
-    ::sigemptyset(&set_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) ::sigaddset(&set_, number);
-    ::sigprocmask(SIG_BLOCK, &set_, &before_);
-    descriptor_ = ::signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
+  StopSignals() : descriptor_(::signalfd(-1, &held_.set(), SFD_CLOEXEC | SFD_NONBLOCK)) {}
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
-  ~StopSignals() {
-    ::close(descriptor_);
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
+  ~StopSignals() { ::close(descriptor_); }
   int descriptor() const { return descriptor_; }
   /// The next signal, or 0.
   int next() {
@@ -37,8 +31,8 @@ class StopSignals {
   }
 
  private:
-  sigset_t set_{}, before_{};
-  int descriptor_ = -1;
+  HeldSignals held_;
+  int descriptor_;
 };
 
 /// Children that our own children left to us die here.
