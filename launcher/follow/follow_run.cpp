@@ -75,6 +75,7 @@ class Follower {
     LogStart start = request_.start;
     int before = before_first(request_, read_record(paths_.record()));
     std::optional<Attempt> last;
+    if (!attempt_above(before)) start.lines.reset();  // it is followed from its first line on: there is no history to cut
     while (const std::optional<Attempt> attempt = next_attempt(before, last)) {
       last = follow(*attempt, start);
       if (view_.gone()) return 0;

@@ -106,12 +106,16 @@ struct Story : FollowView {
 TEST_CASE("a queued job is waited for with its reason, then its logs come, and the exit code is the run's") {
   Story story({"27.pbs"});
   story.is("27.pbs", JobPhase::waiting, "Not Running: Not enough free nodes available");
+  story.request.start.lines = 1;  // of what was there before: nothing was
   story.on_wait = {[&] { story.is("27.pbs", JobPhase::held, "Job held by user"); },
                    [&] {
                      story.is("27.pbs", JobPhase::running);
                      story.known["27.pbs"].hosts = {"x3001", "x3002"};
                    },
-                   [&] { story.begin("hello"); }};
+                   [&] {
+                     story.begin("hello");
+                     append_line(read_record(RunPaths(story.root).record()).attempts.back().log, "world");
+                   }};
   story.after_look = [&] {
     if (story.lock) story.end(137);
     story.is("27.pbs", JobPhase::ended);
@@ -120,7 +124,7 @@ TEST_CASE("a queued job is waited for with its reason, then its logs come, and t
         "job 27 waits in debug: Not Running: Not enough free nodes available\n"
         "job 27 is held: Job held by user\n"
         "job 27 runs on x3001 and 1 more, no line from it yet\n"
-        "attempt 1\nhello\nended 137\nexit 137");
+        "attempt 1\nhello\nworld\nended 137\nexit 137");
 }
 
 TEST_CASE("T1: a chain is followed from attempt to attempt as long as a job is queued") {
