@@ -1,5 +1,7 @@
 #include "launcher/launch/prepare.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include <charconv>
@@ -47,9 +49,10 @@ std::vector<std::string> forwarded(const Launch& launch, const Variables& enviro
   if (stops) names.emplace_back("LLMRUN_STOP_AT");
   for (const auto& [name, value] : launch.variables) names.push_back(name);
   if (launch.here_alone) return names;
-  if (environment.get("LD_LIBRARY_PATH")) names.emplace_back("LD_LIBRARY_PATH");
-  for (const std::string& name : launch.forwarded)
-    if (environment.get(name)) names.push_back(name);
+  std::vector<std::string> wanted = launch.forwarded;
+  wanted.emplace_back("LD_LIBRARY_PATH");
+  for (const std::string& name : wanted)
+    if (environment.get(name) && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   return names;
 }
 
