@@ -20,14 +20,14 @@ cd "$2"
 export PATH=$2/prefix/bin:/usr/local/bin:/usr/bin:/bin HOME=$2
 unset LLMRUN_PROFILES LLMRUN_MODULES LD_LIBRARY_PATH
 
-llmrun profiles list | grep -q polaris
-llmrun plan first-words --ranks 4 --set data.train=synthetic | grep -q 'tensor 2'
+llmrun profiles list | grep polaris >list  # not grep -q: it would leave before llmrun has said all
+llmrun plan first-words --ranks 4 --set data.train=synthetic | grep 'tensor 2' >list
 printf 'In the beginning\n' >text.txt
 llmrun data prepare text.txt --out text --tokenizer bytes
 llmrun train --ranks 2 --set run.name=alone --set run.steps=3 --set model=gpt-tiny --set parallel.tensor=2 --set train.seq_len=32 \
   --set parallel.communicator=mpi --set data.train=synthetic
 [ "$(grep -c '"loss"' outputs/alone/metrics.jsonl)" = 3 ]
-llmrun checkpoint list alone | grep -q 3
+llmrun checkpoint list alone | grep 3 >list
 llmrun generate alone --prompt-ids 1,2,3 --max-new-tokens 2
 for file in bash-completion/completions/llmrun zsh/site-functions/_llmrun fish/vendor_completions.d/llmrun.fish doc/llmrun/README.md \
   man/man1/llmrun.1 man/man1/llmrun-train.1 man/man5/llmrun-config.5; do

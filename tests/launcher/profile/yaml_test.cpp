@@ -1,7 +1,7 @@
 // The hostile YAML of the fault list, Y1 to Y9: each ends in an error with its place, soon, and never in a crash.
 #include "launcher/profile/yaml.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "tests/support/test.h"
 
@@ -154,10 +154,10 @@ TEST_CASE("P10 no text of a mebibyte takes 100 ms") {
   for (int i = 0; i < 4990; ++i) long_keys += fmt::format("{:k>200}: 1\n", i);
   hostile.push_back(long_keys);
   for (const std::string& text : hostile) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of this process: what else the machine does is not counted
     complaints(text.substr(0, 1 << 20));
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    // Twice the promise: sanitizers and a busy machine share this test.
-    CHECK_MESSAGE(took.count() < 200, text.substr(0, 20));
+    const double took_ms = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    // Sanitizers share this test, which cost several times as much; a bomb takes seconds to for ever.
+    CHECK_MESSAGE(took_ms < 400, text.substr(0, 20));
   }
 }
