@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+#include <iterator>
 
 #include <fmt/ranges.h>
 
@@ -94,10 +95,15 @@ class Slurm final : public Scheduler {
 
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
     if (ids.empty()) return {};
-    return jobs_of_squeue(asked({"squeue", "--noheader", "--array", "--states=all", fmt::format("--jobs={}", fmt::join(ids, ",")),
-                                 fmt::format("--Format={}", kSqueueFormat)})
-                              .out,
-                          ids);
+    std::map<std::string, Job> known =
+        jobs_of_squeue(asked({"squeue", "--noheader", "--array", "--states=all", fmt::format("--jobs={}", fmt::join(ids, ",")),
+                              fmt::format("--Format={}", kSqueueFormat)})
+                           .out,
+                       ids);
+    std::vector<std::string> forgotten;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(forgotten), [&](const std::string& id) { return !known.contains(id); });
+    known.merge(ended(forgotten));
+    return known;
   }
 
   /// scancel says nothing of a job that has ended, nor of one that was forgotten.
@@ -127,6 +133,18 @@ class Slurm final : public Scheduler {
     const bool unknown = answer.err.find("Invalid job id specified") != std::string::npos;
     if (answer.late || (!answer.status.clean() && !unknown)) throw slurm_error("squeue", answer);
     return answer;
+  }
+
+  /// Those of `ids` whose end accounting knows. Many clusters keep none, and say so: then what is unknown stays unknown.
+  std::map<std::string, Job> ended(const std::vector<std::string>& ids) const {
+    if (ids.empty() || find_on_path("sacct", environment_).empty()) return {};
+    Command command = made({"sacct", "--noheader", "--parsable2", "--allocations", fmt::format("--jobs={}", fmt::join(ids, ",")),
+                            fmt::format("--format={}", kSacctFormat)},
+                           "");
+    command.environment.set("SLURM_TIME_FORMAT", "%s");
+    const Answer answer = ask(std::move(command), patience_);
+    if (answer.late || !answer.status.clean()) return {};
+    return ended_jobs_of_sacct(answer.out, ids);
   }
 
   Variables environment_;

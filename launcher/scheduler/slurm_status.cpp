@@ -155,18 +155,51 @@ Job array_of(const std::string& id, const std::vector<Job>& elements) {
   return whole;
 }
 
+/// "0:9", an exit code and a signal, as wait() would tell it.
+std::string wait_status_of(std::string_view exit_code) {
+  const size_t colon = std::min(exit_code.find(':'), exit_code.size());
+  const int64_t code = parse_integer(exit_code.substr(0, colon)).value_or(0);
+  const int64_t signal = colon == exit_code.size() ? 0 : parse_integer(exit_code.substr(colon + 1)).value_or(0);
+  return std::to_string(code << 8 | signal);
+}
+
+/// A line of sacct in the words of squeue: "CANCELLED by 1000" names who, a limit is in minutes, a job that never ran has "None assigned".
+Job job_of(const std::array<std::string, 12>& line) {
+  const auto& [id, state, exit_code, start, end, submit, minutes, nodes, queue, hosts, reason, name] = line;
+  const std::string limit = parse_integer(minutes) ? minutes + ":00" : "";
+  return job_of(std::array<std::string, 15>{id, state.substr(0, state.find(' ')), wait_status_of(exit_code), reason, start, end, submit,
+                                            limit, nodes, "0", hosts == "None assigned" ? "" : hosts, queue, "", "", name});
+}
+
+/// By their ids, and whole arrays by theirs.
+std::map<std::string, Job> with_arrays(const std::vector<Job>& jobs) {
+  std::map<std::string, Job> known;
+  std::map<std::string, std::vector<Job>> arrays;
+  for (const Job& job : jobs) {
+    if (const size_t mark = job.id.find('_'); mark != std::string::npos) arrays[job.id.substr(0, mark)].push_back(job);
+    known.emplace(job.id, job);
+  }
+  for (const auto& [id, elements] : arrays) known.emplace(id, array_of(id, elements));
+  return known;
+}
+
+bool is_among(const std::vector<std::string>& ids, const std::string& id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+
 }  // namespace
 
 std::map<std::string, Job> jobs_of_squeue(std::string_view answer, const std::vector<std::string>& ids) {
-  std::map<std::string, Job> known;
-  std::map<std::string, std::vector<Job>> arrays;
-  for_each_line<15>(answer, [&](const auto& line) {
-    Job job = job_of(line);
-    if (const size_t mark = job.id.find('_'); mark != std::string::npos) arrays[job.id.substr(0, mark)].push_back(job);
-    known.emplace(job.id, std::move(job));
-  });
-  for (const auto& [id, elements] : arrays) known.emplace(id, array_of(id, elements));
-  std::erase_if(known, [&](const auto& entry) { return std::find(ids.begin(), ids.end(), entry.first) == ids.end(); });
+  std::vector<Job> jobs;
+  for_each_line<15>(answer, [&](const auto& line) { jobs.push_back(job_of(line)); });
+  std::map<std::string, Job> known = with_arrays(jobs);
+  std::erase_if(known, [&](const auto& entry) { return !is_among(ids, entry.first); });
+  return known;
+}
+
+std::map<std::string, Job> ended_jobs_of_sacct(std::string_view answer, const std::vector<std::string>& ids) {
+  std::vector<Job> jobs;
+  for_each_line<12>(answer, [&](const auto& line) { jobs.push_back(job_of(line)); });
+  std::map<std::string, Job> known = with_arrays(jobs);
+  std::erase_if(known, [&](const auto& entry) { return !entry.second.end || !is_among(ids, entry.first); });
   return known;
 }
 

@@ -19,6 +19,14 @@ inline constexpr std::string_view kSqueueFormat =
 /// Throws Error(Exit::unreachable) for an answer that is cut off.
 std::map<std::string, Job> jobs_of_squeue(std::string_view answer, const std::vector<std::string>& ids);
 
+/// What sacct is asked for, where squeue does not know a job any more: `sacct --noheader --parsable2 --allocations --jobs=... --format=`
+/// this, with SLURM_TIME_FORMAT=%s.
+inline constexpr std::string_view kSacctFormat =
+    "JobID,State,ExitCode,Start,End,Submit,TimelimitRaw,NNodes,Partition,NodeList,Reason,JobName";
+
+/// Those of `ids` that ended, in such an answer. What accounting takes for waiting or running and squeue does not know is unknown.
+std::map<std::string, Job> ended_jobs_of_sacct(std::string_view answer, const std::vector<std::string>& ids);
+
 /// As above, for where jobs come from: SubmitTime is told anew when a job is queued again.
 inline constexpr std::string_view kSqueueOriginFormat = "ArrayJobID:20|,SubmitTime:20|,WorkDir:4100";
 struct SlurmOrigin {

@@ -38,6 +38,7 @@ struct FakeSlurm {
     environment.set("SLURM_ARRAY_TASK_ID", "3");
     environment.set("SLURM_CONF", "/x/slurm.conf");
     environment.set("SQUEUE_STATES", "RUNNING");
+    command("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
   }
   void command(const std::string& name, const std::string& body) const {
     const auto file = home.path() / name;
@@ -217,6 +218,46 @@ TEST_CASE("Q2: a job that Slurm has forgotten is unknown, and no error") {
   slurm.command("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
   CHECK(make_slurm(slurm.environment)->status({"1"}).empty());
   CHECK(make_slurm(slurm.environment)->status({}).empty());
+}
+
+TEST_CASE("how a job ended that squeue has forgotten is what accounting says; what it takes for running is unknown") {
+  const FakeSlurm slurm;
+  slurm.command("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+  slurm.command("sacct", "case \"$*\" in *--jobs=1,10,2,3,4,5,6,7,7_1,8,9,99*) cat '" LLMRUN_SOURCE_DIR
+                         "/tests/data/slurm/sacct_ended.txt' ;; *) exit 9 ;; esac");
+  const auto jobs = make_slurm(slurm.environment)->status({"1", "10", "2", "3", "4", "5", "6", "7", "7_1", "8", "9", "99"});
+  const auto end = [&](const char* id) { return fmt::format("{} {}", spelling(*jobs.at(id).end), jobs.at(id).exit_code.value_or(-1)); };
+  CHECK(end("1") == "done 0");
+  CHECK(end("2") == "failed 3");
+  CHECK(end("3") == "failed 137");
+  CHECK(end("4") == "walltime 143");
+  CHECK(end("5") == "cancelled 143");
+  CHECK(end("6") == "cancelled -1");
+  CHECK(end("7") == "failed 1");
+  CHECK(end("7_1") == "failed 1");
+  CHECK(end("9") == "never ran -1");
+  CHECK(jobs.at("7").members == "2 done, 1 failed");
+  CHECK(jobs.at("7_1").name == "an|array");
+  CHECK(jobs.at("4").hosts == std::vector<std::string>{"n1", "n2"});
+  CHECK(jobs.at("4").walltime == 60);
+  CHECK(*jobs.at("4").finished - *jobs.at("4").started >= 60);
+  CHECK_FALSE(jobs.contains("10"));
+  CHECK_FALSE(jobs.contains("99"));
+}
+
+TEST_CASE("Q2: no accounting, or none that answers, leaves what is forgotten unknown, and nobody asks it about jobs that squeue knows") {
+  for (const char* sacct : {"echo 'Slurm accounting storage is disabled' >&2; exit 1", "exec sleep 60",
+                            "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1"}) {
+    const FakeSlurm slurm;
+    slurm.command("sacct", sacct);
+    slurm.command("squeue", "exit 0");
+    CHECK(make_slurm(slurm.environment, std::chrono::seconds(1))->status({"1"}).empty());
+  }
+  const FakeSlurm slurm;
+  slurm.command("sacct", "touch \"$(dirname \"$0\")/asked\"");
+  slurm.command("squeue", "cat '" LLMRUN_SOURCE_DIR "/tests/data/slurm/squeue_later.txt'");
+  CHECK(make_slurm(slurm.environment)->status({"1", "4"}).size() == 2);
+  CHECK_FALSE(std::filesystem::exists(slurm.home.path() / "asked"));
 }
 
 TEST_CASE("Q3: cancelling a job that has ended is no error, one of somebody else is") {
