@@ -18,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view kErrorOfRank = "llmrun: ";  // as every program of ours begins one
+
 /// A directory that is gone, with all that is in it, when the probe is over.
 class Scratch {
  public:
@@ -95,8 +97,11 @@ ProbeAnswer run_rank_probe(const PlanInput& input, const RankProbe& probe, const
   Supervision supervision;
   supervision.processes = prepared.processes;
   supervision.launcher = prepared.launcher.get();
+  bool told_by_rank = false;
   supervision.on_line = [&](std::string_view line) {
-    answer.last_line = line;
+    const bool is_error = line.starts_with(kErrorOfRank);  // a hint and the launcher's own words come behind it
+    if (is_error || !told_by_rank) answer.cause = line.substr(is_error ? kErrorOfRank.size() : 0);
+    told_by_rank |= is_error;
     probe.on_line(line);
   };
   const auto end = Clock::now() + probe.most;

@@ -24,7 +24,7 @@ struct RankProbe {
 struct ProbeAnswer {
   std::string text;  // empty: it came to none
   int exit_code = 0;
-  std::string last_line;  // of what ranks and launcher said; foreign text
+  std::string cause;  // the last error that a rank told, else the last line of ranks and launcher; foreign text
 };
 
 /// Ranks where nothing says how many: one a GPU, else one a host; on this machine alone one a core, and two at least.

@@ -83,6 +83,8 @@ void outdate_answers(const QueuedJob& job, const Variables& environment) {
 
 std::string state_word(const Sighting& seen) {
   if (!seen.job) return "unknown";
+  // Every job of the list is one that llmrun queued, so this code is its own: a link of a chain, not a failure.
+  if (seen.job->end == JobEnd::failed && seen.job->exit_code == static_cast<int>(Exit::resubmit)) return "stopped";
   if (seen.job->end) return std::string(spelling(*seen.job->end));
   return seen.unknown ? "unknown" : std::string(spelling(seen.job->phase));
 }

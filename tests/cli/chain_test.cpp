@@ -57,6 +57,7 @@ TEST_CASE("T1: a run until it is done goes through as many jobs as it needs, eac
   const RunningPolaris polaris("save=10,75");
   REQUIRE(polaris.submit("--until-done").exit == 0);
   CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 75, 0});
+  CHECK(polaris("llmrun status").out.find("stopped") != std::string::npos);  // a link of a chain has not failed
   const Outcome again = polaris.submit("--until-done");
   CHECK(again.exit == 0);
   CHECK(again.err.starts_with("king is finished: 30 steps"));

@@ -86,6 +86,9 @@ TEST_CASE("ranks that cannot start are a finding of doctor, with what they said"
   const CommandLine shell;
   const Outcome failed = shell("llmrun doctor --ranks 2 --set parallel.communicator=nccl --json");
   CHECK(failed.exit == 5);
-  CHECK(check_of(json::parse(failed.out), "ranks").at("result") == "fail");
+  const json ranks = check_of(json::parse(failed.out), "ranks");
+  CHECK(ranks.at("result") == "fail");
+  CHECK(ranks.dump().find("they ended with ") != std::string::npos);
+  CHECK_MESSAGE(ranks.dump().find("hint: ") == std::string::npos, ranks.dump());  // the cause, not the last line
   CHECK(left_in(shell).empty());
 }
