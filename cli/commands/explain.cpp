@@ -22,6 +22,13 @@ std::optional<KnownJob> job_meant(const KnownJobs& jobs, const std::string& word
   return jobs.jobs.empty() ? std::nullopt : std::optional(jobs.jobs.back());
 }
 
+/// Of a job that waits, as far as is known.
+std::optional<QueueAhead> ahead_of(const std::optional<KnownJob>& job, const KnownJobs& known, const Variables& environment) {
+  const bool waits = job && job->seen.job && !job->seen.unknown && job->seen.job->phase == JobPhase::waiting;
+  if (!waits || !known.trouble.empty()) return std::nullopt;  // nobody is asked again who has just not answered
+  return queue_ahead(job->queued, job->seen.job->queue, *make_scheduler(job->queued.scheduler, environment), environment);
+}
+
 json failure_json(const Failure& failure) {
   return {{"rank", failure.rank ? json(*failure.rank) : json()},
           {"host", failure.host},
@@ -31,19 +38,22 @@ json failure_json(const Failure& failure) {
 }
 
 json to_json(const Explanation& told, const ExplainedRun& run) {
-  return {{"version", 1},
-          {"run", run.history.name},
-          {"dir", run.history.dir.string()},
-          {"job_id", run.job ? json(run.job->queued.id) : json()},
-          {"state", run.history.state},
-          {"headline", told.headline},
-          {"comment", told.comment},
-          {"meaning", told.meaning},
-          {"facts", told.facts},
-          {"remedy", told.remedy},
-          {"exit_code", told.exit_code ? json(*told.exit_code) : json()},
-          {"failure", told.failure ? failure_json(*told.failure) : json()},
-          {"job", run.job && run.job->seen.job ? to_json(*run.job->seen.job) : json()}};
+  return {
+      {"version", 1},
+      {"run", run.history.name},
+      {"dir", run.history.dir.string()},
+      {"job_id", run.job ? json(run.job->queued.id) : json()},
+      {"state", run.history.state},
+      {"headline", told.headline},
+      {"comment", told.comment},
+      {"meaning", told.meaning},
+      {"facts", told.facts},
+      {"ahead",
+       run.ahead ? json{{"jobs", run.ahead->jobs}, {"nodes", run.ahead->nodes}, {"tells_of_others", run.ahead->tells_of_others}} : json()},
+      {"remedy", told.remedy},
+      {"exit_code", told.exit_code ? json(*told.exit_code) : json()},
+      {"failure", told.failure ? failure_json(*told.failure) : json()},
+      {"job", run.job && run.job->seen.job ? to_json(*run.job->seen.job) : json()}};
 }
 
 void write_text(const Explanation& told, Context& context) {
@@ -61,8 +71,11 @@ void write_text(const Explanation& told, Context& context) {
 
 void explain_run(const std::string& word, Context& context) {
   const int64_t now = std::time(nullptr);
-  const ReportedRun run = report_run(word, std::filesystem::current_path(), Variables::of_this_process(), now);
-  const ExplainedRun explained{shell_quoted(run.history.name), run.history, job_meant(run.jobs, word), machine_of(run), run.plan};
+  const Variables environment = Variables::of_this_process();
+  const ReportedRun run = report_run(word, std::filesystem::current_path(), environment, now);
+  const std::optional<KnownJob> job = job_meant(run.jobs, word);
+  const ExplainedRun explained{shell_quoted(run.history.name),      run.history, job, machine_of(run), run.plan,
+                               ahead_of(job, run.jobs, environment)};
   const Explanation told = explain(explained, now);
   if (context.json) return context.out().print("{}\n", to_json(told, explained).dump(2, ' ', false, json::error_handler_t::replace));
   write_text(told, context);
@@ -77,7 +90,8 @@ void add_explain(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("explain", "Why a run waits, or why it ended, and what to do about it");
   command->add_option("run", *word, "Run name, job id, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
   command->footer(
-      "The scheduler's own words, what they mean, what the job asked for and what its queue takes; of an ended run the exit code, the\n"
+      "The scheduler's own words, what they mean, what the job asked for, what its queue takes and who waits there before it; of an ended "
+      "run the exit code, the\n"
       "first rank that failed and the end of its log.\n"
       "Examples:\n  llmrun explain\n  llmrun explain 1126584");
   command->callback([=, &context] { explain_run(*word, context); });

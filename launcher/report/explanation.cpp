@@ -32,6 +32,17 @@ void tell_limits(const ExplainedRun& run, const Job& job, Explanation& explanati
   if (job.nodes > 0) explanation.facts.push_back(text);
 }
 
+/// "3 jobs that want 14 nodes wait before it in debug".
+std::string ahead_text(const std::optional<QueueAhead>& ahead, const std::string& queue) {
+  if (!ahead) return fmt::format("how many jobs wait before it in {} is not known", queue);
+  const char* others = ahead->tells_of_others ? "" : "; the scheduler tells of your own jobs alone, or nobody else has any";
+  if (ahead->jobs == 0) return fmt::format("no job waits before it in {}{}", queue, others);
+  return fmt::format("{} job{} before it in {}{}", ahead->jobs,
+                     ahead->jobs == 1 ? fmt::format(" that wants {} waits", nodes_text(ahead->nodes))
+                                      : fmt::format("s that want {} wait", nodes_text(ahead->nodes)),
+                     queue, others);
+}
+
 void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanation& explanation) {
   const std::string since = job.queued ? fmt::format(" for {}", format_duration(std::max<int64_t>(0, now - *job.queued))) : "";
   const char* does = job.phase == JobPhase::held ? "is held" : job.phase == JobPhase::suspended ? "is suspended" : "waits";
@@ -46,6 +57,7 @@ void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanat
                                             job.preempted ? "its nodes were taken for another job" : "preempted, or a node failed",
                                             where_it_goes_on(RunPaths(run.history.dir))));
   tell_limits(run, job, explanation);
+  if (job.phase == JobPhase::waiting && reason.waits_alone) explanation.facts.push_back(ahead_text(run.ahead, job.queue));
   if (job.starts_at && *job.starts_at > now)
     explanation.facts.push_back(fmt::format("starts about {}, as the scheduler estimates", clock_text(*job.starts_at, now)));
   if (!job.members.empty()) explanation.facts.push_back("members: " + job.members);

@@ -8,6 +8,7 @@
 #include "engine/core/spec/config.h"
 #include "launcher/report/failure.h"
 #include "launcher/report/run_history.h"
+#include "launcher/scheduler/queue_line.h"
 
 namespace llmrun {
 
@@ -28,6 +29,7 @@ struct ExplainedRun {
   std::optional<KnownJob> job;           // the one that is asked about, or the newest; empty: never queued
   std::optional<MachineConfig> machine;  // its limits
   std::optional<Plan> plan;              // of the newest launch
+  std::optional<QueueAhead> ahead;       // of a job that waits; empty: its scheduler did not say
 };
 
 /// `now`: seconds since 1970.

@@ -75,6 +75,9 @@ class Pbs final : public Scheduler {
     return jobs_of_qstat(asked(std::move(argv)).out);
   }
 
+  /// A server tells of all jobs or, with query_other_jobs off, of the user's own.
+  QueueLine waiting_in(const std::string& queue) override { return line_of_qstat(asked({"qstat", "-f", "-F", "json"}).out, queue); }
+
   std::string_view cannot_be_waited_for(const std::string& id) const override {
     return is_element(id) ? "PBS lets a job wait for a whole array, and for no element of it" : "";
   }

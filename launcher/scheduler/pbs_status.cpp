@@ -5,8 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <set>
+#include <tuple>
 
 #include "engine/core/json.h"
+#include "launcher/scheduler/queue_line.h"
 
 namespace llmrun {
 namespace {
@@ -192,6 +195,11 @@ Job job_of(const std::string& id, const json& attributes) {
   return job;
 }
 
+/// Whether it waits for nodes alone, and may get them.
+bool stands_in_line(const json& attributes) {
+  return text_of(attributes, "job_state") == "Q" && !text_of(attributes, "comment").starts_with("Can Never Run");
+}
+
 }  // namespace
 
 int shell_code_of_pbs(int exit_status) {
@@ -204,6 +212,29 @@ std::map<std::string, Job> jobs_of_qstat(std::string_view answer) {
   std::map<std::string, Job> jobs;
   for_each_job(answer, [&](const std::string& id, const json& attributes) { jobs.emplace(id, job_of(id, attributes)); });
   return jobs;
+}
+
+QueueLine line_of_qstat(std::string_view answer, std::string_view queue) {
+  struct Place {
+    int64_t before;  // the priority that users give, highest first
+    int64_t time;    // in this queue since
+    WaitingJob job;
+  };
+  std::vector<Place> places;
+  std::set<std::string> owners;
+  for_each_job(answer, [&](const std::string& id, const json& attributes) {
+    const std::string owner = text_of(attributes, "Job_Owner");
+    owners.insert(owner.substr(0, owner.find('@')));
+    if (text_of(attributes, "queue") != queue || !stands_in_line(attributes)) return;
+    places.push_back(
+        {-number_of(attributes, "Priority").value_or(0), time_of(attributes, "qtime").value_or(0), {id, nodes_of(attributes)}});
+  });
+  std::stable_sort(places.begin(), places.end(),
+                   [](const Place& a, const Place& b) { return std::tie(a.before, a.time) < std::tie(b.before, b.time); });
+  QueueLine line;
+  line.tells_of_others = owners.size() > 1;
+  for (Place& place : places) line.jobs.push_back(std::move(place.job));
+  return line;
 }
 
 std::map<std::string, JobOrigin> origins_of_qstat(std::string_view answer) {

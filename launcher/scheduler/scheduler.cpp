@@ -10,6 +10,8 @@ std::string Scheduler::rehearse(const std::filesystem::path& script) {
   return fmt::format("The server took the job, held, as {}; it was taken back.", id);
 }
 
+QueueLine Scheduler::waiting_in(const std::string&) { return {}; }
+
 std::string_view Scheduler::cannot_be_waited_for(const std::string&) const { return {}; }
 
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment) {

@@ -10,6 +10,7 @@
 
 #include "launcher/process/variables.h"
 #include "launcher/scheduler/job.h"
+#include "launcher/scheduler/queue_line.h"
 
 namespace llmrun {
 
@@ -39,6 +40,8 @@ class Scheduler {
   virtual std::string find(const std::filesystem::path& directory, int64_t since, const std::vector<std::string>& known) = 0;
   /// Those of `ids` that the system knows, running, waiting or ended, in one question.
   virtual std::map<std::string, Job> status(const std::vector<std::string>& ids) = 0;
+  /// Who waits in a queue, anybody. Of a system that cannot tell: nobody.
+  virtual QueueLine waiting_in(const std::string& queue);
   /// Why no job may wait for the one of this id; empty: one may.
   virtual std::string_view cannot_be_waited_for(const std::string& id) const;
   /// A job that has ended already is no error: that is what was wanted.

@@ -106,6 +106,12 @@ class Slurm final : public Scheduler {
     return known;
   }
 
+  QueueLine waiting_in(const std::string& queue) override {
+    return line_of_squeue(asked({"squeue", "--noheader", "--states=PENDING", "--partition=" + queue, "--sort=-p,i",
+                                 fmt::format("--Format={}", kSqueueLineFormat)})
+                              .out);
+  }
+
   /// scancel says nothing of a job that has ended, nor of one that was forgotten.
   void cancel(const std::string& id) override {
     const Answer answer = run({"scancel", id});

@@ -6,9 +6,11 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <set>
 
 #include "engine/core/error.h"
 #include "engine/core/units.h"
+#include "launcher/scheduler/queue_line.h"
 #include "launcher/site/nodelist.h"
 
 namespace llmrun {
@@ -201,6 +203,19 @@ std::map<std::string, Job> ended_jobs_of_sacct(std::string_view answer, const st
   std::map<std::string, Job> known = with_arrays(jobs);
   std::erase_if(known, [&](const auto& entry) { return !entry.second.end || !is_among(ids, entry.first); });
   return known;
+}
+
+QueueLine line_of_squeue(std::string_view answer) {
+  QueueLine line;
+  std::set<std::string> users;
+  for_each_line<4>(answer, [&](const auto& fields) {
+    const auto& [id, nodes, user, reason] = fields;
+    users.insert(user);
+    if (reason == "BeginTime" || reason == "BadConstraints" || hold_of(reason) != JobHold::none) return;
+    line.jobs.push_back({id.substr(0, id.find("_[")), parse_integer(nodes).value_or(0)});
+  });
+  line.tells_of_others = users.size() > 1;
+  return line;
 }
 
 std::vector<SlurmOrigin> origins_of_squeue(std::string_view answer) {

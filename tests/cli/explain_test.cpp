@@ -138,3 +138,26 @@ TEST_CASE("I2: nothing in a job's name, comment or directory reaches the termina
   }
   CHECK(shell("llmrun explain king").out.find("\\x1b[31mred") != std::string::npos);  // shown, not swallowed
 }
+
+TEST_CASE("explain tells who waits in the queue before a job, and asks for that once in 15 s") {
+  const Polaris shell;
+  REQUIRE(shell.submit("first").exit == 0);
+  CHECK(shell("llmrun explain first").out.find("  no job waits before it in debug; the scheduler tells of your own jobs alone") !=
+        std::string::npos);
+  REQUIRE(shell("USER=alice qsub -N hers outputs/first/job.sh").exit == 0);
+  REQUIRE(shell("USER=bob qsub -N his -l select=1 outputs/first/job.sh").exit == 0);
+  REQUIRE(shell.submit("king").exit == 0);
+  std::filesystem::remove(shell.path(".local/state/llmrun/status-line-pbs.json"));
+  const Outcome told = shell("llmrun explain king");
+  CHECK_MESSAGE(told.out.find("  3 jobs that want 5 nodes wait before it in debug\n") != std::string::npos, told.out);
+  const int asked = shell.questions();
+  const json again = json::parse(shell("llmrun explain king --json").out);
+  CHECK(again.at("ahead") == json{{"jobs", 3}, {"nodes", 5}, {"tells_of_others", true}});
+  CHECK(shell.questions() == asked);
+  shell("fake-pbs start 1");
+  std::filesystem::remove(shell.path(".local/state/llmrun/status-line-pbs.json"));
+  CHECK(shell("llmrun explain king").out.find("2 jobs that want 3 nodes wait before it") != std::string::npos);
+  std::filesystem::remove(shell.path(".local/state/llmrun/status-line-pbs.json"));
+  shell.fault("down");  // where the answers about the job itself are fresh
+  CHECK(shell("llmrun explain king").out.find("how many jobs wait before it in debug is not known") != std::string::npos);
+}

@@ -4,6 +4,8 @@
 #include <sstream>
 
 #include "engine/core/error.h"
+#include "engine/core/json.h"
+#include "launcher/scheduler/queue_line.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
@@ -25,6 +27,27 @@ Job only_job(const std::string& name) {
 }
 
 }  // namespace
+
+TEST_CASE("who waits in a queue: those that want nodes and may get them, by priority, then by time") {
+  const auto line = [](const json& document) {
+    std::vector<std::string> told;
+    for (const WaitingJob& job : line_of_qstat(document.dump(), "quick").jobs)
+      told.push_back(fmt::format("{} {}", job.id.substr(0, job.id.find('.')), job.nodes));
+    return told;
+  };
+  json document = json::parse(recorded("qstat_f_all_mixed"));  // 27 runs, 28 waits, 29 is held, 30 can never run, 31 waits for its time
+  CHECK(line(document) == std::vector<std::string>{"28 4"});
+  CHECK_FALSE(line_of_qstat(document.dump(), "quick").tells_of_others);
+  CHECK(line_of_qstat(document.dump(), "debug").jobs.empty());
+
+  const auto id = [](int number) { return std::to_string(number) + ".polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"; };
+  document["Jobs"][id(30)]["comment"] = "Not Running: Not enough free nodes available";
+  CHECK(line(document) == std::vector<std::string>{"28 4", "30 8"});
+  document["Jobs"][id(30)]["Priority"] = 10;
+  CHECK(line(document) == std::vector<std::string>{"30 8", "28 4"});
+  document["Jobs"][id(27)]["Job_Owner"] = "another@polaris-login-02.hsn.cm.polaris.alcf.anl.gov";
+  CHECK(line_of_qstat(document.dump(), "quick").tells_of_others);
+}
 
 TEST_CASE("a waiting, held or suspended job is told with the scheduler's own reason") {
   CHECK(only_job("qstat_f_queued").phase == JobPhase::waiting);

@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "launcher/scheduler/queue_line.h"
 #include "launcher/scheduler/scheduler.h"
 #include "launcher/scheduler/slurm_errors.h"
 #include "launcher/scheduler/slurm_status.h"
@@ -201,6 +202,20 @@ TEST_CASE("Q1: a job whose id was lost on the way is found again by its director
     CHECK(slurm.queued(std::chrono::seconds(2)) == "42");
     CHECK_MESSAGE(slurm.queued(std::chrono::seconds(2), {"42"}).starts_with("exit "), "a job that was known was taken for the new one");
   }
+}
+
+TEST_CASE("who waits in a partition: in squeue's order, without what is held or waits for its time") {
+  const QueueLine line = line_of_squeue(
+      "12                  |2           |alice               |Resources           \n"
+      "11_[0-3]            |1           |alice               |Priority            \n"
+      "9                   |1           |bob                 |Dependency          \n"
+      "8                   |1           |bob                 |JobHeldUser         \n"
+      "7                   |1           |bob                 |BeginTime           \n");
+  REQUIRE(line.jobs.size() == 2);
+  CHECK(line.jobs[0].id == "12");
+  CHECK(line.jobs[0].nodes == 2);
+  CHECK(line.jobs[1].id == "11");
+  CHECK(line.tells_of_others);
 }
 
 TEST_CASE("Q2: a controller that is down says nothing about a job: exit 6") {
