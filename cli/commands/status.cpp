@@ -14,6 +14,7 @@
 #include "cli/ui/table.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
+#include "launcher/report/recorded_ends.h"
 
 namespace llmrun::cli {
 namespace {
@@ -69,11 +70,17 @@ std::string table_text(const KnownJobs& known, int64_t now, const Output& out) {
   return table.text(out.is_terminal() ? out.columns() : 0);
 }
 
+KnownJobs look(const StatusOptions& options, const Variables& environment) {
+  KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
+  believe_recorded_ends(known);
+  return known;
+}
+
 void say_none(Context& context) { context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n"); }
 
 void status(const StatusOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
+  const KnownJobs known = look(options, environment);
   const int64_t now = std::time(nullptr);
   if (context.json) return context.out().print("{}\n", document(known, now).dump(2, ' ', false, json::error_handler_t::replace));
   if (known.jobs.empty()) return say_none(context);
@@ -114,7 +121,7 @@ void watch(const StatusOptions& options, Context& context) {
   LiveBlock block(context.out());
   for (std::string told;; wait_for_next_look()) {
     if (UntilCtrlC::pressed()) return context.set_exit(Exit::interrupted);
-    const KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
+    const KnownJobs known = look(options, environment);
     const int64_t now = std::time(nullptr);
     if (!context.json && known.jobs.empty()) return say_none(context);
     if (!context.json)

@@ -4,6 +4,7 @@
 #include "engine/core/run_paths.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/profile/layers.h"
+#include "launcher/report/recorded_ends.h"
 #include "launcher/report/run_summary.h"
 
 namespace llmrun {
@@ -21,6 +22,7 @@ ReportedRun report_run(const std::string& word, const std::filesystem::path& dir
     run.jobs = recall_jobs(jobs, environment);
     run.unheard = error.what();
   }
+  believe_recorded_ends(run.jobs);
   run.history = history_of(paths.root(), run.jobs.jobs, now);
   run.plan = plan_of_run(paths);
   return run;

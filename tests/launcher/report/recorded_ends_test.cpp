@@ -1,0 +1,63 @@
+#include "launcher/report/recorded_ends.h"
+
+#include <fstream>
+
+#include "launcher/rundir/run_dir.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/test.h"
+
+using namespace llmrun;
+
+namespace {
+
+constexpr int64_t kBegun_s = 1'697'000'000;
+
+/// A run whose one attempt ran in job 27 and ended a minute later.
+struct Run {
+  TemporaryDirectory directory;
+  explicit Run(std::optional<int> exit) {
+    RunDir run(directory.path());
+    std::string warning;
+    run.begin_attempt("x.log", 4, kBegun_s, warning, "27.pbs");
+    if (exit) run.end_attempt(*exit, 10, kBegun_s + 60);
+  }
+  /// What is told of a job that runs, as far as the scheduler knew `age_s` after the attempt began.
+  KnownJob job(const std::string& id, int64_t age_s, int64_t started = kBegun_s, JobPhase phase = JobPhase::running) const {
+    Job seen;
+    seen.id = id;
+    seen.phase = phase;
+    seen.started = started;
+    KnownJob known{{id, "pbs", "king", directory.path().string(), "2023-10-11T09:00:00Z", ""}, {}};
+    known.seen.job = seen;
+    known.seen.as_of = (kBegun_s + age_s) * 1000;
+    return known;
+  }
+};
+
+std::string told(KnownJob job) {
+  KnownJobs known;
+  known.jobs.push_back(std::move(job));
+  believe_recorded_ends(known);
+  return state_word(known.jobs[0].seen);
+}
+
+}  // namespace
+
+TEST_CASE("a job whose attempt has written down its end is over, though its scheduler was last heard before that") {
+  CHECK(told(Run(0).job("27.pbs", 50)) == "done");
+  CHECK(told(Run(0).job("27.pbs", 70)) == "done");  // and PBS is still cleaning up
+  CHECK(told(Run(75).job("27.pbs", 50)) == "stopped");
+  CHECK(told(Run(137).job("27.pbs", 50)) == "failed");
+  CHECK(told(Run(1).job("27.pbs", -5, kBegun_s, JobPhase::waiting)) == "failed");
+}
+
+TEST_CASE("the scheduler's word stands of a job that goes on, may go on, or is another one") {
+  CHECK(told(Run({}).job("27.pbs", 50)) == "running");
+  CHECK(told(Run(0).job("28.pbs", 50)) == "running");
+  CHECK(told(Run(143).job("27.pbs", 50)) == "running");
+  CHECK(told(Run(1).job("27.pbs", 90, kBegun_s + 80)) == "running");  // put back, and started again
+  CHECK(told(Run(1).job("27.pbs", 90, kBegun_s, JobPhase::waiting)) == "waiting");
+  const Run damaged(0);
+  std::ofstream(damaged.directory / "run.json") << "{";
+  CHECK(told(damaged.job("27.pbs", 50)) == "running");
+}
