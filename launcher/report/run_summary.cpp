@@ -1,5 +1,8 @@
 #include "launcher/report/run_summary.h"
 
+#include <algorithm>
+#include <array>
+
 #include "launcher/report/last_lines.h"
 
 namespace llmrun {
@@ -42,7 +45,9 @@ json attempt_json(const Attempt& attempt, ExitCodes whose) {
 }
 
 std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, const std::optional<Plan>& plan) {
-  if (!attempt.exit || *attempt.exit == 0 || *attempt.exit == static_cast<int>(Exit::resubmit)) return std::nullopt;
+  constexpr std::array kNobodysFault{Exit::done, Exit::resubmit, Exit::interrupted, Exit::terminated};
+  if (!attempt.exit || std::find(kNobodysFault.begin(), kNobodysFault.end(), static_cast<Exit>(*attempt.exit)) != kNobodysFault.end())
+    return std::nullopt;  // ranks that were told to stop may still miss each other on the way
   Launch launch;
   if (plan) launch.hosts = plan->hosts;
   Ending ending;
