@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -20,6 +21,16 @@ std::string program_of(const std::string& dialect) {
   return dialect == "srun" ? "srun" : "mpirun";
 }
 
+/// Several packages bring a program of one name, and which of them is first on the PATH is up to modules.
+struct Maker {
+  std::string_view mark;  // in what the program says of its version
+  std::string_view name;
+  std::string_view dialect;  // empty: none of ours
+};
+constexpr std::array kMakers{Maker{"Open MPI", "Open MPI", "openmpi"}, Maker{"OpenRTE", "Open MPI", "openmpi"},
+                             Maker{"HYDRA", "MPICH's Hydra", "hydra"}, Maker{"PRRTE", "PRRTE", "prrte"},
+                             Maker{"pbs_version", "a script of PBS", ""}};
+
 Result look_at_mpi(const Surroundings& here) {
   const std::string& named = here.config().machine.launcher;
   const std::string program = program_of(named);
@@ -31,7 +42,14 @@ Result look_at_mpi(const Surroundings& here) {
   if (path.empty())
     return {Verdict::fail, fmt::format("no '{}' on the PATH, which machine.launcher {} runs", program, named),
             "load the site's MPI module; login nodes may lack it, compute nodes not"};
-  const std::string version = first_line(answer_of(here, {program, "--version"}));
+  const std::string answer = answer_of(here, {program, "--version"});
+  const std::string version = first_line(answer);
+  const auto maker =
+      std::find_if(kMakers.begin(), kMakers.end(), [&](const Maker& one) { return answer.find(one.mark) != std::string::npos; });
+  if (maker != kMakers.end() && named == "pals" && maker->dialect != named)
+    return {Verdict::fail, fmt::format("'{}' is {} ({}), and machine.launcher is {}", path, maker->name, version, named),
+            "put PALS's mpiexec first on the PATH (module load cray-pals)" +
+                (maker->dialect.empty() ? "" : fmt::format("; or --set machine.launcher={}", maker->dialect))};
   return {Verdict::ok, fmt::format("'{}': {}", path, version), {}};
 }
 

@@ -156,6 +156,15 @@ TEST_CASE("MPI: the profile's launcher must be there; without one, ranks stay on
   const Result missing = world(launcher_checks, "MPI");
   CHECK(missing.verdict == Verdict::fail);
   CHECK(has(missing.seen, "no 'mpiexec' on the PATH"));
+  world.command("mpiexec", "echo 'mpiexec (OpenRTE) 4.1.4'");
+  const Result other = world(launcher_checks, "MPI");
+  CHECK(other.verdict == Verdict::fail);
+  CHECK(has(other.seen, "mpiexec' is Open MPI (mpiexec (OpenRTE) 4.1.4), and machine.launcher is pals"));
+  CHECK(has(other.remedy, "--set machine.launcher=openmpi"));
+  world.command("mpiexec", "echo 'pbs_version = 23.06.06'");  // as OpenPBS installs one
+  CHECK(world(launcher_checks, "MPI").verdict == Verdict::fail);
+  world.command("mpiexec", "echo 'mpiexec version 1.2.12'");
+  CHECK(world(launcher_checks, "MPI").verdict == Verdict::ok);
   world.config().machine.launcher = "local";
   CHECK(world(launcher_checks, "MPI").verdict == Verdict::not_applicable);
 }
