@@ -10,6 +10,7 @@
 #include "launcher/follow/follow_run.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/scheduler/known_jobs.h"
+#include "launcher/scheduler/sweep.h"
 
 namespace llmrun::cli {
 namespace {
@@ -52,6 +53,9 @@ void tail_run(const TailOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const fs::path list = job_list_file(environment);
   const RunPaths paths(find_followed(options.run, fs::current_path(), read_jobs(list)));
+  if (const std::string member = first_member(paths.root()); !member.empty())
+    throw Error(Exit::usage, "'{0}' is a sweep: each of its members has logs of its own", paths.root().filename().string())
+        .hint("llmrun tail {}/{}", paths.root().filename().string(), member);
   const FollowRequest request{paths, options.ranks, options.hosts, start_of(options), options.newer_than};
   RunJobs jobs([&] { return jobs_of_run(paths.root(), read_jobs(list)); },
                [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); }, kAsk);

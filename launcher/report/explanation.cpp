@@ -11,6 +11,7 @@
 #include "launcher/report/last_lines.h"
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
+#include "launcher/scheduler/sweep.h"
 #include "launcher/scheduler/waiting_reasons.h"
 
 namespace llmrun {
@@ -68,7 +69,8 @@ void tell_running(const ExplainedRun& run, const Job& job, int64_t now, Explanat
   if (job.started) explanation.headline += " since " + clock_text(*job.started, now);
   if (!job.hosts.empty()) explanation.headline += " " + on_hosts(job.hosts);
   tell_limits(run, job, explanation);
-  explanation.remedy = "llmrun tail " + run.word;
+  const std::string member = first_member(run.history.dir);
+  explanation.remedy = "llmrun tail " + run.word + (member.empty() ? "" : "/" + member);
 }
 
 void tell_unknown(const ExplainedRun& run, Explanation& explanation) {

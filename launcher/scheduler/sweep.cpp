@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <set>
 #include <string_view>
 
@@ -100,6 +101,13 @@ std::string element_id(const std::string& array, size_t index) {
 }
 
 fs::path members_file(const fs::path& sweep) { return sweep / "members"; }
+
+std::string first_member(const fs::path& sweep) {
+  std::ifstream members(members_file(sweep));
+  std::string name;
+  std::getline(members, name);
+  return name;
+}
 
 std::string listed_name(const Plan& plan) {
   const fs::path sweep = fs::path(plan.dir).parent_path();

@@ -32,6 +32,9 @@ std::string element_id(const std::string& array, size_t index);
 /// Beside the job script of a sweep: the run directories of the elements of its array, one a line, by index.
 std::filesystem::path members_file(const std::filesystem::path& sweep);
 
+/// The first of them by name; empty where the directory is no sweep's.
+std::string first_member(const std::filesystem::path& sweep);
+
 /// What the user's list calls the run: a member of a sweep "SWEEP/MEMBER", any other by its name.
 std::string listed_name(const Plan& plan);
 

@@ -61,6 +61,14 @@ TEST_CASE("the same sweep again queues what is not finished: a part, one run wit
   CHECK(none.err == "lrs is finished: all of its 3 members\n");
 }
 
+TEST_CASE("tail of a sweep names a member, which has logs") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSweep).exit == 0);
+  const Outcome tail = on_polaris(shell, "llmrun tail lrs");
+  CHECK(tail.exit == 2);
+  CHECK(tail.err == "llmrun: 'lrs' is a sweep: each of its members has logs of its own\nhint: llmrun tail lrs/lr=1e-4\n");
+}
+
 TEST_CASE("what is wrong with a sweep is told of the member, and nothing is written") {
   const CommandLine shell;
   const Outcome bad = on_polaris(shell, kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,fast,slow");
@@ -79,7 +87,7 @@ TEST_CASE("job.depends on a member of a sweep: PBS lets nobody wait for one, so 
   const CommandLine shell;
   REQUIRE(on_polaris(shell, kSweep).exit == 0);
   const std::string queen = kSubmitKing + "--set run.name=queen ";
-  CHECK(on_polaris(shell, "qsub -W depend=afterok:1[0] outputs/lrs/job.sh").exit == 156);  // what would have come of it
+  CHECK(on_polaris(shell, "qsub -W depend=afterok:1[0] outputs/lrs/job.sh").exit == 2);  // what would have come of it
   for (const char* member : {"lrs/lr=1e-4", "lr=1e-4", "afterany:1[0]", "1[0].polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov"}) {
     CAPTURE(member);
     for (const char* more : {"", "--dry-run"}) {

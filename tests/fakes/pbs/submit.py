@@ -154,8 +154,10 @@ def check_site(fields, resources):
 
 
 def check_depend(others, program="qsub", id=""):
-    """The product's own depend_on_que: a whole array may be waited for, no element of it."""
+    """A whole array may be waited for, no element of it: qsub itself refuses that, and the server another program's word."""
     if re.search(r":\d+\[[^\]]", others.get("depend", "")):
+        if program == "qsub":
+            fail(2, f"qsub: illegal -W value\n{USAGE}".rstrip("\n"))
         fail(156, f"{program}: Invalid request {id}".rstrip())
 
 
