@@ -47,8 +47,7 @@ std::vector<Finding> examine_hosts(const DoctorOptions& options, const Surroundi
     const RankProbe probe = rank_probe({"diagnose", "--directory", place_of_runs(input.directory, here.config()).string()}, context);
     const ProbeAnswer answer = run_rank_probe(input, probe, here.environment);
     if (answer.text.empty())
-      throw Error(Exit::preflight, "they ended with {}: {}", answer.exit_code, answer.cause)
-          .hint("llmrun bench comm shows what they say");
+      throw Error(Exit::preflight, "they ended with {}: {}", answer.exit_code, answer.cause).hint("llmrun bench comm shows what they say");
     report = parse_json(answer.text);
     Expected expected{{}, input.node.gpus};
     for (const PlanHost& host : place_ranks(input).hosts) expected.hosts.push_back(host.name);

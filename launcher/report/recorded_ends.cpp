@@ -19,15 +19,27 @@ std::optional<Attempt> last_attempt_in(const QueuedJob& queued) try {
   return std::nullopt;
 }
 
-bool goes_on(const Sighting& seen) { return seen.job && !seen.unknown && seen.job->phase != JobPhase::ended; }
+bool is_cancelled(const Job& job) { return job.phase == JobPhase::ended && job.end == JobEnd::cancelled; }
+
+/// Whether the record knows better than the scheduler's last answer.
+bool knows_better(const Attempt& attempt, const KnownJob& known) {
+  if (!attempt.exit) return false;
+  // PBS tells Exit_status 0 of many a job that qdel ended, so only the record knows one that was done before the word reached it.
+  if (is_cancelled(*known.seen.job)) return attempt.exit == 0;
+  return is_past(known.queued, *known.seen.job, known.seen.as_of, attempt);
+}
+
+bool may_be_corrected(const Sighting& seen) {
+  return seen.job && ((!seen.unknown && seen.job->phase != JobPhase::ended) || is_cancelled(*seen.job));
+}
 
 }  // namespace
 
 void believe_recorded_ends(KnownJobs& known) {
   for (KnownJob& job : known.jobs) {
-    if (!goes_on(job.seen)) continue;
+    if (!may_be_corrected(job.seen)) continue;
     const std::optional<Attempt> attempt = last_attempt_in(job.queued);
-    if (!attempt || !attempt->exit || !is_past(job.queued, *job.seen.job, job.seen.as_of, *attempt)) continue;
+    if (!attempt || !knows_better(*attempt, job)) continue;
     job.seen.job->phase = JobPhase::ended;
     job.seen.job->end = *attempt->exit == 0 ? JobEnd::done : JobEnd::failed;
     job.seen.job->exit_code = attempt->exit;

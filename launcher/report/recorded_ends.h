@@ -4,8 +4,8 @@
 namespace llmrun {
 
 /// Jobs whose attempt has written down its end while the scheduler's last answer says that they wait or run become ended ones: an answer is
-/// up to 15 s old, and PBS takes some seconds more to clean a job up. The scheduler's word stands where it may start the job again
-/// (SIGTERM).
+/// up to 15 s old, and PBS takes some seconds more to clean a job up. So does a cancelled job that was done already. The scheduler's word
+/// stands where it may start the job again (SIGTERM).
 void believe_recorded_ends(KnownJobs& known);
 
 }  // namespace llmrun

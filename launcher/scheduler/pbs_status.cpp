@@ -189,9 +189,7 @@ Job job_of(const std::string& id, const json& attributes) {
   const bool waits = job.phase == JobPhase::waiting || job.phase == JobPhase::held;
   job.preempted = waits && exit_status == kRequeuedByPreemption;
   if (job.phase != JobPhase::ended) return job;
-  // An array may have lost members whatever its Exit_status; a job that was done before qdel's word reached it is done.
-  const bool was_done = exit_status == 0 && id.find("[]") == std::string::npos;
-  job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated && !was_done, job.comment);
+  job.end = end_of(exit_status, number_of(attributes, "substate") == kSubstateTerminated, job.comment);
   if (exit_status) job.exit_code = shell_code_of_pbs(*exit_status);
   if (job.started) job.finished = finished_of(attributes, *job.started);
   return job;

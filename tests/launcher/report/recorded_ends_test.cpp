@@ -51,6 +51,18 @@ TEST_CASE("a job whose attempt has written down its end is over, though its sche
   CHECK(told(Run(1).job("27.pbs", -5, kBegun_s, JobPhase::waiting)) == "failed");
 }
 
+TEST_CASE("a job that was done when it was cancelled is done") {
+  const auto cancelled = [](int exit) {
+    const Run run(exit);
+    KnownJob job = run.job("27.pbs", 70, kBegun_s, JobPhase::ended);
+    job.seen.job->end = JobEnd::cancelled;
+    job.seen.job->exit_code = 0;  // as PBS says of both
+    return told(job);
+  };
+  CHECK(cancelled(0) == "done");
+  CHECK(cancelled(143) == "cancelled");
+}
+
 TEST_CASE("the scheduler's word stands of a job that goes on, may go on, or is another one") {
   CHECK(told(Run({}).job("27.pbs", 50)) == "running");
   CHECK(told(Run(0).job("28.pbs", 50)) == "running");

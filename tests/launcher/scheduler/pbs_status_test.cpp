@@ -88,7 +88,6 @@ TEST_CASE("how a job ended: Exit_status and substate together, never substate 92
   };
   const Row rows[] = {
       {"qstat_xf_finished_ok", JobEnd::done, 0},
-      {"qstat_xf_done_before_qdel", JobEnd::done, 0},
       {"qstat_xf_exit_42", JobEnd::failed, 42},
       {"qstat_xf_walltime", JobEnd::walltime, 143},
       {"qstat_xf_deleted_running", JobEnd::cancelled, 143},
