@@ -17,11 +17,8 @@ constexpr std::time_t kTalk = 1697016546;  // 2023-10-11 09:29:06 UTC
 PlanInput two_hosts(std::map<std::string, std::string> environment, std::vector<std::string> sets, int64_t gpus) {
   PlanInput input;
   input.resolved = read_config(shipped_sources(std::move(environment), std::move(sets)));
-  input.allocation = {{{"x3210c0s1b0n0"}, {"x3210c0s1b1n0"}},
-                      "PBS_NODEFILE",
-                      "/var/spool/pbs/aux/1126584.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov",
-                      "1126584",
-                      {}};
+  input.allocation = {
+      {{"x3210c0s1b0n0"}, {"x3210c0s1b1n0"}}, "PBS_NODEFILE", "/var/spool/pbs/aux/1126584.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov", {}};
   input.node.gpus = gpus;
   input.node.cores = 32;
   input.directory = "/home/ada";
