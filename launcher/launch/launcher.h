@@ -27,6 +27,9 @@ struct LaunchRequest {
   std::vector<std::string> command;  // of one rank
 };
 
+/// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
+inline bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
+
 /// What a launcher's own output says of a rank that ended badly, or of a host of which it hears nothing any more.
 struct RankDeath {
   std::optional<int64_t> rank;  // empty: the launcher does not say

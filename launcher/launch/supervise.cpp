@@ -130,9 +130,21 @@ class Supervisor {
   void heard(std::string_view line) {
     supervision_.launcher->is_chatter(line) ? supervision_.on_chatter(line) : supervision_.on_line(line);
     if (auto death = supervision_.launcher->death(line)) {
-      if (!ending_.death) ending_.death = std::move(death);
+      died(*std::move(death));
       fail();
     }
+  }
+
+  /// The first one, but for a signal that is a cause: who died of it may be noticed after those who only missed it. What comes later than
+  /// that is of whoever ends the others.
+  void died(RankDeath death) {
+    constexpr auto kNoticed = std::chrono::seconds(1);
+    if (!ending_.death)
+      first_death_ = Clock::now();
+    else if (ending_.death->host_lost || is_cause(ending_.death->signal) || !is_cause(death.signal) ||
+             Clock::now() > first_death_ + kNoticed)
+      return;
+    ending_.death = std::move(death);
   }
 
   void reap(size_t i) {
@@ -141,9 +153,10 @@ class Supervisor {
     drained_by_ = Clock::now() + std::chrono::seconds(1);  // orphans may hold the pipe open for ever
     if (child.status()->clean()) return;
     if (ending_.exit_code == 0) ending_.exit_code = child.status()->exit_code();
-    if (supervision_.launcher->spawns_itself() && !terminating_) {  // no launcher tells of it, and none ends the others
-      if (!ending_.death) ending_.death = RankDeath{static_cast<int64_t>(i), "", child.status()->signal, child.status()->code};
-      terminate();
+    const bool by_itself = !terminating_ || (ending_.death && ending_.stopped_by == 0);
+    if (supervision_.launcher->spawns_itself() && by_itself) {  // no launcher tells of it, and none ends the others
+      died({static_cast<int64_t>(i), "", child.status()->signal, child.status()->code});
+      if (!terminating_) terminate();
     }
     fail();
   }
@@ -187,7 +200,7 @@ class Supervisor {
   bool failed_ = false;       // bad news came, or we were told to stop: the clock runs
   bool terminating_ = false;  // what ends from now on ends by us
   bool terminated_ = false;   // SIGTERM was sent
-  Clock::time_point act_at_{}, drained_by_{Clock::time_point::max()};
+  Clock::time_point first_death_{}, act_at_{}, drained_by_{Clock::time_point::max()};
 };
 
 }  // namespace

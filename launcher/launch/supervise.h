@@ -33,7 +33,7 @@ struct Supervision {
 /// How a launch ended.
 struct Ending {
   int exit_code = 0;               // of the launcher, or of the first rank that failed
-  std::optional<RankDeath> death;  // the first one that the launcher told of, or that we reaped
+  std::optional<RankDeath> death;  // the first one that the launcher told of, or that we reaped; one by a signal before one by an exit code
   int stopped_by = 0;              // the signal that we were sent
   bool clean() const { return exit_code == 0 && !death && stopped_by == 0; }
 };

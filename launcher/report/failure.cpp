@@ -23,9 +23,6 @@ std::vector<fs::path> error_files(const RunPaths& paths, int attempt) {
   return files;
 }
 
-/// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
-bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
-
 bool is_report(const json& document) { return document.is_object() && document.contains("rank"); }
 
 std::string first_label(std::string_view host) { return std::string(host.substr(0, host.find('.'))); }

@@ -158,6 +158,26 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   CHECK(find_failure(paths, 2, launch, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
 }
 
+TEST_CASE("K1: a rank that a signal killed is the first to die, though others that missed it were noticed before") {
+  const auto death = [](const std::string& said) {
+    Supervision supervision;
+    const auto launcher = make_pals();
+    supervision.launcher = launcher.get();
+    supervision.processes = {{.argv = {"/bin/sh", "-c", said + " exit 137"}}};
+    supervision.on_line = supervision.on_chatter = [](std::string_view) {};
+    supervision.on_stop = [](int) {};
+    supervision.on_tick = [] {};
+    supervision.rank_reported_failure = [] { return false; };
+    return supervise(supervision).death.value_or(RankDeath{});
+  };
+  const std::string missed = "echo h: rank 3 exited with code 1;", killed = "echo h: rank 2 died from signal 9;",
+                    ended = "echo h: rank 0 died from signal 15;";
+  CHECK(death(missed + killed + ended).rank == 2);
+  CHECK(death(killed + missed).rank == 2);
+  CHECK(death(missed + ended).rank == 3);
+  CHECK(death(missed + "sleep 1.1;" + killed).rank == 3);  // by whoever ends the others
+}
+
 TEST_CASE("X1: of hosts that blame each other's silence, the one that most are silent of is named, of two not the launcher's own") {
   TemporaryDirectory directory;
   const RunPaths paths(directory.path());
