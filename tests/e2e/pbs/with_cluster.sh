@@ -79,8 +79,7 @@ on "$login" ip addr add "$(address_of "$login")/24" dev br0
 on "$login" ip link set br0 up
 for host in "${nodes[@]}"; do
   start_host "$host" 0 1
-  on "$login" ip link add "${host:1}" type veth peer name eth0 netns "/proc/${pid[$host]}/ns/net" 2>/dev/null ||
-    ip link add "${host:1}" netns "${pid[$login]}" type veth peer name eth0 netns "${pid[$host]}"
+  ip link add "${host:1}" netns "${pid[$login]}" type veth peer name eth0 netns "${pid[$host]}"
   on "$login" ip link set "${host:1}" master br0 up
   on "$host" ip addr add "$(address_of "$host")/24" dev eth0
   on "$host" ip link set eth0 up
