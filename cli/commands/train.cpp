@@ -41,7 +41,7 @@ ChainEnd go_on(const ChainJob& job, const AttemptOutcome& outcome, std::optional
   const std::string run = printable(shell_quoted(job.run.name));
   if (end.trouble)
     context.talk().print("llmrun: warning: {}\nhint: {}\n", printable(end.trouble->what), printable(end.trouble->hint));
-  else if (end.continuation == Continuation::next)
+  if (end.continuation == Continuation::next)
     context.talk().print("Job {} {}. Follow it: llmrun tail {}\n", printable(end.next), where_it_goes_on(RunPaths(job.run.dir)), run);
   else if (end.continuation == Continuation::used_up)
     context.talk().print("The chain of {} more job{} is used up. To go on: llmrun submit, or --until-done\n", job.most,

@@ -42,6 +42,7 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
     check_dependencies(dependencies, *desk.scheduler, resolved, complaints);
   }
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
+  desk.warnings = fragile_dependencies(dependencies, *desk.scheduler);
   desk.request.depends = dependency_words(dependencies);
   desk.request.size_key = resolved.model_size_key;
 }
@@ -55,6 +56,7 @@ void warn(const Plan& plan, const Desk& desk, Context& context) {
   if (const std::string local = node_local(desk.request.llmrun); !local.empty())
     context.talk().print("llmrun: warning: compute nodes have another {} than this one, and '{}' is in it: ./bootstrap install elsewhere\n",
                          local, printable(desk.request.llmrun));
+  for (const std::string& warning : desk.warnings) context.talk().print("llmrun: warning: {}\n", printable(warning));
   if (const auto needed = jobs_needed(plan))
     context.talk().print("llmrun: {}{}\n", *needed, plan.config.run.until_done ? "" : ": --until-done queues them");
 }

@@ -26,6 +26,7 @@ struct Desk {
   std::filesystem::path list;   // the user's jobs
   std::vector<QueuedJob> jobs;  // that it holds
   JobRequest request;           // what every script of this submit says, but for dependencies and array
+  std::vector<std::string> warnings;
 };
 Desk make_desk(const Config& config, Variables environment);
 

@@ -68,9 +68,20 @@ ChainEnd trouble(const ChainJob& job, const Error& error) {
                     fmt::format("on a login node: llmrun submit {} --set run.dir={}", config, shell_quoted(job.run.dir.string()))}};
 }
 
+/// Whoever waits for the run waits for its last job: those that wait for this one are told of the next.
+std::optional<Complaint> hand_over(const ChainJob& job, const std::string& next, Scheduler& scheduler) try {
+  scheduler.hand_over(job.id, next);
+  return {};
+} catch (const Error& error) {
+  return Complaint{fmt::format("jobs that depend on {} could not be told to wait for {}: {}", job.id, next, error.what()),
+                   {},
+                   {},
+                   "llmrun status shows those that never ran; llmrun submit queues them again"};
+}
+
 ChainEnd queue_next(const ChainJob& job, const JobHistory& history, Scheduler& scheduler, std::time_t now) {
   const QueuedJob next = queue_job(job.run, history, job.id, scheduler, now);
-  if (!read_job_history(RunPaths(job.run.dir).events()).cancelled) return {Continuation::next, next.id, {}};
+  if (!read_job_history(RunPaths(job.run.dir).events()).cancelled) return {Continuation::next, next.id, hand_over(job, next.id, scheduler)};
   scheduler.cancel(next.id);  // `llmrun cancel` came in between, and did not see it
   return {};
 }
@@ -130,7 +141,8 @@ void begin_link(const ChainJob& job, std::time_t now) {
 ChainEnd end_link(const ChainJob& job, int exit_code, std::optional<int64_t> stop_at, Scheduler& scheduler, std::time_t now) try {
   const RunPaths paths(job.run.dir);
   const JobHistory history = settled_history(job.run, scheduler, now);
-  if (history.cancelled || history.has_successor(job.id)) return {};
+  if (history.cancelled) return {};
+  if (const std::string next = history.successor(job.id); !next.empty()) return {Continuation::stop, "", hand_over(job, next, scheduler)};
   const bool near_walltime = stop_at && now + kClockStart_s >= *stop_at;
   const bool preempted = exit_code == static_cast<int>(Exit::terminated) && !near_walltime && is_preempted(job, scheduler);
   const ChainLink link{exit_code, near_walltime, preempted, without_progress(history, newest_step(paths)), std::ssize(history.chained)};

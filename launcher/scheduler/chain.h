@@ -51,7 +51,7 @@ void begin_link(const ChainJob& job, std::time_t now);
 struct ChainEnd {
   Continuation continuation = Continuation::stop;
   std::string next;                  // the id of the job that goes on
-  std::optional<Complaint> trouble;  // it was to be queued, and was not: why, and what to type
+  std::optional<Complaint> trouble;  // it was not queued, or jobs that depend on this one were not told of it: why, and what to type
 };
 
 /// After an attempt: queues the next job, once, however often this job is started and wherever it dies. `stop_at`: when the attempt was to

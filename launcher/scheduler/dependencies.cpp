@@ -5,8 +5,11 @@
 #include <cctype>
 #include <optional>
 
+#include "engine/core/run_paths.h"
 #include "engine/core/spec/nearest.h"
+#include "engine/core/units.h"
 #include "launcher/plan/critic.h"
+#include "launcher/profile/yaml.h"
 
 namespace llmrun {
 namespace {
@@ -19,13 +22,28 @@ bool looks_like_an_id(std::string_view word) {
                      [](unsigned char c) { return std::isalnum(c) != 0 || std::string_view("._-[]").find(c) != std::string_view::npos; });
 }
 
-/// The id that RUN-OR-ID means; nothing where it means none.
-std::optional<std::string> id_of(const std::string& word, const std::vector<QueuedJob>& jobs) {
+/// The job that RUN-OR-ID means; nothing where it means none.
+std::optional<Dependency> meant_by(const std::string& word, const std::vector<QueuedJob>& jobs) {
   try {
-    return find_job(jobs, word).id;
+    const QueuedJob job = find_job(jobs, word);
+    return Dependency{{}, job.id, {}, job.dir};
   } catch (const Error&) {
-    return looks_like_an_id(word) ? std::optional(word) : std::nullopt;
+    return looks_like_an_id(word) ? std::optional(Dependency{{}, word, {}, {}}) : std::nullopt;
   }
+}
+
+/// What a run's config.yaml says; empty where there is none that can be read.
+std::string setting(const Value& config, std::string_view section, std::string_view key) {
+  const Value* of = config.find(section);
+  const Value* value = of == nullptr ? nullptr : of->find(key);
+  return value == nullptr ? "" : value->text;
+}
+
+bool may_go_through_several_jobs(const std::filesystem::path& run) try {
+  const Value config = read_yaml_file(RunPaths(run).config());
+  return setting(config, "run", "until_done") == "true" || parse_integer(setting(config, "job", "chain")).value_or(0) > 0;
+} catch (const Error&) {
+  return false;
 }
 
 std::optional<Dependency> read_one(const std::string& said, const std::vector<QueuedJob>& jobs, Critic& critic) {
@@ -38,7 +56,7 @@ std::optional<Dependency> read_one(const std::string& said, const std::vector<Qu
     return std::nullopt;
   }
   const std::string word = colon == std::string::npos ? said : said.substr(colon + 1);
-  if (auto id = id_of(word, jobs)) return Dependency{kind, *std::move(id), said};
+  if (auto meant = meant_by(word, jobs)) return Dependency{kind, meant->id, said, meant->run};
   critic.say(fmt::format("job.depends '{}': no run or job '{}' was queued", said, word), "job.depends", {"job.depends"},
              "llmrun status lists them");
   return std::nullopt;
@@ -94,7 +112,8 @@ std::vector<Dependency> open_dependencies(const std::vector<Dependency>& depende
     if (job == nullptr)
       critic.say(fmt::format("job.depends '{}': {} does not know job {} any more", dependency.said, scheduler.name(), dependency.id),
                  "job.depends", {"job.depends"}, "leave it out if that job has done its work");
-    else if (const Dependency found{dependency.kind, job->id, dependency.said}; !job->end && may_wait(found, scheduler, critic))
+    else if (const Dependency found{dependency.kind, job->id, dependency.said, dependency.run};
+             !job->end && may_wait(found, scheduler, critic))
       open.push_back(found);
     else if (job->end && !is_met(dependency.kind, *job->end))
       critic.say(fmt::format("job.depends '{}' can never be met: job {} ended: {}", dependency.said, job->id, spelling(*job->end)),
@@ -107,6 +126,16 @@ void check_dependencies(const std::vector<Dependency>& dependencies, const Sched
                         std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   for (const Dependency& dependency : dependencies) may_wait(dependency, scheduler, critic);
+}
+
+std::vector<std::string> fragile_dependencies(const std::vector<Dependency>& dependencies, const Scheduler& scheduler) {
+  std::vector<std::string> sentences;
+  for (const Dependency& dependency : dependencies)
+    if (const std::string_view why = scheduler.cannot_hand_over(dependency.kind);
+        !why.empty() && may_go_through_several_jobs(dependency.run))
+      sentences.push_back(fmt::format("'{}' waits for a run that may go through several jobs. {}: afterany:{} waits for its last one",
+                                      dependency.said, why, dependency.said.substr(dependency.said.find(':') + 1)));
+  return sentences;
 }
 
 std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,10 @@ namespace llmrun {
 
 /// A job that must end first.
 struct Dependency {
-  std::string kind;  // afterok, afterany, afternotok
-  std::string id;    // in full where the user's list knows it, else as it was typed
-  std::string said;  // "afterok:king", as job.depends says it
+  std::string kind;           // afterok, afterany, afternotok
+  std::string id;             // in full where the user's list knows it, else as it was typed
+  std::string said;           // "afterok:king", as job.depends says it
+  std::filesystem::path run;  // directory, where the user's list knows it
 };
 
 /// job.depends: "afterok:RUN", "afterany:ID", "afternotok:last"; a RUN alone means afterok. A run is its newest job in the user's list.
@@ -28,6 +30,10 @@ std::vector<Dependency> open_dependencies(const std::vector<Dependency>& depende
 /// Where the scheduler is not asked about those jobs: complains of what it would refuse, whether it is met or not.
 void check_dependencies(const std::vector<Dependency>& dependencies, const Scheduler& scheduler, const Resolved& resolved,
                         std::vector<Complaint>& complaints);
+
+/// What a person should know of those that wait for a run of several jobs (run.until_done, job.chain), where the scheduler cannot make a
+/// job that waits so wait for the next of them: a sentence each.
+std::vector<std::string> fragile_dependencies(const std::vector<Dependency>& dependencies, const Scheduler& scheduler);
 
 /// "afterok:27.server" of each, for the job script.
 std::vector<std::string> dependency_words(const std::vector<Dependency>& dependencies);

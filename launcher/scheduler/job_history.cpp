@@ -59,8 +59,9 @@ bool JobHistory::knows(std::string_view id) const {
   return std::any_of(jobs.begin(), jobs.end(), [&](const QueuedJob& job) { return job.id == id; });
 }
 
-bool JobHistory::has_successor(std::string_view id) const {
-  return std::any_of(chained.begin(), chained.end(), [&](const QueuedJob& job) { return job.by == id; });
+std::string JobHistory::successor(std::string_view id) const {
+  const auto found = std::find_if(chained.begin(), chained.end(), [&](const QueuedJob& job) { return job.by == id; });
+  return found == chained.end() ? "" : found->id;
 }
 
 JobHistory read_job_history(const std::filesystem::path& events) {

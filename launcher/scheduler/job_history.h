@@ -35,8 +35,8 @@ struct JobHistory {
 
   std::vector<std::string> ids() const;
   bool knows(std::string_view id) const;
-  /// Whether this job has queued the one after it.
-  bool has_successor(std::string_view id) const;
+  /// The id of the job that this one has queued; empty: none.
+  std::string successor(std::string_view id) const;
 };
 
 /// Of a file that is not there: nothing. Passes over lines that were torn and events of other kinds.

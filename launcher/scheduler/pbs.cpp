@@ -1,8 +1,11 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <ctime>
 
 #include "engine/core/json.h"
 #include "launcher/process/ask.h"
+#include "launcher/scheduler/dependency_text.h"
 #include "launcher/scheduler/pbs_errors.h"
 #include "launcher/scheduler/pbs_status.h"
 #include "launcher/scheduler/scheduler.h"
@@ -80,6 +83,30 @@ class Pbs final : public Scheduler {
 
   std::string_view cannot_be_waited_for(const std::string& id) const override {
     return is_element(id) ? "PBS lets a job wait for a whole array, and for no element of it" : "";
+  }
+
+  void hand_over(const std::string& from, const std::string& to) override {
+    std::vector<std::string> stuck;
+    for (const auto& [id, job] : jobs_of_qstat(asked({"qstat", "-f", "-F", "json"}).out)) {
+      const std::optional<HandedOver> change = id == to ? std::nullopt : handed_over(job.depends, from, to);
+      if (!change) continue;
+      if (!cannot_hand_over(change->kind).empty()) {
+        stuck.push_back(id);
+        continue;
+      }
+      const Answer answer = run({"qalter", "-W", "depend=" + change->depends, id});
+      if (answer.late || !answer.status.clean()) throw pbs_error("qalter", answer);
+    }
+    if (!stuck.empty())
+      throw Error(Exit::preflight, "{} ended with {}: {}", fmt::join(stuck, ", "), from, cannot_hand_over("afterok"))
+          .hint("llmrun submit again; afterany waits for the last job of a run");
+  }
+
+  /// Seen of OpenPBS 23.06: qalter gives the waiting job another dependency and does not tell the old parent, which deletes it when it ends
+  /// otherwise. Of an `afterany` there is nothing to delete for.
+  std::string_view cannot_hand_over(std::string_view kind) const override {
+    return kind == "afterany" ? ""
+                              : "PBS deletes what waits for a job with afterok or afternotok when it ends otherwise, whatever qalter says";
   }
 
   void cancel(const std::string& id) override {

@@ -12,6 +12,8 @@ std::string Scheduler::rehearse(const std::filesystem::path& script) {
 
 QueueLine Scheduler::waiting_in(const std::string&) { return {}; }
 
+std::string_view Scheduler::cannot_hand_over(std::string_view) const { return {}; }
+
 std::string_view Scheduler::cannot_be_waited_for(const std::string&) const { return {}; }
 
 std::unique_ptr<Scheduler> make_scheduler(std::string_view name, Variables environment) {

@@ -44,6 +44,11 @@ class Scheduler {
   virtual QueueLine waiting_in(const std::string& queue);
   /// Why no job may wait for the one of this id; empty: one may.
   virtual std::string_view cannot_be_waited_for(const std::string& id) const;
+  /// The user's jobs that wait for `from` wait for `to` in its place, but for `to` itself. Doing it twice does no harm. Throws
+  /// Error(Exit::preflight) that names those which cannot.
+  virtual void hand_over(const std::string& from, const std::string& to) = 0;
+  /// Why a job that waits in this way ("afterok") cannot be made to wait for another one; empty: it can.
+  virtual std::string_view cannot_hand_over(std::string_view kind) const;
   /// A job that has ended already is no error: that is what was wanted.
   virtual void cancel(const std::string& id) = 0;
 };

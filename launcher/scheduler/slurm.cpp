@@ -9,6 +9,7 @@
 
 #include "engine/core/run_paths.h"
 #include "launcher/process/ask.h"
+#include "launcher/scheduler/dependency_text.h"
 #include "launcher/scheduler/scheduler.h"
 #include "launcher/scheduler/slurm_errors.h"
 #include "launcher/scheduler/slurm_status.h"
@@ -110,6 +111,17 @@ class Slurm final : public Scheduler {
     return line_of_squeue(asked({"squeue", "--noheader", "--states=PENDING", "--partition=" + queue, "--sort=-p,i",
                                  fmt::format("--Format={}", kSqueueLineFormat)})
                               .out);
+  }
+
+  void hand_over(const std::string& from, const std::string& to) override {
+    const Answer answer = asked({"squeue", "--noheader", "--states=PENDING", fmt::format("--user={}", ::geteuid()),
+                                 fmt::format("--Format={}", kSqueueDependencyFormat)});
+    for (const auto& [id, told] : dependencies_of_squeue(answer.out)) {
+      const std::optional<HandedOver> change = id == to ? std::nullopt : handed_over(told, from, to);
+      if (!change) continue;
+      const Answer changed = run({"scontrol", "update", "JobId=" + id, "Dependency=" + change->depends});
+      if (changed.late || !changed.status.clean()) throw slurm_error("scontrol", changed);
+    }
   }
 
   /// scancel says nothing of a job that has ended, nor of one that was forgotten.

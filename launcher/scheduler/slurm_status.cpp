@@ -224,4 +224,10 @@ std::vector<SlurmOrigin> origins_of_squeue(std::string_view answer) {
   return origins;
 }
 
+std::map<std::string, std::string> dependencies_of_squeue(std::string_view answer) {
+  std::map<std::string, std::string> dependencies;
+  for_each_line<2>(answer, [&](const std::array<std::string, 2>& fields) { dependencies[fields[0]] = fields[1]; });
+  return dependencies;
+}
+
 }  // namespace llmrun

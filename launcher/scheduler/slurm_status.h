@@ -36,4 +36,8 @@ struct SlurmOrigin {
 };
 std::vector<SlurmOrigin> origins_of_squeue(std::string_view answer);
 
+/// And for what jobs wait for: by the id of the whole array, as Slurm spells it, "afterok:97(unfulfilled)".
+inline constexpr std::string_view kSqueueDependencyFormat = "ArrayJobID:20|,Dependency:2000|";
+std::map<std::string, std::string> dependencies_of_squeue(std::string_view answer);
+
 }  // namespace llmrun

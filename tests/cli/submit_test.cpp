@@ -144,6 +144,19 @@ TEST_CASE("job.depends: a run becomes the id of its newest job, and what can nev
   CHECK(shell.read("outputs/rook/job.sh").find("depend") == std::string::npos);
 }
 
+TEST_CASE("who waits for the success of a run of several jobs is told what PBS makes of it") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSubmitKing + "--until-done").exit == 0);
+  const std::string queen = kSubmitKing + "--set run.name=queen --set run.dir=queen ";
+  const Outcome fragile = on_polaris(shell, queen + "--set job.depends=[afterok:king]");
+  CHECK(fragile.exit == 0);
+  CHECK(fragile.err.find("'afterok:king' waits for a run that may go through several jobs. PBS deletes what waits") != std::string::npos);
+  CHECK(fragile.err.find("afterany:king waits for its last one") != std::string::npos);
+  const Outcome sound = on_polaris(shell, kSubmitKing + "--set run.name=rook --set run.dir=rook --set job.depends=[afterany:king]");
+  CHECK(sound.exit == 0);
+  CHECK(sound.err.find("warning") == std::string::npos);
+}
+
 TEST_CASE("what would end the job later is told now, together: data, tokenizer, limits") {
   const CommandLine shell;
   const Outcome refused =

@@ -109,12 +109,17 @@ TEST_CASE("T1: a run until it is done goes through as many jobs as it needs, eac
   cluster.queued(run("whole"));
   cluster.wait_for_all();
   cluster.queued(run("parts") + "--until-done --set job.walltime=00:01:00 --set job.margin=00:00:59 ");
+  cluster.queued(a_run("after", "--set job.depends=[afterany:parts]"));  // the run's last job, not the one of now
   cluster.wait_for_all();
   const std::vector<Attempt> attempts = read_record(cluster.shell.path("parts/run.json")).attempts;
   REQUIRE_MESSAGE(attempts.size() >= 2, cluster("cat parts/*.e*").out);
   for (size_t i = 0; i + 1 < attempts.size(); ++i) CHECK(attempts[i].exit == 75);
   CHECK(attempts.back().exit == 0);
-  CHECK(cluster.status().size() == 1 + attempts.size());
+  CHECK(cluster.status().size() == 2 + attempts.size());
+  const std::vector<Attempt> after = read_record(cluster.shell.path("after/run.json")).attempts;
+  REQUIRE_MESSAGE(after.size() == 1, cluster("qstat -xf; cat parts/*.e*").out);
+  CHECK(after.back().exit == 0);
+  CHECK(after.back().start >= attempts.back().end);
   CHECK(read_metrics(cluster.shell.path("parts")).size() == 8);
   REQUIRE(cluster("llmrun checkpoint export whole --to whole-hf && llmrun checkpoint export parts --to parts-hf").exit == 0);
   CHECK(read_tensors(cluster.shell.path("parts-hf")) == read_tensors(cluster.shell.path("whole-hf")));

@@ -236,12 +236,17 @@ TEST_CASE("T1: ranks stop a margin before the time limit with exit 75, the next 
   REQUIRE(cluster("llmrun checkpoint export whole --to whole-hf").exit == 0);
 
   const std::string first = cluster.queued(run("parts") + "--until-done --set job.walltime=00:01:00 --set job.margin=00:00:59 ");
+  cluster.queued(run("after") + "--set run.steps=1 --set job.depends=[afterok:parts]");  // the run's last job, not the one of now
   cluster.wait_for_all();
   const std::vector<Attempt> attempts = read_record(cluster.shell.path("parts/run.json")).attempts;
   REQUIRE_MESSAGE(attempts.size() >= 2, cluster("cat parts/logs/job-*").out);
   for (size_t i = 0; i + 1 < attempts.size(); ++i) CHECK(attempts[i].exit == 75);
   CHECK(attempts.back().exit == 0);
   CHECK(read_metrics(cluster.shell.path("parts")).size() == 8);
+  const std::vector<Attempt> after = read_record(cluster.shell.path("after/run.json")).attempts;
+  REQUIRE_MESSAGE(after.size() == 1, cluster("squeue --states=all --format='%i %j %T %r %E'; cat parts/logs/job-*").out);
+  CHECK(after.back().exit == 0);
+  CHECK(after.back().start >= attempts.back().end);
   CHECK(cluster("squeue --noheader --states=all --name=parts --format=%i | wc -l").out == fmt::format("{}\n", attempts.size()));
   REQUIRE(cluster("llmrun checkpoint export parts --to parts-hf").exit == 0);
   CHECK(read_tensors(cluster.shell.path("parts-hf")) == read_tensors(cluster.shell.path("whole-hf")));

@@ -108,9 +108,11 @@ def qalter(words):
             state.touch(job, Resource_List=changed, Job_Name=fields.get("N", job["Job_Name"]))
             if "depend" in others:
                 submit.check_depend(others, "qalter", id)
-                kind, *parents = others["depend"].split(":")
-                state.touch(job, depend=":".join([kind] + [f"{state.full(parent)}@{cluster.SERVER}" for parent in parents]), job_state="H",
-                            Hold_Types="s", substate=22)
+                new = submit.depend_of(others)  # a list of a kind replaces that of the same kind; the old parents are told nothing
+                kinds = [group.split(":")[0] for group in new.split(",")]
+                kept = [group for group in job.get("depend", "").split(",") if group and group.split(":")[0] not in kinds]
+                state.touch(job, depend=",".join([new] + kept), job_state="H", Hold_Types="s", substate=22)
+                submit.link_to_parents(server.jobs, id, job)
         result = each("qalter", server, ids, act)
         state.advance(server)
     report(result)

@@ -89,7 +89,7 @@ def advance(state):
     for id in list(state.jobs):
         route(state, id)
     for _ in range(len(state.jobs)):  # a grandchild ends after its parent
-        if not any([release(state, job) for job in list(state.jobs.values())]):
+        if not any([release(state, id, job) for id, job in list(state.jobs.items())]):
             break
     for job in state.jobs.values():
         if job["job_state"] == "W" and job["_at"] <= time.time():
@@ -112,10 +112,13 @@ def route(state, id):
     del state.jobs[id]
 
 
-def release(state, job):
+def release(state, id, job):
     """Whether a held job's dependencies let it go, or can never be met."""
     if job["job_state"] != "H" or "s" not in job["Hold_Types"] or "depend" not in job:
         return False
+    if any(deletes(parent, id) for parent in state.jobs.values()):
+        finish(job, substate=92)
+        return True
     waits = False
     for kind, *parents in (group.split(":") for group in job["depend"].split(",")):
         if kind == "on":
@@ -136,6 +139,14 @@ def release(state, job):
     del job["depend"]  # what was met is no longer shown
     touch(job, job_state="Q", substate=10, Hold_Types="n", etime=cluster.date(), **({"depend": ",".join(left)} if left else {}))
     return True
+
+
+def deletes(parent, id):
+    """Whether a job that has ended takes this one with it, by what it shows of it, whatever qalter said to the other one since."""
+    for kind, *children in (group.split(":") for group in parent.get("depend", "").split(",") if group.startswith("before")):
+        if ended(parent) and any(child.split("@")[0] == id for child in children) and verdict("after" + kind[6:], parent) is False:
+            return True
+    return False
 
 
 def verdict(kind, parent):

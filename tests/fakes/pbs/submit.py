@@ -205,14 +205,21 @@ def outputs(fields, name, number, workdir):
     return {"Output_Path": path("o", suffix), "Error_Path": path("e", suffix)}
 
 
+def depend_of(others):
+    """The server's spelling of -W depend=, which may name the server already."""
+    def full(word):
+        return f"{state.full(word.partition('@')[0])}@{cluster.SERVER}"
+    return ",".join(":".join([group.split(":")[0]] + [parent if group.startswith("on:") else full(parent)
+                                                      for parent in group.split(":")[1:]])
+                    for group in filter(None, others.get("depend", "").split(",")))
+
+
 def new_job(number, fields, resources, others, name, words):
     workdir = os.environ.get("PWD", os.getcwd())
     name = fields.get("N", name)
     queue = fields.get("q", cluster.DEFAULT_QUEUE)
     held = "h" in fields
-    depend = ",".join(":".join([group.split(":")[0]] + [parent if group.startswith("on:") else f"{state.full(parent)}@{cluster.SERVER}"
-                                                        for parent in group.split(":")[1:]])
-                      for group in filter(None, others.get("depend", "").split(",")))
+    depend = depend_of(others)
     now = cluster.date()
     job = {"Job_Name": name, "Job_Owner": f"{cluster.user()}@{cluster.LOGIN}", "job_state": "Q", "queue": queue, "server": cluster.SERVER,
            "Account_Name": fields["A"], "Checkpoint": "u", "ctime": now, "Hold_Types": "n", "Join_Path": fields.get("j", "n"),
@@ -241,7 +248,8 @@ def link_to_parents(jobs, id, job):
             parent = jobs.get(word.split("@")[0])
             if parent and not state.ended(parent) and kind.startswith("after"):
                 before = f"before{kind[5:]}:{id}@{cluster.SERVER}"
-                parent["depend"] = f"{parent['depend']},{before}" if "depend" in parent else before
+                if before not in parent.get("depend", "").split(","):
+                    parent["depend"] = f"{parent['depend']},{before}" if "depend" in parent else before
 
 
 def add_members(jobs, number, parent, given):

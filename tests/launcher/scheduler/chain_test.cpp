@@ -9,6 +9,7 @@
 #include "engine/core/json.h"
 #include "engine/core/run_paths.h"
 #include "launcher/scheduler/cancel_run.h"
+#include "launcher/scheduler/dependency_text.h"
 #include "tests/launcher/scheduler/fake_pbs.h"
 #include "tests/support/test.h"
 
@@ -56,6 +57,7 @@ class Mortal final : public Scheduler {
     return real_.find(directory, since, known);
   }
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override { return real_.status(ids); }
+  void hand_over(const std::string& from, const std::string& to) override { real_.hand_over(from, to); }
   void cancel(const std::string& id) override { real_.cancel(id); }
 
  private:
@@ -73,6 +75,7 @@ class Teller final : public Scheduler {
     return real_.find(directory, since, known);
   }
   std::map<std::string, Job> status(const std::vector<std::string>&) override { return {{self_.id, self_}}; }
+  void hand_over(const std::string& from, const std::string& to) override { real_.hand_over(from, to); }
   void cancel(const std::string& id) override { real_.cancel(id); }
 
  private:
@@ -129,6 +132,57 @@ TEST_CASE("T1: a job that stopped before its walltime queues the next one, which
   // PBS starts the first job again, as after the loss of its head node: whatever becomes of it, its successor is there already.
   CHECK(run.attempt(run.first, 75, 20).continuation == Continuation::stop);
   CHECK(server.jobs() == 2);
+}
+
+TEST_CASE("jobs that wait for the end of a run of several jobs wait for the last of them, and for whatever else they waited for") {
+  const FakePbs server;
+  const Run run(server);
+  const auto waiting = [&](const std::string& depends) {
+    return server.pbs->submit({.script = server.script("debug", "#PBS -A datascience\n#PBS -W depend=" + depends + "\n")});
+  };
+  const std::string other = server.pbs->submit({.script = server.script("debug"), .held = true});
+  const std::string both = waiting("afterany:" + run.first + ",afternotok:" + other);
+  const std::string behind = waiting("afterok:" + both);
+  const std::string host = "@polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov";
+  const ChainEnd end = run.attempt(run.first, 75, 10);
+  CHECK_FALSE(end.trouble.has_value());
+  CHECK(server.job(both).at("depend") == "afterany:" + end.next + host + ",afternotok:" + other + host + ",beforeok:" + behind + host);
+  CHECK(server.job(behind).at("depend") == "afterok:" + both + host);
+  // Whoever was killed before it told them does so when its job is started again, and telling them twice does no harm.
+  CHECK(run.attempt(run.first, 75, 20).continuation == Continuation::stop);
+  CHECK(server.job(both).at("depend").get<std::string>().starts_with("afterany:" + end.next));
+
+  server.replace("qalter", "echo \"qalter: Unauthorized Request  $3\" >&2; exit 159");
+  const ChainEnd refused = run.attempt(end.next, 75, 30);
+  CHECK(refused.continuation == Continuation::next);
+  REQUIRE(refused.trouble.has_value());
+  CHECK(refused.trouble->what.starts_with("jobs that depend on " + end.next + " could not be told to wait for " + refused.next));
+}
+
+TEST_CASE("PBS deletes what waits for the outcome of a job, also where qalter made it wait for another: the end of the job says so") {
+  const FakePbs server;
+  const Run run(server);
+  const std::string after =
+      server.pbs->submit({.script = server.script("debug", "#PBS -A datascience\n#PBS -W depend=afterok:" + run.first + "\n")});
+  const ChainEnd end = run.attempt(run.first, 75, 10);
+  CHECK(end.continuation == Continuation::next);
+  REQUIRE(end.trouble.has_value());
+  CHECK(end.trouble->what.find(after + " ended with " + run.first + ": PBS deletes") != std::string::npos);
+}
+
+TEST_CASE("a dependency is handed over by its id alone, wherever a scheduler writes it") {
+  const auto changed = [](std::string_view depends, std::string_view from, std::string_view to) {
+    const auto change = handed_over(depends, from, to);
+    return change ? change->kind + " " + change->depends : "";
+  };
+  CHECK(changed("afterok:97.s@s", "97.s", "99.s") == "afterok afterok:99.s@s");
+  CHECK(changed("beforeok:97.s@s,afterany:96.s@s:97.s@s", "97.s", "99.s") == "afterany afterany:96.s@s:99.s@s");
+  CHECK(changed("afterok:97(unfulfilled),afterany:98_*(failed)", "97", "99") == "afterok afterok:99,afterany:98_*");
+  CHECK(changed("afterok:96+5(unfulfilled)?afterok:97(unfulfilled)", "97", "99") == "afterok afterok:96+5?afterok:99");
+  CHECK(changed("singleton(unfulfilled),afternotok:97+5", "97", "99") == "afternotok singleton,afternotok:99+5");
+  CHECK(changed("beforeok:97.s@s", "97.s", "99.s").empty());
+  CHECK(changed("afterok:970(unfulfilled)", "97", "99").empty());
+  CHECK(changed("", "97", "99").empty());
 }
 
 TEST_CASE("T4: three jobs without a new checkpoint end the chain, and one that was started twice counts once") {
@@ -216,7 +270,7 @@ TEST_CASE("T1: whoever is killed while it queues the next job, the job is there 
 
     run.attempt(run.first, 75, 2);
     CHECK(server.jobs() == 2);
-    CHECK(run.history().has_successor(run.first));
+    CHECK_FALSE(run.history().successor(run.first).empty());
     CHECK_FALSE(run.history().doubt.has_value());
   }
 }
@@ -230,7 +284,7 @@ TEST_CASE("T1: a job whose queuer died knows itself, and a person's submit finds
   SUBCASE("it starts") {
     const ChainEnd end = run.attempt("2.polaris-pbs-01.hsn.cm.polaris.alcf.anl.gov", 75, 3, 1);
     CHECK(end.continuation == Continuation::used_up);  // it counts as the one that the chain may queue
-    CHECK(run.history().has_successor(run.first));
+    CHECK_FALSE(run.history().successor(run.first).empty());
   }
   SUBCASE("a person submits") {
     const JobHistory history = settled_history(run.run(), *server.pbs, std::time(nullptr));
@@ -250,7 +304,7 @@ TEST_CASE("Q1: a qsub that is killed before or behind the server's part leaves o
     server.restore("qsub");
     if (end.trouble) end = run.attempt(run.first, 75, 2);  // the job is started again
     CHECK(server.jobs() == 2);
-    CHECK(run.history().has_successor(run.first));
+    CHECK_FALSE(run.history().successor(run.first).empty());
   }
 }
 

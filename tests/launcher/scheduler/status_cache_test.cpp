@@ -19,6 +19,7 @@ class Scripted final : public Scheduler {
   std::string_view name() const override { return "scripted"; }
   std::string submit(const Submission&) override { return "1.s"; }
   std::string find(const std::filesystem::path&, int64_t, const std::vector<std::string>&) override { return ""; }
+  void hand_over(const std::string&, const std::string&) override {}
   void cancel(const std::string&) override {}
   std::map<std::string, Job> status(const std::vector<std::string>& ids) override {
     asked.push_back(ids);
