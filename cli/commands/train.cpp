@@ -39,8 +39,7 @@ ChainEnd go_on(const ChainJob& job, const AttemptOutcome& outcome, std::optional
                Context& context) {
   const ChainEnd end = end_link(job, outcome.exit_code, stop_at, *make_scheduler(job.scheduler, environment), std::time(nullptr));
   const std::string run = printable(shell_quoted(job.run.name));
-  if (end.trouble)
-    context.talk().print("llmrun: warning: {}\nhint: {}\n", printable(end.trouble->what), printable(end.trouble->hint));
+  if (end.trouble) context.talk().print("llmrun: warning: {}\nhint: {}\n", printable(end.trouble->what), printable(end.trouble->hint));
   if (end.continuation == Continuation::next)
     context.talk().print("Job {} {}. Follow it: llmrun tail {}\n", printable(end.next), where_it_goes_on(RunPaths(job.run.dir)), run);
   else if (end.continuation == Continuation::used_up)

@@ -154,7 +154,7 @@ TEST_CASE("who waits for the success of a run of several jobs is told what PBS m
   CHECK(fragile.err.find("afterany:king waits for its last one") != std::string::npos);
   const Outcome sound = on_polaris(shell, kSubmitKing + "--set run.name=rook --set run.dir=rook --set job.depends=[afterany:king]");
   CHECK(sound.exit == 0);
-  CHECK(sound.err.find("warning") == std::string::npos);
+  CHECK(sound.err.find("several jobs") == std::string::npos);
 }
 
 TEST_CASE("what would end the job later is told now, together: data, tokenizer, limits") {
