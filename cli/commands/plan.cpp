@@ -4,11 +4,19 @@
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/plan_options.h"
+#include "cli/ui/schedule_text.h"
+#include "engine/core/spec/spellings.h"
 #include "engine/core/units.h"
 #include "launcher/plan/forecast.h"
+#include "launcher/plan/pipeline_forecast.h"
 
 namespace llmrun::cli {
 namespace {
+
+struct PlanCommand {
+  PlanOptions options;
+  bool schedule = false;
+};
 
 json traffic_json(const Traffic& traffic) {
   json bytes = json::object();
@@ -17,15 +25,18 @@ json traffic_json(const Traffic& traffic) {
 }
 
 json stage_json(int64_t stage, const StageForecast& forecast) {
-  return {{"stage", stage},
-          {"layers", {forecast.layers.begin, forecast.layers.end}},
-          {"parameters_per_rank", forecast.parameters},
-          {"bytes_per_rank",
-           {{"parameters", forecast.bytes.parameters},
-            {"gradients", forecast.bytes.gradients},
-            {"optimizer", forecast.bytes.optimizer},
-            {"total", forecast.bytes.total()}}},
-          {"comm_bytes_per_step", traffic_json(forecast.traffic)}};
+  json chunks = json::array();
+  for (const Interval& layers : forecast.layers) chunks.push_back({layers.begin, layers.end});
+  json document{{"stage", stage}, {"chunks", chunks}};
+  if (chunks.size() == 1) document["layers"] = chunks.front();
+  document.update({{"parameters_per_rank", forecast.parameters},
+                   {"bytes_per_rank",
+                    {{"parameters", forecast.bytes.parameters},
+                     {"gradients", forecast.bytes.gradients},
+                     {"optimizer", forecast.bytes.optimizer},
+                     {"total", forecast.bytes.total()}}},
+                   {"comm_bytes_per_step", traffic_json(forecast.traffic)}});
+  return document;
 }
 
 json plan_json(const Plan& plan, const Forecast& forecast) {
@@ -69,7 +80,9 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage) {
     const StageForecast& here = forecast.stages[stage];
     const auto bytes = [](int64_t count) { return human_bytes(static_cast<double>(count)); };
-    const std::string layers = here.layers.size() == 0 ? "-" : fmt::format("{}-{}", here.layers.begin, here.layers.end - 1);
+    std::string layers;
+    for (const Interval& chunk : here.layers)
+      layers += (layers.empty() ? "" : ", ") + (chunk.size() == 0 ? "-" : fmt::format("{}-{}", chunk.begin, chunk.end - 1));
     out.print("{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}\n", stage, layers, human_count(static_cast<double>(here.parameters)),
               bytes(here.bytes.parameters), bytes(here.bytes.gradients), bytes(here.bytes.optimizer), bytes(here.bytes.total()));
   }
@@ -85,16 +98,57 @@ void print_what_does_not_fit(const Forecast& forecast, const NodeShape& node, Ou
                 human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(*node.gpu_memory_bytes)));
 }
 
-void plan(const PlanOptions& options, Context& context) {
+json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {
+  json stages = json::array();
+  for (size_t stage = 0; stage < forecast.even.stages.size(); ++stage) {
+    json actions = json::array();
+    for (const PipelineTimeline::Span& span : forecast.even.stages[stage])
+      actions.push_back({{"action", spelling(span.action)}, {"begin", span.begin}, {"end", span.end}});
+    stages.push_back({{"stage", stage}, {"peak_micro_batches", peak_micro_batches(forecast.schedule.stages[stage])}, {"actions", actions}});
+  }
+  return {{"schedule", spelling(plan.config.parallel.schedule)},
+          {"chunks", forecast.schedule.placement.chunks},
+          {"bubble", {{"formula", forecast.formula}, {"even", forecast.even.bubble()}, {"by_flops", forecast.loaded.bubble()}}},
+          {"stages", stages}};
+}
+
+constexpr double kMostCells = 20'000;  // of a drawing that a person would look at
+
+void print_schedule(const Plan& plan, const PipelineForecast& forecast, Output& out) {
+  const PipelinePlacement& placement = forecast.schedule.placement;
+  const auto percent = [](double share) { return fmt::format("{:.1f}%", 100 * share); };
+  const auto line = [&](std::string_view name, const std::string& value) { out.print("{:<18} {}\n", name, value); };
+  out.print("\n");
+  line("schedule", fmt::format("{}: {} stage{}{}, {} micro-batches", spelling(plan.config.parallel.schedule), placement.stages,
+                               placement.stages == 1 ? "" : "s", placement.chunks > 1 ? fmt::format(" of {} chunks", placement.chunks) : "",
+                               plan.accumulate));
+  line("bubble", fmt::format("{} of the work where all parts are alike (formula: {}), {} by the FLOPs of each part",
+                             percent(forecast.even.bubble()), percent(forecast.formula), percent(forecast.loaded.bubble())));
+  std::string peaks;
+  for (const auto& actions : forecast.schedule.stages) peaks += fmt::format("{}{}", peaks.empty() ? "" : ", ", peak_micro_batches(actions));
+  line("held at once",
+       fmt::format("{} {}, from the first stage to the last", peaks, placement.chunks > 1 ? "chunks of micro-batches" : "micro-batches"));
+  out.print("\n");
+  if (forecast.even.end * static_cast<double>(placement.stages) > kMostCells)
+    return out.print("too large to draw; --json holds every action\n");
+  out.write(schedule_text(forecast.even, out.columns()));
+  out.print("F forward, B gradient of the input{}; a cell is a forward's time\n",
+            plan.config.parallel.schedule == Schedule::zero_bubble || placement.vee ? ", W of the weights" : " and the weights");
+}
+
+void plan(const PlanCommand& command, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(options, environment, /*starting=*/false, context);
+  const PlanInput input = plan_input(command.options, environment, /*starting=*/false, context);
   const Plan plan = make_plan(input);
   const Forecast costs = forecast(plan);
   if (context.json) {
-    context.out().print("{}\n", plan_json(plan, costs).dump(2));
+    json document = plan_json(plan, costs);
+    if (command.schedule) document["pipeline"] = pipeline_json(plan, pipeline_forecast(plan));
+    context.out().print("{}\n", document.dump(2));
     return;
   }
   print_plan(plan, costs, context.out());
+  if (command.schedule) print_schedule(plan, pipeline_forecast(plan), context.out());
   if (plan.device == Device::cuda) print_what_does_not_fit(costs, input.node, context.out());
 }
 
@@ -109,13 +163,16 @@ void refuse(CLI::App& command, const std::string& flag) {
 }  // namespace
 
 void add_plan(CLI::App& app, Context& context) {
-  auto options = std::make_shared<PlanOptions>();
+  auto options = std::make_shared<PlanCommand>();
   auto* command = app.add_subcommand("plan", "Say whether a run can work, how it is laid out, and what it costs; start nothing");
-  add_plan_options(*command, *options);
-  for (const char* flag : {"--search", "--schedule", "--trace-rank", "--max-seq-len"}) refuse(*command, flag);
+  add_plan_options(*command, options->options);
+  command->add_flag("--schedule", options->schedule, "Draw what each pipeline stage does when, with the time it stands still");
+  for (const char* flag : {"--search", "--trace-rank", "--max-seq-len"}) refuse(*command, flag);
   command->footer(
       "Examples:\n  llmrun plan my-run.yaml --ranks 8\n  llmrun plan --set machine=polaris --set model=gpt-13b --set job.nodes=10 --set "
-      "run.steps=1000 --json");
+      "run.steps=1000 --json\n"
+      "  llmrun plan my-run.yaml --ranks 4 --set parallel.pipeline=4 --set train.accumulate=8 --set parallel.schedule=zero_bubble "
+      "--schedule");
   command->callback([=, &context] { plan(*options, context); });
 }
 

@@ -74,7 +74,7 @@ void check_coverage(const Manifest& manifest) {
       throw BadManifest(fmt::format("it has {} of '{}' twice", kind_name(record.kind), record.name));
   // Unit by unit: a manifest that claims a hundred thousand layers ends at the first one it does not have.
   const ModelShape& model = manifest.snapshot.model;
-  for (const UnitId& unit : stage_units(model, 1, 0, {}))
+  for (const UnitId& unit : stage_units(model, {}, 0, {}))
     for (const TensorInfo& tensor : unit_tensors(model, unit))
       for (const Kind kind : kKinds) {
         const auto found = records.find({tensor.name, kind});

@@ -13,6 +13,15 @@ struct TokenFlops {
   double hardware = 0;      // `model` and what full recompute does again: what Megatron-DeepSpeed prints
 };
 
+/// One forward of one token, by what takes part: a matrix product with a weight costs the same again for the gradient of its input and for
+/// that of the weight; attention has no weight, and twice its forward for the gradient of its input.
+struct ForwardFlops {
+  double block_weights = 0;  // of one block
+  double attention = 0;      // of one block, in full
+  double head = 0;
+};
+ForwardFlops forward_flops(const ModelShape& shape, int64_t seq_len);
+
 /// model = 6 N + 12 layers heads head_dim seq_len, N = parameters that multiply a token (with the output projection, tied or not).
 /// For GPT this is equation 7 of Korthikanti et al. 2022; `hardware` with full recompute is equation 3 of Narayanan et al. 2021:
 /// the blocks run forward twice, the head does not.

@@ -60,10 +60,10 @@ Interval part(int64_t total, int64_t parts, int64_t index) {
   return {begin, begin + each + (index < more ? 1 : 0)};
 }
 
-Interval stage_layers(int64_t layers, int64_t stages, int64_t stage, const std::vector<int64_t>& layers_per_stage) {
-  if (layers_per_stage.empty()) return part(layers, stages, stage);
-  const int64_t begin = std::accumulate(layers_per_stage.begin(), layers_per_stage.begin() + stage, int64_t{0});
-  return {begin, begin + layers_per_stage[stage]};
+Interval part_layers(int64_t layers, int64_t parts, int64_t index, const std::vector<int64_t>& layers_per_stage) {
+  if (layers_per_stage.empty()) return part(layers, parts, index);
+  const int64_t begin = std::accumulate(layers_per_stage.begin(), layers_per_stage.begin() + index, int64_t{0});
+  return {begin, begin + layers_per_stage[index]};
 }
 
 }  // namespace llmrun

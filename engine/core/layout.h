@@ -55,7 +55,7 @@ struct Interval {
 };
 Interval part(int64_t total, int64_t parts, int64_t index);
 
-/// The layers of a pipeline stage: `layers_per_stage` where it is given (REQUIRES one entry a stage, summing to `layers`), else part().
-Interval stage_layers(int64_t layers, int64_t stages, int64_t stage, const std::vector<int64_t>& layers_per_stage);
+/// The layers of a part of the model: `layers_per_stage` where it is given (REQUIRES one entry a part, summing to `layers`), else part().
+Interval part_layers(int64_t layers, int64_t parts, int64_t index, const std::vector<int64_t>& layers_per_stage);
 
 }  // namespace llmrun

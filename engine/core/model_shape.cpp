@@ -45,12 +45,25 @@ std::string unit_name(const UnitId& unit) {
   return fmt::format("block {}", unit.layer);
 }
 
-std::vector<UnitId> stage_units(const ModelShape& shape, int64_t stages, int64_t stage, const std::vector<int64_t>& layers_per_stage) {
+std::vector<std::vector<UnitId>> stage_chunks(const ModelShape& shape, const PipelinePlacement& placement, int64_t stage,
+                                              const std::vector<int64_t>& layers_per_stage) {
+  std::vector<std::vector<UnitId>> chunks;
+  for (int64_t chunk = 0; chunk < placement.chunks; ++chunk) {
+    const int64_t index = placement.part_of(stage, chunk), parts = placement.parts();
+    std::vector<UnitId>& units = chunks.emplace_back();
+    if (index == 0) units.push_back({UnitKind::embedding, 0});
+    const Interval layers = part_layers(shape.layers, parts, index, layers_per_stage);
+    for (int64_t layer = layers.begin; layer < layers.end; ++layer) units.push_back({UnitKind::block, layer});
+    if (index == parts - 1) units.push_back({UnitKind::head, 0});
+  }
+  return chunks;
+}
+
+std::vector<UnitId> stage_units(const ModelShape& shape, const PipelinePlacement& placement, int64_t stage,
+                                const std::vector<int64_t>& layers_per_stage) {
   std::vector<UnitId> units;
-  if (stage == 0) units.push_back({UnitKind::embedding, 0});
-  const Interval layers = stage_layers(shape.layers, stages, stage, layers_per_stage);
-  for (int64_t layer = layers.begin; layer < layers.end; ++layer) units.push_back({UnitKind::block, layer});
-  if (stage == stages - 1) units.push_back({UnitKind::head, 0});
+  for (const std::vector<UnitId>& chunk : stage_chunks(shape, placement, stage, layers_per_stage))
+    units.insert(units.end(), chunk.begin(), chunk.end());
   return units;
 }
 
@@ -137,7 +150,7 @@ std::vector<TensorInfo> unit_tensors(const ModelShape& shape, const UnitId& unit
 
 std::vector<TensorInfo> model_tensors(const ModelShape& shape) {
   std::vector<TensorInfo> all;
-  for (const UnitId& unit : stage_units(shape, 1, 0, {}))
+  for (const UnitId& unit : stage_units(shape, {}, 0, {}))
     for (TensorInfo& tensor : unit_tensors(shape, unit)) all.push_back(std::move(tensor));
   return all;
 }

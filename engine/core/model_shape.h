@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/pipeline/placement.h"
 #include "engine/core/spec/config.h"
 
 namespace llmrun {
@@ -62,8 +63,13 @@ struct UnitId {
 };
 std::string unit_name(const UnitId& unit);  // "embedding", "block 3", "head"
 
-/// The units of a pipeline stage, in the order they run. The first stage has the embedding, the last one the head.
-std::vector<UnitId> stage_units(const ModelShape& shape, int64_t stages, int64_t stage, const std::vector<int64_t>& layers_per_stage);
+/// The units of each chunk of a pipeline stage, in the order they run. The first part has the embedding, the last one the head.
+/// `layers_per_stage`: one entry a part of the placement, or empty.
+std::vector<std::vector<UnitId>> stage_chunks(const ModelShape& shape, const PipelinePlacement& placement, int64_t stage,
+                                              const std::vector<int64_t>& layers_per_stage);
+/// All of them, chunk after chunk.
+std::vector<UnitId> stage_units(const ModelShape& shape, const PipelinePlacement& placement, int64_t stage,
+                                const std::vector<int64_t>& layers_per_stage);
 
 /// The tensors a unit is made of. The head of a tied model has no projection of its own here: on another stage than the embedding it keeps
 /// a copy (parameters.h).

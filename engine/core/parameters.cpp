@@ -7,6 +7,11 @@
 
 namespace llmrun {
 
+Cut cut_of(const Layout& layout, const ParallelConfig& parallel, const Coordinates& where) {
+  return {layout.tensor, where.tensor, parallel.sequence == SequenceParallel::megatron,
+          pipeline_placement(layout, parallel).closes() ? 1 : layout.pipeline};
+}
+
 const LocalParameter* UnitParameters::find(Role role) const {
   for (const LocalParameter& parameter : parameters)
     if (parameter.role == role) return &parameter;

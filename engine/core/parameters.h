@@ -83,8 +83,9 @@ struct Cut {
   int64_t tensor = 1;
   int64_t tensor_rank = 0;
   bool sequence_parallel = false;  // Megatron's
-  int64_t stages = 1;              // a tied model's head keeps a copy of the embedding where stages > 1
+  int64_t stages = 1;              // between embedding and head: a tied model's head keeps a copy of the embedding where stages > 1
 };
+Cut cut_of(const Layout& layout, const ParallelConfig& parallel, const Coordinates& where);
 
 /// REQUIRES heads divisible by cut.tensor. Vocabulary, ffn and KV heads need not divide: the first ranks hold one more row of the first two
 /// (the vocabulary padded to vocabulary_rows on every rank), and KV heads are copied (KvCopies).

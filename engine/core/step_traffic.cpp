@@ -39,12 +39,16 @@ class Count {
       }
     }
     const int64_t activation = (sliced_ ? tokens_ / layout_.tensor : tokens_) * shape_.hidden * element_;
-    if (where_.pipeline + 1 < layout_.pipeline) add(Purpose::pipeline, activation);
-    if (where_.pipeline > 0) add(Purpose::pipeline, activation);
+    const PipelinePlacement placement = pipeline_placement(layout_, parallel_);
+    for (int64_t chunk = 0; chunk < placement.chunks; ++chunk)
+      for (const int64_t next : {1, -1}) {  // the activation on, its gradient back
+        const int64_t to = placement.part_of(where_.pipeline, chunk) + next;
+        if (to >= 0 && to < placement.parts() && placement.stage_of(to) != where_.pipeline) add(Purpose::pipeline, activation);
+      }
   }
 
   void gradients() {
-    const Cut cut{layout_.tensor, where_.tensor, parallel_.sequence == SequenceParallel::megatron, layout_.pipeline};
+    const Cut cut = cut_of(layout_, parallel_, where_);
     const int64_t ranks = layout_.data * layout_.context * layout_.sequence_size;
     for (const UnitId& unit : units()) {
       const UnitParameters table = unit_parameters(shape_, unit, cut);
@@ -62,7 +66,9 @@ class Count {
   const Traffic& traffic() const { return traffic_; }
 
  private:
-  std::vector<UnitId> units() const { return stage_units(shape_, layout_.pipeline, where_.pipeline, parallel_.layers_per_stage); }
+  std::vector<UnitId> units() const {
+    return stage_units(shape_, pipeline_placement(layout_, parallel_), where_.pipeline, parallel_.layers_per_stage);
+  }
 
   void add(Purpose purpose, int64_t bytes) {
     ++traffic_[purpose].calls;
@@ -100,7 +106,7 @@ class Count {
   }
 
   void tied(const UnitParameters& table) {
-    if (!shape_.tie_embeddings || layout_.pipeline == 1) return;
+    if (!shape_.tie_embeddings || pipeline_placement(layout_, parallel_).closes()) return;
     const LocalParameter* shared = table.find(table.unit.kind == UnitKind::embedding ? Role::token_embedding : Role::output_projection);
     if (shared != nullptr) add(Purpose::pipeline, 4 * shared->elements());
   }

@@ -35,10 +35,12 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
   stage_.dtype = compute_dtype(options.precision);
   stage_.device = options.device;
 
-  const Cut cut{layout.tensor, mesh.where().tensor, options.sequence_parallel, layout.pipeline};
+  stage_.placement = options.placement;
+
+  const Cut cut{layout.tensor, mesh.where().tensor, options.sequence_parallel, options.placement.closes() ? 1 : layout.pipeline};
   const int64_t shards = options.zero >= 1 ? mesh.gradient().size() : 1;
   std::shared_ptr<UnitBuffers> embedding_buffers;
-  for (const UnitId& id : stage_units(options.shape, layout.pipeline, mesh.where().pipeline, options.layers_per_stage)) {
+  const auto add = [&](const UnitId& id) {
     auto buffers = std::make_shared<UnitBuffers>(unit_parameters(options.shape, id, cut), shards, stage_.dtype, options.device);
     switch (id.kind) {
       case UnitKind::embedding: {
@@ -59,6 +61,11 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
       }
     }
     states_.emplace_back(buffers, mesh, options.zero);
+  };
+  for (const auto& chunk : stage_chunks(options.shape, options.placement, mesh.where().pipeline, options.layers_per_stage)) {
+    const int64_t begin = std::ssize(stage_.units);
+    for (const UnitId& id : chunk) add(id);
+    stage_.chunks.push_back({begin, std::ssize(stage_.units)});
   }
 }
 
@@ -68,10 +75,10 @@ void Model::reduce_gradients() {
 }
 
 void Model::reduce_tied() {
-  Communicator& tied = stage_.mesh->tied();
-  if (!context_.shape.tie_embeddings || tied.size() == 1) return;
+  const bool has_one_end = (embedding_ != nullptr) != (head_ != nullptr);
+  if (!context_.shape.tie_embeddings || !has_one_end) return;
   UnitBuffers& buffers = embedding_ != nullptr ? embedding_->buffers() : head_->buffers();
-  tied.all_reduce(buffers.gradient(embedding_ != nullptr ? Role::token_embedding : Role::output_projection)).wait();
+  stage_.mesh->tied().all_reduce(buffers.gradient(embedding_ != nullptr ? Role::token_embedding : Role::output_projection)).wait();
 }
 
 void Model::publish() {

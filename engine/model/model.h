@@ -13,7 +13,8 @@ namespace llmrun {
 /// What shapes a model on a rank beside the mesh.
 struct ModelOptions {
   ModelShape shape;
-  std::vector<int64_t> layers_per_stage;
+  PipelinePlacement placement;            // of mesh.layout().pipeline stages
+  std::vector<int64_t> layers_per_stage;  // one entry a part of it, or empty
   bool sequence_parallel = false;
   int64_t zero = 0;
   Recompute recompute = Recompute::none;
@@ -34,8 +35,8 @@ class Model {
   Stage& stage() { return stage_; }
   std::vector<ShardedState>& states() { return states_; }  // one a unit, in running order
   const ModelShape& shape() const { return context_.shape; }
-  Embedding* embedding() { return embedding_; }  // on the first stage, else null
-  Head* head() { return head_; }                 // on the last stage, else null
+  Embedding* embedding() { return embedding_; }  // on the stage of the first part, else null
+  Head* head() { return head_; }                 // on the stage of the last part, else null
 
   /// Forward for training, or for evaluation: no dropout, a loss without gradients.
   void set_training(bool training) { context_.training = training; }

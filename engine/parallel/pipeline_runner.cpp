@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <compare>
 #include <deque>
 #include <map>
 #include <optional>
@@ -12,130 +13,223 @@ namespace {
 
 using Kind = StageAction::Kind;
 
-/// A micro-batch between its forward and its backward.
+/// A tensor on its way to a chunk: an activation to its forward, or a gradient to its backward.
+struct Message {
+  bool gradient;
+  int64_t micro_batch, chunk;
+  auto operator<=>(const Message&) const = default;
+};
+
+/// What an action takes, and hands on, by the parts of the model.
+class Route {
+ public:
+  Route(const PipelinePlacement& placement, int64_t stage, const StageAction& action)
+      : placement_(placement), action_(action), part_(placement.part_of(stage, action.chunk)) {}
+
+  /// The stage that it takes a tensor from; nothing: it takes none.
+  std::optional<int64_t> source() const { return stage_at(gradient() ? part_ + 1 : part_ - 1, action_.kind != Kind::backward_weight); }
+  /// The stage that it hands one to.
+  std::optional<int64_t> target() const { return stage_at(gradient() ? part_ - 1 : part_ + 1, action_.kind != Kind::backward_weight); }
+  /// The tensor it takes. REQUIRES source().
+  Message taken() const { return {gradient(), action_.micro_batch, action_.chunk}; }
+  /// The tensor it hands on. REQUIRES target().
+  Message given() const { return {gradient(), action_.micro_batch, placement_.chunk_of(gradient() ? part_ - 1 : part_ + 1)}; }
+
+ private:
+  bool gradient() const { return action_.kind != Kind::forward; }
+  std::optional<int64_t> stage_at(int64_t part, bool moves) const {
+    return moves && part >= 0 && part < placement_.parts() ? std::optional(placement_.stage_of(part)) : std::nullopt;
+  }
+
+  const PipelinePlacement& placement_;
+  const StageAction& action_;
+  int64_t part_;
+};
+
+/// The tensors that come from other stages.
+class Arrivals {
+ public:
+  Arrivals(const Stage& stage, const PipelineSchedule& schedule) : stage_(stage), self_(stage.mesh->where().pipeline) {
+    for (int64_t from = 0; from < schedule.placement.stages; ++from) {
+      if (from == self_) continue;
+      for (const StageAction& action : schedule.stages[static_cast<size_t>(from)])
+        if (const Route route(schedule.placement, from, action); route.target() == self_) expected_[from].push_back(route.given());
+    }
+  }
+
+  /// Asks for this one, and for all that its sender sends before it.
+  void post(const Message& message, int64_t from) {
+    while (!posted_.contains(message)) {
+      std::deque<Message>& expected = expected_.at(from);
+      Posted& posted = posted_[expected.front()];
+      expected.pop_front();
+      posted.tensor = at::empty({stage_.tokens_local, stage_.hidden}, at::TensorOptions().dtype(stage_.dtype).device(stage_.device));
+      posted.work = stage_.mesh->pipeline().receive(posted.tensor, static_cast<int>(from));
+    }
+  }
+
+  /// REQUIRES that it was posted.
+  at::Tensor take(const Message& message) {
+    Posted posted = std::move(posted_.extract(message).mapped());
+    posted.work.wait();
+    return std::move(posted.tensor);
+  }
+
+ private:
+  struct Posted {
+    at::Tensor tensor;
+    Work work;
+  };
+  const Stage& stage_;
+  int64_t self_;
+  std::map<int64_t, std::deque<Message>> expected_;  // by sender, in the order it sends
+  std::map<Message, Posted> posted_;
+};
+
+/// A chunk of a micro-batch between its forward and the end of its backward.
 struct Flight {
   MicroBatch batch;
-  std::vector<Saved> saved;  // one a unit
+  std::vector<Saved> saved;  // one a unit of the chunk
 };
 
 class Walk {
  public:
-  Walk(Stage& stage, const std::vector<StageAction>& actions, const std::function<MicroBatch(int64_t)>& micro_batch)
-      : stage_(stage), actions_(actions), micro_batch_(micro_batch), training_(has_backward()) {}
+  Walk(Stage& stage, const PipelineSchedule& schedule, const std::function<MicroBatch(int64_t)>& micro_batch)
+      : stage_(stage),
+        self_(stage.mesh->where().pipeline),
+        actions_(schedule.stages[static_cast<size_t>(self_)]),
+        micro_batch_(micro_batch),
+        training_(has_backward()),
+        arrivals_(stage, schedule) {}
 
   StageCounts run() {
     for (size_t i = 0; i < actions_.size(); ++i) {
       post_receive(i);
       post_receive(i + 1);
-      act(i);
+      act(actions_[i]);
     }
     for (Work& send : sends_) send.wait();
     return counts_;
   }
 
  private:
-  struct Incoming {
-    at::Tensor tensor;
-    Work work;
-  };
-
   bool has_backward() const {
     return std::any_of(actions_.begin(), actions_.end(), [](const StageAction& action) { return action.kind != Kind::forward; });
   }
 
-  Communicator& pipeline() const { return stage_.mesh->pipeline(); }
-
-  /// The neighbour an action takes its tensor from, if any.
-  std::optional<int> source(const StageAction& action) const {
-    if (action.kind == Kind::forward && !stage_.mesh->first_stage()) return pipeline().rank() - 1;
-    if (action.kind == Kind::backward && !stage_.mesh->last_stage()) return pipeline().rank() + 1;
-    return std::nullopt;
-  }
-
   void post_receive(size_t index) {
-    if (index >= actions_.size() || incoming_.contains(index)) return;
-    const std::optional<int> from = source(actions_[index]);
-    if (!from) return;
-    Incoming incoming;
-    incoming.tensor = at::empty({stage_.tokens_local, stage_.hidden}, at::TensorOptions().dtype(stage_.dtype).device(stage_.device));
-    incoming.work = pipeline().receive(incoming.tensor, *from);
-    incoming_.emplace(index, std::move(incoming));
+    if (index >= actions_.size()) return;
+    const Route route(stage_.placement, self_, actions_[index]);
+    if (const auto from = route.source(); from && *from != self_) arrivals_.post(route.taken(), *from);
   }
 
-  at::Tensor received(size_t index) {
-    auto found = incoming_.find(index);
-    if (found == incoming_.end()) return {};
-    found->second.work.wait();
-    at::Tensor tensor = std::move(found->second.tensor);
-    incoming_.erase(found);
-    return tensor;
+  /// Nothing for the first part's forward and the last one's backward.
+  at::Tensor taken(const Route& route) {
+    const auto from = route.source();
+    if (!from) return {};
+    if (*from != self_) return arrivals_.take(route.taken());
+    return std::move(given_.extract(route.taken()).mapped());
   }
 
-  void act(size_t index) {
-    const StageAction& action = actions_[index];
+  void give(const Route& route, const at::Tensor& tensor) {
+    const auto to = route.target();
+    if (!to) return;
+    if (*to == self_) {
+      given_[route.given()] = tensor;
+    } else {
+      sends_.push_back(stage_.mesh->pipeline().send(tensor, static_cast<int>(*to)));
+    }
+  }
+
+  void act(const StageAction& action) {
+    const Route route(stage_.placement, self_, action);
+    const Key key{action.micro_batch, action.chunk};
     switch (action.kind) {
       case Kind::forward:
-        forward(action.micro_batch, received(index));
+        give(route, forward(key, taken(route)));
+        if (!training_) flights_.erase(key);
         break;
       case Kind::backward:
-        backward(action.micro_batch, received(index));
+        give(route, backward(key, taken(route), /*weights_too=*/true));
+        flights_.erase(key);
+        break;
+      case Kind::backward_input:
+        give(route, backward(key, taken(route), /*weights_too=*/false));
+        break;
+      case Kind::backward_weight:
+        backward_weight(key);
+        flights_.erase(key);
         break;
     }
   }
 
   bool recomputed(const Unit& unit) const { return stage_.recompute == Recompute::full && unit.recomputable(); }
+  Unit& unit(int64_t chunk, size_t index) {
+    return *stage_.units[static_cast<size_t>(stage_.chunks[static_cast<size_t>(chunk)].begin) + index];
+  }
 
-  void forward(int64_t index, at::Tensor x) {
-    Flight& flight = flights_[index];
-    flight.batch = micro_batch_(index);
-    flight.saved.resize(stage_.units.size());
-    for (size_t i = 0; i < stage_.units.size(); ++i) {
+  struct Key {
+    int64_t micro_batch, chunk;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  at::Tensor forward(const Key& key, at::Tensor x) {
+    Flight& flight = flights_[key];
+    flight.batch = micro_batch_(key.micro_batch);
+    flight.saved.resize(static_cast<size_t>(stage_.chunks[static_cast<size_t>(key.chunk)].size()));
+    for (size_t i = 0; i < flight.saved.size(); ++i) {
+      Unit& unit = this->unit(key.chunk, i);
       Saved dropped;
       const at::Tensor input = x;
-      x = stage_.units[i]->forward(input, flight.batch, recomputed(*stage_.units[i]) ? dropped : flight.saved[i]);
-      if (recomputed(*stage_.units[i])) flight.saved[i][Slot::input] = input;
+      x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : flight.saved[i]);
+      if (recomputed(unit)) flight.saved[i][Slot::input] = input;
     }
     counts_.peak_micro_batches = std::max(counts_.peak_micro_batches, static_cast<int64_t>(flights_.size()));
     counts_.peak_saved_bytes = std::max(counts_.peak_saved_bytes, saved_bytes());
-    if (!stage_.mesh->last_stage()) sends_.push_back(pipeline().send(x, pipeline().rank() + 1));
-    if (!training_) flights_.erase(index);
+    return x;
   }
 
-  /// Unit by unit, input gradient then weights, so that what a unit saved is gone before the next begins.
-  void backward(int64_t index, at::Tensor dy) {
-    Flight& flight = flights_.at(index);
-    for (size_t i = stage_.units.size(); i-- > 0;) {
-      Unit& unit = *stage_.units[i];
+  /// Unit by unit. With the weights at once, what a unit saved is gone before the next begins.
+  at::Tensor backward(const Key& key, at::Tensor dy, bool weights_too) {
+    Flight& flight = flights_.at(key);
+    for (size_t i = flight.saved.size(); i-- > 0;) {
+      Unit& unit = this->unit(key.chunk, i);
       Saved& saved = flight.saved[i];
       if (recomputed(unit)) unit.forward(saved.take(Slot::input), flight.batch, saved);
       dy = unit.backward_input(dy, flight.batch, saved);
-      unit.backward_weight(flight.batch, saved);
+      if (weights_too) unit.backward_weight(flight.batch, saved);
     }
-    if (!stage_.mesh->first_stage()) sends_.push_back(pipeline().send(dy, pipeline().rank() - 1));
-    flights_.erase(index);
+    return dy;
+  }
+
+  void backward_weight(const Key& key) {
+    Flight& flight = flights_.at(key);
+    for (size_t i = flight.saved.size(); i-- > 0;) unit(key.chunk, i).backward_weight(flight.batch, flight.saved[i]);
   }
 
   int64_t saved_bytes() const {
     int64_t bytes = 0;
-    for (const auto& [index, flight] : flights_)
+    for (const auto& [key, flight] : flights_)
       for (const Saved& saved : flight.saved) bytes += saved.bytes();
     return bytes;
   }
 
   Stage& stage_;
+  int64_t self_;
   const std::vector<StageAction>& actions_;
   const std::function<MicroBatch(int64_t)>& micro_batch_;
   bool training_;
-  std::map<int64_t, Flight> flights_;
-  std::map<size_t, Incoming> incoming_;
+  Arrivals arrivals_;
+  std::map<Message, at::Tensor> given_;  // from this stage to itself, where a placement turns
+  std::map<Key, Flight> flights_;
   std::deque<Work> sends_;
   StageCounts counts_;
 };
 
 }  // namespace
 
-StageCounts run_schedule(Stage& stage, const std::vector<StageAction>& actions, const std::function<MicroBatch(int64_t)>& micro_batch) {
-  return Walk(stage, actions, micro_batch).run();
+StageCounts run_schedule(Stage& stage, const PipelineSchedule& schedule, const std::function<MicroBatch(int64_t)>& micro_batch) {
+  return Walk(stage, schedule, micro_batch).run();
 }
 
 }  // namespace llmrun

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/comm/mesh.h"
-#include "engine/core/pipeline_schedule.h"
+#include "engine/core/pipeline/schedule.h"
 #include "engine/core/spec/config.h"
 #include "engine/parallel/unit.h"
 
@@ -12,8 +12,10 @@ namespace llmrun {
 
 /// What a stage needs to walk a schedule.
 struct Stage {
-  std::vector<std::unique_ptr<Unit>> units;  // in running order
-  const Mesh* mesh = nullptr;                // not owned
+  std::vector<std::unique_ptr<Unit>> units;  // in running order, chunk after chunk
+  PipelinePlacement placement;
+  std::vector<Interval> chunks;  // of units
+  const Mesh* mesh = nullptr;    // not owned
   Recompute recompute = Recompute::none;
   /// The tensor a stage takes from the one before and hands to the next.
   int64_t tokens_local = 0;
@@ -24,13 +26,14 @@ struct Stage {
 
 /// Counted while walking, so that tests can hold schedule, recompute and memory formulas against what really happened.
 struct StageCounts {
-  int64_t peak_micro_batches = 0;
+  int64_t peak_micro_batches = 0;  // chunks of micro-batches, between a forward and the end of its backward
   int64_t peak_saved_bytes = 0;
 };
 
-/// Walks a schedule: posts each receive one action ahead, and never waits for a send before the end, so that no stage is blocked by a
-/// slow neighbour. `micro_batch(i)` makes the i-th micro-batch of the step; it is asked once for each, when its forward starts.
-/// Adds gradients to the units' buffers; on the last stage the head keeps the losses.
-StageCounts run_schedule(Stage& stage, const std::vector<StageAction>& actions, const std::function<MicroBatch(int64_t)>& micro_batch);
+/// Walks this stage's actions of a schedule. Receives are posted one action ahead and, since nothing but their order says which message is
+/// which, in the order in which the other stage's own actions send; a send is never waited for before the end. So no stage is blocked by a
+/// slow neighbour. `micro_batch(i)` makes the i-th micro-batch of the step; it is asked when a chunk's forward of it starts.
+/// Adds gradients to the units' buffers; the head keeps the losses. REQUIRES the stage's placement to be the schedule's.
+StageCounts run_schedule(Stage& stage, const PipelineSchedule& schedule, const std::function<MicroBatch(int64_t)>& micro_batch);
 
 }  // namespace llmrun

@@ -39,6 +39,7 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   const Mesh mesh(make_solo("world", Purpose::control), plan.layout, options.shape.kv_heads);
   Model model({options.shape,
                {},
+               {},
                false,
                0,
                options.recompute,

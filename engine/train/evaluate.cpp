@@ -24,7 +24,7 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
   whole.accumulate = (samples + each - 1) / each;
   model.set_training(false);
   if (model.head() != nullptr) model.head()->reset_loss();
-  run_schedule(model.stage(), forward_only(whole.accumulate), [&](int64_t index) {
+  run_schedule(model.stage(), forward_only(model.stage().placement, whole.accumulate), [&](int64_t index) {
     return without_samples_from(samples, sample_of(whole, mesh, index),
                                 read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
   });

@@ -65,8 +65,8 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   model.zero_gradients();
   if (model.head() != nullptr) model.head()->reset_loss();
 
-  const auto actions = one_forward_one_backward(mesh.where().pipeline, mesh.layout().pipeline, plan.accumulate);
-  result.counts = run_schedule(model.stage(), actions, [&](int64_t index) {
+  const PipelineSchedule schedule = pipeline_schedule(plan.config.parallel.schedule, model.stage().placement, plan.accumulate);
+  result.counts = run_schedule(model.stage(), schedule, [&](int64_t index) {
     const auto begin = Clock::now();
     MicroBatch batch = read_micro_batch(data, plan, mesh, (step - 1) * plan.global_batch, index, model.stage().device);
     result.data_time_s += std::chrono::duration<double>(Clock::now() - begin).count();

@@ -119,6 +119,7 @@ class Trainer {
 ModelOptions model_options(const Plan& plan, at::Device device) {
   const ParallelConfig& parallel = plan.config.parallel;
   return {plan.model,
+          pipeline_placement(plan.layout, parallel),
           parallel.layers_per_stage,
           parallel.sequence == SequenceParallel::megatron,
           parallel.zero,

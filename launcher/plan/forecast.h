@@ -10,8 +10,8 @@ namespace llmrun {
 
 /// One pipeline stage, as its fullest rank (tensor rank 0, data rank 0) sees it.
 struct StageForecast {
-  Interval layers;
-  int64_t parameters = 0;  // elements on that rank, padding left out
+  std::vector<Interval> layers;  // of each chunk
+  int64_t parameters = 0;        // elements on that rank, padding left out
   StateBytes bytes;
   Traffic traffic;  // of one step
 };

@@ -122,7 +122,10 @@ Plan make_plan(const PlanInput& input) {
          {resolved.set_by("parallel.communicator")},
          "--set parallel.communicator=auto"});
   Batch batch;
-  if (layout) batch = derive_batch(resolved, plan.layout.data, complaints);
+  if (layout) {
+    batch = derive_batch(resolved, plan.layout.data, complaints);
+    check_schedule(resolved, plan.layout, batch.accumulate, complaints);
+  }
   plan.steps = derive_steps(resolved, batch.global * config.train.seq_len, complaints);
   plan.name =
       !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);

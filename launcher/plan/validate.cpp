@@ -67,22 +67,43 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
              fmt::format("--set train.seq_len={}", (train.seq_len / step + 1) * step));
 }
 
-void check_stages(const Resolved& resolved, const ModelShape& shape, Critic& critic) {
+/// The chunks of a stage that the schedule is made for.
+void check_chunks(const ParallelConfig& parallel, Critic& critic) {
+  const int64_t chunks = parallel.virtual_pipeline;
+  if (parallel.schedule == Schedule::interleaved && chunks == 1)
+    critic.say("parallel.schedule interleaved wants more than one chunk a stage", "parallel.schedule",
+               {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.virtual_pipeline=2");
+  if (parallel.schedule == Schedule::zero_bubble_v && chunks > 2)
+    critic.say(fmt::format("parallel.schedule zero_bubble_v has two chunks a stage, and parallel.virtual_pipeline is {}", chunks),
+               "parallel.virtual_pipeline", {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.virtual_pipeline=2");
+  const bool whole = parallel.schedule != Schedule::interleaved && parallel.schedule != Schedule::zero_bubble_v;
+  if (whole && chunks > 1)
+    critic.say(
+        fmt::format("parallel.schedule {} has one chunk a stage, and parallel.virtual_pipeline is {}", spelling(parallel.schedule), chunks),
+        "parallel.virtual_pipeline", {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.schedule=interleaved");
+}
+
+void check_stages(const Resolved& resolved, const ModelShape& shape, const PipelinePlacement& placement, Critic& critic) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const std::vector<int64_t>& split = parallel.layers_per_stage;
-  if (split.empty() && shape.layers < parallel.pipeline)
-    critic.say(fmt::format("cannot fill the pipeline: model.layers {} over parallel.pipeline {} leaves a stage without a layer",
-                           shape.layers, parallel.pipeline),
-               "parallel.pipeline", {"parallel.pipeline", "model.layers"}, fmt::format("--set parallel.pipeline={}", shape.layers));
+  const bool chunked = placement.chunks > 1;
+  const std::string parts = chunked ? fmt::format("{} stages of {} chunks", placement.stages, placement.chunks)
+                                    : fmt::format("parallel.pipeline {}", placement.stages);
+  if (split.empty() && shape.layers < placement.parts())
+    critic.say(fmt::format("cannot fill the pipeline: model.layers {} over {} leaves a {} without a layer", shape.layers, parts,
+                           chunked ? "chunk" : "stage"),
+               "parallel.pipeline", {"parallel.pipeline", "model.layers"},
+               fmt::format("--set parallel.pipeline={}", std::max<int64_t>(1, shape.layers / placement.chunks)));
   if (split.empty()) return;
-  for (size_t stage = 1; stage + 1 < split.size(); ++stage)
-    if (split[stage] == 0)
-      critic.say(fmt::format("parallel.layers_per_stage leaves stage {} empty", stage), "parallel.layers_per_stage", {},
-                 "only the first stage (embedding) and the last one (head) have something else to do");
+  for (size_t part = 1; part + 1 < split.size(); ++part)
+    if (split[part] == 0)
+      critic.say(fmt::format("parallel.layers_per_stage leaves {} {} empty", chunked ? "part" : "stage", part), "parallel.layers_per_stage",
+                 {}, "only the first one (embedding) and the last one (head) have something else to do");
   const int64_t sum = std::accumulate(split.begin(), split.end(), int64_t{0});
-  if (static_cast<int64_t>(split.size()) != parallel.pipeline)
-    critic.say(fmt::format("parallel.layers_per_stage has {} entries for parallel.pipeline {}", split.size(), parallel.pipeline),
-               "parallel.layers_per_stage", {"parallel.pipeline"}, "give one entry a stage, or leave it out");
+  if (std::ssize(split) != placement.parts())
+    critic.say(fmt::format("parallel.layers_per_stage has {} entries for {}", split.size(), parts), "parallel.layers_per_stage",
+               {"parallel.pipeline"},
+               chunked ? "give one entry a chunk, in the order they run, or leave it out" : "give one entry a stage, or leave it out");
   if (sum != shape.layers)
     critic.say(fmt::format("parallel.layers_per_stage: {} = {}, but model.layers is {}", fmt::join(split, " + "), sum, shape.layers),
                "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
@@ -143,7 +164,8 @@ void check_layout(const Resolved& resolved, const Layout& layout, Device device,
   Critic critic(resolved, complaints);
   const ModelShape shape = model_shape(resolved.config.model, resolved.config.train.seq_len);
   check_tensor(resolved, shape, layout.tensor, critic);
-  check_stages(resolved, shape, critic);
+  check_chunks(resolved.config.parallel, critic);
+  check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
   check_device(resolved.config, device, critic);
 }
 
@@ -168,6 +190,19 @@ Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint
                "train.accumulate", {"train.accumulate", "train.global_batch"},
                fmt::format("leave one of them out, or --set train.accumulate={}", global / once));
   return {global, global / once};
+}
+
+void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const int64_t stages = layout.pipeline, more = (accumulate + stages - 1) / stages * stages;
+  if (resolved.config.parallel.schedule != Schedule::interleaved || accumulate % stages == 0) return;
+  const std::string key = resolved.config.train.global_batch ? "train.global_batch" : "train.accumulate";
+  const int64_t unit = resolved.config.train.global_batch ? layout.data * resolved.config.train.micro_batch : 1;
+  critic.say(fmt::format("parallel.schedule interleaved goes by {} micro-batches, as many as there are stages, and a step has {}", stages,
+                         accumulate),
+             key, {"parallel.schedule", "parallel.pipeline", key},
+             more > stages ? fmt::format("--set {}={} or --set {}={}", key, (more - stages) * unit, key, more * unit)
+                           : fmt::format("--set {}={}", key, more * unit));
 }
 
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints) {

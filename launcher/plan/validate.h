@@ -23,6 +23,9 @@ struct Batch {
 };
 Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints);
 
+/// Whether the schedule of the pipeline can share out a step's micro-batches.
+void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints);
+
 /// Steps of the run, from run.steps or run.tokens; complains of both and of neither.
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints);
 

@@ -1,5 +1,6 @@
 #include "launcher/rundir/alcf_name.h"
 
+#include "engine/core/pipeline/placement.h"
 #include "engine/core/spec/spellings.h"
 
 namespace llmrun {
@@ -17,7 +18,7 @@ std::string alcf_name(const Config& config, const Layout& layout, int64_t global
   name += fmt::format("_z{}_seqlen{}_mp{}_pp{}_sp{}_nl{}_hs{}_gb{}_mb{}", parallel.zero, config.train.seq_len, layout.tensor,
                       layout.pipeline, layout.sequence_size, model.layers, model.hidden, global_batch, config.train.micro_batch);
   if (layout.context > 1) name += fmt::format("_cp{}", layout.context);
-  if (parallel.virtual_pipeline > 1) name += fmt::format("_vp{}", parallel.virtual_pipeline);
+  if (const int64_t chunks = pipeline_placement(layout, parallel).chunks; chunks > 1) name += fmt::format("_vp{}", chunks);
   if (parallel.expert > 1) name += fmt::format("_ep{}", parallel.expert);
   return name;
 }

@@ -61,6 +61,21 @@ TEST_CASE("plan tells programs the same in JSON") {
   CHECK(plan["stages"][0]["comm_bytes_per_step"]["tensor"].get<int64_t>() > 0);
 }
 
+TEST_CASE("plan --schedule draws a pipeline, and tells programs each action") {
+  const CommandLine shell;
+  const std::string words =
+      "llmrun plan --ranks 4 --set parallel.pipeline=4 --set model.layers=4 --set train.accumulate=6 --set "
+      "parallel.schedule=zero_bubble --schedule" +
+      kTiny;
+  const std::string drawn = shell(words).out;
+  const std::string picture = drawn.substr(drawn.find("schedule  "));
+  CHECK(picture == golden("plan-schedule.txt", picture));
+  const json pipeline = json::parse(shell(words + " --json").out).at("pipeline");
+  CHECK(pipeline.at("schedule") == "zero_bubble");
+  CHECK(pipeline.at("bubble").at("even").get<double>() == doctest::Approx(3.0 / 18));
+  CHECK(pipeline.at("stages").at(3).at("actions").at(1) == json{{"action", "B0"}, {"begin", 4.0}, {"end", 5.0}});
+}
+
 TEST_CASE("render prints the launch line and the job script of Polaris, the same bytes each time") {
   const CommandLine shell;
   for (const auto& [words, file] : {std::pair{"launch", "render-launch-polaris.txt"}, {"script", "render-script-polaris.txt"}}) {
@@ -125,7 +140,7 @@ TEST_CASE("L1: a bad hostfile is refused with its lines and exit 5, an odd one n
 
 TEST_CASE("what is not built yet is refused by name") {
   const CommandLine shell;
-  for (const char* words : {"plan --search", "plan --schedule", "bench ops", "bench attention"}) {
+  for (const char* words : {"plan --search", "plan --max-seq-len", "bench ops", "bench attention"}) {
     CAPTURE(words);
     const Outcome outcome = shell(std::string("llmrun ") + words);
     CHECK(outcome.exit == 2);

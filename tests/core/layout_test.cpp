@@ -38,6 +38,6 @@ TEST_CASE("parts tile the whole, the first ones larger by one") {
       }
       CHECK(end == total);
     }
-  CHECK(stage_layers(7, 3, 0, {}) == Interval{0, 3});
-  CHECK(stage_layers(7, 3, 2, {1, 2, 4}) == Interval{3, 7});
+  CHECK(part_layers(7, 3, 0, {}) == Interval{0, 3});
+  CHECK(part_layers(7, 3, 2, {1, 2, 4}) == Interval{3, 7});
 }

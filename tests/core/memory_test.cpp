@@ -56,7 +56,7 @@ TEST_CASE("ZeRO-1 divides the moments and nothing else") {
     const StateBytes shared = state_bytes(shape, layout, parallel, Precision::fp32, rank);
     int64_t shards = 0;
     const Coordinates where = coordinates(layout, rank);
-    for (const UnitId& unit : stage_units(shape, 2, where.pipeline, {}))
+    for (const UnitId& unit : stage_units(shape, {2}, where.pipeline, {}))
       shards += shard_elements(unit_parameters(shape, unit, {2, where.tensor, false, 2}).elements, 3);
     CHECK(shared.optimizer == 8 * shards);
     CHECK(whole.optimizer == 2 * whole.parameters);

@@ -44,7 +44,7 @@ TEST_CASE("every element of the model is owned by one tensor rank, whatever divi
   for (int64_t tensor : {1, 2, 3, 4, 6, 12})
     for (const ModelShape& shape : {shape_of(Family::gpt, 12, 12, 257, 192), shape_of(Family::llama, 12, 12, 101, 131),
                                     shape_of(Family::llama, 12, tensor % 3 == 0 ? 3 : 2, 7, 64)}) {
-      for (const UnitId& unit : stage_units(shape, 1, 0, {}))
+      for (const UnitId& unit : stage_units(shape, {}, 0, {}))
         for (const auto& [name, counts] : owners(shape, unit, tensor)) {
           CAPTURE(name);
           CAPTURE(tensor);
@@ -55,7 +55,7 @@ TEST_CASE("every element of the model is owned by one tensor rank, whatever divi
 
 TEST_CASE("parameters begin on 128 bytes and segments do not overlap") {
   const ModelShape shape = shape_of(Family::llama, 12, 3, 101, 131);
-  for (const UnitId& unit : stage_units(shape, 1, 0, {})) {
+  for (const UnitId& unit : stage_units(shape, {}, 0, {})) {
     const UnitParameters table = unit_parameters(shape, unit, {6, 5, true, 1});
     for (const LocalParameter& parameter : table.parameters) CHECK(parameter.offset % kAlignment == 0);
     int64_t end = 0;

@@ -15,7 +15,7 @@ struct ProcessCase {
   const char* more;
 };
 
-// A dozen layouts as processes of mpirun, half of them over MPI and half over sockets; odd sizes among them.
+// Layouts as processes of mpirun, half of them over MPI and half over sockets; odd sizes among them.
 const ProcessCase kCases[] = {
     {"gpt2-tiny", "mpi", {.tensor = 2, .pipeline = 2}, ""},
     {"gpt2-tiny", "tcp", {.tensor = 2, .pipeline = 2}, "--set parallel.sequence=megatron"},
@@ -29,11 +29,15 @@ const ProcessCase kCases[] = {
     {"llama-tiny", "mpi", {.data = 2, .pipeline = 2}, "--set train.micro_batch=1"},
     {"llama-tiny", "tcp", {.data = 8}, "--set train.micro_batch=1 --set parallel.zero=1"},
     {"llama-tiny", "mpi", {.tensor = 4, .pipeline = 2}, "--set parallel.sequence=megatron --set parallel.recompute=full"},
+    {"gpt2-tiny", "mpi", {.tensor = 2, .pipeline = 2}, "--set parallel.schedule=zero_bubble_v --set train.micro_batch=1"},
+    {"gpt2-tiny", "tcp", {.pipeline = 4}, "--set parallel.schedule=zero_bubble --set train.micro_batch=1"},
+    {"llama-tiny", "mpi", {.data = 2, .pipeline = 2}, "--set parallel.schedule=interleaved --set parallel.virtual_pipeline=2"},
+    {"llama-tiny", "tcp", {.pipeline = 2}, "--set parallel.schedule=gpipe --set train.micro_batch=1"},
 };
 
 }  // namespace
 
-TEST_CASE("a dozen layouts as MPI and TCP processes come out as plain PyTorch made them") {
+TEST_CASE("layouts as MPI and TCP processes come out as plain PyTorch made them") {
   for (const ProcessCase& process_case : kCases) {
     const Golden golden = read_golden(process_case.golden);
     const CommandLine shell;

@@ -6,14 +6,20 @@
 #include <array>
 #include <set>
 
+#include "engine/core/spec/spellings.h"
+
 namespace llmrun {
 namespace {
 
+constexpr int64_t kGoldenLayers = 4;
+constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule::interleaved, Schedule::zero_bubble,
+                                Schedule::zero_bubble_v};
+
 // A case as numbers: which value each switch has. Pairs are then pairs of numbers.
-constexpr size_t kSwitches = 7;
+constexpr size_t kSwitches = 8;
 using Choice = std::array<int, kSwitches>;
 
-std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 2, 3, 2, 2, 2}; }
+std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 2, 3, 2, 2, 2, 5}; }
 
 ParityCase case_of(const Choice& choice) {
   return {golden_layouts()[choice[0]],
@@ -22,7 +28,8 @@ ParityCase case_of(const Choice& choice) {
           std::array<int64_t, 3>{1, 2, 4}[choice[3]],
           choice[4] != 0 ? Recompute::full : Recompute::none,
           choice[5] != 0 ? AttentionKind::plain : AttentionKind::flash,
-          choice[6] != 0};
+          choice[6] != 0,
+          kSchedules[static_cast<size_t>(choice[7])]};
 }
 
 std::vector<Choice> all_choices(int64_t global_batch) {
@@ -62,32 +69,43 @@ std::vector<Layout> golden_layouts() {
 
 bool ParityCase::can_exist(int64_t global_batch) const {
   return global_batch % (layout.data * micro_batch) == 0 && (layout.pipeline > 1 || !uneven_stages) &&
-         (layout.tensor > 1 || sequence == SequenceParallel::none);
+         (layout.tensor > 1 || sequence == SequenceParallel::none) && (layout.pipeline > 1 || schedule == Schedule::one_f_one_b) &&
+         placement().parts() <= kGoldenLayers &&
+         (schedule != Schedule::interleaved || global_batch / (layout.data * micro_batch) % layout.pipeline == 0);
+}
+
+PipelinePlacement ParityCase::placement() const {
+  ParallelConfig parallel;
+  parallel.schedule = schedule;
+  parallel.virtual_pipeline = schedule == Schedule::interleaved ? 2 : 1;
+  return pipeline_placement(layout, parallel);
 }
 
 std::vector<int64_t> ParityCase::layers_per_stage(int64_t layers) const {
   if (!uneven_stages) return {};
-  // Four stages of four layers are 0, 1, 1, 2; two are 1, 3: the first stage has the embedding to carry.
-  std::vector<int64_t> split(layout.pipeline, layers / layout.pipeline);
+  // Four parts of four layers are 0, 1, 1, 2; two are 1, 3: the first one has the embedding to carry.
+  std::vector<int64_t> split(static_cast<size_t>(placement().parts()), layers / placement().parts());
   --split.front();
   ++split.back();
   return split;
 }
 
 std::string ParityCase::name() const {
-  return fmt::format("tensor {} pipeline {} data {}{}{} micro-batch {}{}{}{}", layout.tensor, layout.pipeline, layout.data,
+  return fmt::format("tensor {} pipeline {} data {}{}{} micro-batch {}{}{}{} {}", layout.tensor, layout.pipeline, layout.data,
                      sequence == SequenceParallel::megatron ? " sequence" : "", zero != 0 ? " zero-1" : "", micro_batch,
                      recompute == Recompute::full ? " recompute" : "", attention == AttentionKind::plain ? " plain" : "",
-                     uneven_stages ? " uneven" : "");
+                     uneven_stages ? " uneven" : "", spelling(schedule));
 }
 
 std::string ParityCase::arguments() const {
   return fmt::format(
       "--ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} --set parallel.sequence={} --set "
       "parallel.zero={} "
-      "--set train.micro_batch={} --set parallel.recompute={} --set train.attention={}",
+      "--set train.micro_batch={} --set parallel.recompute={} --set train.attention={} --set parallel.schedule={} --set "
+      "parallel.virtual_pipeline={}",
       layout.ranks(), layout.tensor, layout.pipeline, layout.data, sequence == SequenceParallel::megatron ? "megatron" : "none", zero,
-      micro_batch, recompute == Recompute::full ? "full" : "none", attention == AttentionKind::plain ? "plain" : "flash");
+      micro_batch, recompute == Recompute::full ? "full" : "none", attention == AttentionKind::plain ? "plain" : "flash",
+      spelling(schedule), placement().chunks);
 }
 
 std::vector<ParityCase> all_cases(int64_t global_batch) {
@@ -115,7 +133,7 @@ std::vector<ParityCase> pairwise_cases(int64_t global_batch) {
 }
 
 std::vector<ParityCase> odd_cases(int64_t heads) {
-  std::vector<ParityCase> cases(8);
+  std::vector<ParityCase> cases(10);
   cases[0].layout = {.tensor = 3};
   cases[1].layout = {.tensor = 3, .pipeline = 2};
   cases[1].sequence = SequenceParallel::megatron;
@@ -132,6 +150,11 @@ std::vector<ParityCase> odd_cases(int64_t heads) {
   cases[6].zero = 1;
   cases[7].layout = {.tensor = 2, .pipeline = 2};
   cases[7].recompute = Recompute::full;
+  cases[8].layout = {.data = 2, .pipeline = 3};
+  cases[8].schedule = Schedule::zero_bubble;
+  cases[8].recompute = Recompute::full;
+  cases[9].layout = {.tensor = 3, .pipeline = 2};
+  cases[9].schedule = Schedule::zero_bubble_v;
   std::erase_if(cases, [&](const ParityCase& parity_case) { return heads % parity_case.layout.tensor != 0; });
   return cases;
 }

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/layout.h"
+#include "engine/core/pipeline/placement.h"
 #include "engine/core/spec/config.h"
 
 namespace llmrun {
@@ -16,12 +16,14 @@ struct ParityCase {
   int64_t micro_batch = 2;
   Recompute recompute = Recompute::none;
   AttentionKind attention = AttentionKind::flash;
-  bool uneven_stages = false;  // all layers that can be on the last stage
+  bool uneven_stages = false;  // one layer less on the first part of the pipeline, one more on the last
+  Schedule schedule = Schedule::one_f_one_b;
 
   std::string name() const;
   /// The same case for `llmrun train`: "--ranks 4 --set parallel.tensor=2 ...".
   std::string arguments() const;
   bool can_exist(int64_t global_batch) const;
+  PipelinePlacement placement() const;
   std::vector<int64_t> layers_per_stage(int64_t layers) const;  // empty: even
 };
 

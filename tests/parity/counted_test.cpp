@@ -99,14 +99,20 @@ TEST_CASE("parameter, gradient and optimizer bytes are the formula's, and ZeRO-1
     }
 }
 
-TEST_CASE("1F1B holds at most stages - stage micro-batches while it runs") {
+TEST_CASE("each stage holds as many chunks of micro-batches as its schedule says, while it runs") {
   const Golden golden = read_golden("gpt2-tiny");
-  for (int64_t stages : {1, 2, 4}) {
-    ParityCase parity_case{{.pipeline = stages}};
-    parity_case.micro_batch = 1;
-    count_step(golden_plan(golden, parity_case, "/nowhere"),
-               [&](const Counted& counted) { CHECK(counted.counts.peak_micro_batches == stages - counted.mesh->where().pipeline); });
-  }
+  for (Schedule schedule : {Schedule::gpipe, Schedule::one_f_one_b, Schedule::interleaved, Schedule::zero_bubble, Schedule::zero_bubble_v})
+    for (int64_t stages : {1, 2, 4}) {
+      ParityCase parity_case{{.pipeline = stages}};
+      parity_case.micro_batch = 1;
+      parity_case.schedule = schedule;
+      if (parity_case.placement().parts() > 4) continue;  // layers
+      const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+      const PipelineSchedule planned = pipeline_schedule(schedule, parity_case.placement(), plan.accumulate);
+      count_step(plan, [&](const Counted& counted) {
+        CHECK(counted.counts.peak_micro_batches == peak_micro_batches(planned.stages[static_cast<size_t>(counted.mesh->where().pipeline)]));
+      });
+    }
 }
 
 TEST_CASE("full recompute keeps the inputs of the blocks, and nothing else of them") {

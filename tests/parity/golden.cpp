@@ -99,6 +99,8 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   config.parallel.sequence = parity_case.sequence;
   config.parallel.zero = parity_case.zero;
   config.parallel.recompute = parity_case.recompute;
+  config.parallel.schedule = parity_case.schedule;
+  config.parallel.virtual_pipeline = parity_case.placement().chunks;
   config.parallel.layers_per_stage = parity_case.layers_per_stage(config.model.layers);
   config.train.seq_len = run.at("seq_len");
   config.train.micro_batch = parity_case.micro_batch;

@@ -114,3 +114,24 @@ TEST_CASE("a checkpoint of 2 x 2 x 2 with ZeRO-1 loads in other layouts: state b
     }
   }
 }
+
+TEST_CASE("a checkpoint of ZB-V, whose stages hold layers of both ends, loads in a pipeline that is cut otherwise") {
+  const Golden golden = read_golden("gpt2-tiny");  // tied: ZB-V has one copy of the embedding, 1F1B two
+  const TemporaryDirectory dir;
+  ParityCase there_and_back{{.tensor = 2, .pipeline = 2}};
+  there_and_back.schedule = Schedule::zero_bubble_v;
+  const Plan writer = golden_plan(golden, there_and_back, dir.path() / "writer");
+  run_plan(writer, 10);
+  const auto saved = state_of(writer);
+  int index = 0;
+  for (Schedule schedule : {Schedule::one_f_one_b, Schedule::interleaved}) {
+    ParityCase other{{.pipeline = 2}};
+    other.schedule = schedule;
+    const std::filesystem::path copy = dir.path() / fmt::format("reader-{}", index++);
+    std::filesystem::copy(writer.dir, copy, std::filesystem::copy_options::recursive);
+    const Plan reader = golden_plan(golden, other, copy);
+    CHECK(bit_equal(loaded_state(reader), saved));
+    run_plan(reader, 12);
+    CHECK(losses(reader).at(12) == doctest::Approx(golden.expected[11].at("loss").get<double>()).epsilon(1e-5));
+  }
+}

@@ -75,7 +75,7 @@ std::vector<Field> table() {
 
       KEY(parallel.tensor, "ranks that share each layer's matrices").range(1, kManyRanks).env({"MPSIZE"}),
       KEY(parallel.pipeline, "pipeline stages").range(1, kManyRanks).env({"PPSIZE"}),
-      KEY(parallel.virtual_pipeline, "chunks of layers a stage").range(1, 1e5).only({}, "an interleaved pipeline"),
+      KEY(parallel.virtual_pipeline, "chunks of layers a stage").range(1, 1e5),
       KEY(parallel.layers_per_stage, "layers of each stage; empty: even, the first stages get one more").range(0, 1e5),
       KEY(parallel.context, "ranks that share a sequence by ring attention").range(1, kManyRanks).only({}, "context parallelism"),
       KEY(parallel.sequence, "how the norm and dropout regions are split along the sequence").only({"megatron"}, "{} sequence parallelism"),
@@ -94,7 +94,7 @@ std::vector<Field> table() {
       KEY(parallel.recompute_layers, "layers a stage that are computed again; auto: all")
           .range(0, 1e5)
           .only({}, "recomputing some of the layers"),
-      KEY(parallel.schedule, "order of the pipeline's work").only({}, "the {} schedule"),
+      KEY(parallel.schedule, "order of the pipeline's work"),
       KEY(parallel.communicator, "what carries the collectives; auto: nccl on GPUs, mpi or tcp on CPUs; thread: all ranks in one process"),
       KEY(parallel.threads, "CPU threads a rank; auto: the node's cores shared out").range(1, 4096),
 

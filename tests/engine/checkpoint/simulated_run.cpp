@@ -60,7 +60,7 @@ int64_t count_wrong(const std::vector<Piece>& pieces, float offset) {
 RankMemory rank_memory(const ModelShape& model, const Division& division, int64_t rank) {
   const Coordinates where = coordinates(division.layout(), rank);
   RankMemory memory;
-  for (const UnitId& id : stage_units(model, division.pipeline, where.pipeline, division.layers_per_stage)) {
+  for (const UnitId& id : stage_units(model, {division.pipeline}, where.pipeline, division.layers_per_stage)) {
     const UnitParameters unit =
         unit_parameters(model, id, {.tensor = division.tensor, .tensor_rank = where.tensor, .stages = division.pipeline});
     const int64_t share = shard_elements(unit.elements, division.data);

@@ -35,7 +35,8 @@ MicroBatch batch_of(const ModelShape& shape) {
 /// A rank's model with weights by seed.
 struct Fixture {
   Fixture(const ModelShape& shape, const Mesh& mesh, bool sequence_parallel)
-      : model({shape, {}, sequence_parallel, 0, Recompute::none, AttentionKind::plain, Precision::fp32, 1, kBatch, kSeq, at::kCPU}, mesh) {
+      : model({shape, {}, {}, sequence_parallel, 0, Recompute::none, AttentionKind::plain, Precision::fp32, 1, kBatch, kSeq, at::kCPU},
+              mesh) {
     for (ShardedState& state : model.states()) initialise(state, 3);
     model.publish();
     model.zero_gradients();

@@ -4,6 +4,7 @@
 
 #include "engine/core/spec/decode.h"
 #include "launcher/plan/forecast.h"
+#include "launcher/plan/pipeline_forecast.h"
 #include "tests/support/test.h"
 
 namespace llmrun {
@@ -74,7 +75,7 @@ TEST_CASE("data ranks are what the other axes leave, and the batch follows them"
 
 TEST_CASE("the first stage and the last may hold no layer") {
   const Plan plan = make_plan(input({{"parallel.pipeline", "4"}, {"parallel.layers_per_stage", "[0, 4, 4, 0]"}}));
-  CHECK(forecast(plan).stages[0].layers.size() == 0);
+  CHECK(forecast(plan).stages[0].layers.front().size() == 0);
   CHECK(forecast(plan).stages[0].parameters > 0);
 }
 
@@ -139,8 +140,44 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out\n"},
            {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 0, 4]"}},
             3,
-            "parallel.layers_per_stage leaves stage 1 empty -> only the first stage (embedding) and the last one (head) have something "
+            "parallel.layers_per_stage leaves stage 1 empty -> only the first one (embedding) and the last one (head) have something "
             "else to do\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.virtual_pipeline", "3"}},
+            2,
+            "parallel.schedule 1f1b has one chunk a stage, and parallel.virtual_pipeline is 3 -> --set parallel.schedule=interleaved\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.schedule", "interleaved"}, {"train.accumulate", "2"}},
+            2,
+            "parallel.schedule interleaved wants more than one chunk a stage -> --set parallel.virtual_pipeline=2\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}, {"parallel.virtual_pipeline", "3"}},
+            2,
+            "parallel.schedule zero_bubble_v has two chunks a stage, and parallel.virtual_pipeline is 3 -> --set "
+            "parallel.virtual_pipeline=2\n"},
+           {{{"parallel.pipeline", "3"},
+             {"parallel.schedule", "interleaved"},
+             {"parallel.virtual_pipeline", "3"},
+             {"train.accumulate", "6"}},
+            3,
+            "cannot fill the pipeline: model.layers 8 over 3 stages of 3 chunks leaves a chunk without a layer -> --set "
+            "parallel.pipeline=2\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}, {"parallel.layers_per_stage", "[4, 4]"}},
+            2,
+            "parallel.layers_per_stage has 2 entries for 2 stages of 2 chunks -> give one entry a chunk, in the order they run, or leave "
+            "it "
+            "out\n"},
+           {{{"parallel.pipeline", "4"},
+             {"parallel.schedule", "interleaved"},
+             {"parallel.virtual_pipeline", "2"},
+             {"train.accumulate", "6"}},
+            4,
+            "parallel.schedule interleaved goes by 4 micro-batches, as many as there are stages, and a step has 6 -> --set "
+            "train.accumulate=4 or --set train.accumulate=8\n"},
+           {{{"parallel.pipeline", "4"},
+             {"parallel.schedule", "interleaved"},
+             {"parallel.virtual_pipeline", "2"},
+             {"train.global_batch", "2"}},
+            4,
+            "parallel.schedule interleaved goes by 4 micro-batches, as many as there are stages, and a step has 2 -> --set "
+            "train.global_batch=4\n"},
            {{{"model.max_positions", "100"}},
             {},
             "train.seq_len 128 is longer than the 100 learned positions of the model -> --set train.seq_len=100\n"},
@@ -268,12 +305,30 @@ TEST_CASE("a login node plans for the nodes that it will ask for") {
   CHECK(allocation_to_plan_with(here, config).hosts == here.hosts);
 }
 
+TEST_CASE("ZB-V's stages hold the model there and back, and one of them both copies of the tied embedding in one") {
+  const Plan plan = make_plan(input({{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}}, 2));
+  const Forecast costs = forecast(plan);
+  CHECK(costs.stages[0].layers == std::vector{Interval{0, 2}, Interval{6, 8}});
+  CHECK(costs.stages[1].layers == std::vector{Interval{2, 4}, Interval{4, 6}});
+  CHECK(costs.stages[0].parameters + costs.stages[1].parameters == costs.parameters);
+  CHECK(plan.name.ends_with("_vp2"));
+}
+
+TEST_CASE("a pipeline is simulated with all parts alike, and by the work of each") {
+  const Plan plan = make_plan(input({{"parallel.pipeline", "4"}, {"train.accumulate", "8"}, {"parallel.schedule", "zero_bubble"}}, 4));
+  const PipelineForecast forecast = pipeline_forecast(plan);
+  CHECK(forecast.even.bubble() == doctest::Approx(forecast.formula));
+  double work = 0;
+  for (const PartTimes& part : part_times(plan)) work += part.all();
+  CHECK(work == doctest::Approx(flops_per_token(plan.model, plan.config.train.seq_len, false).model));
+}
+
 TEST_CASE("a forecast's stages hold the model") {
   const Plan plan = make_plan(input({{"parallel.pipeline", "3"}}, 3));
   const Forecast costs = forecast(plan);
   REQUIRE(costs.stages.size() == 3);
-  CHECK(costs.stages[0].layers == Interval{0, 3});
-  CHECK(costs.stages[2].layers == Interval{6, 8});
+  CHECK(costs.stages[0].layers == std::vector{Interval{0, 3}});
+  CHECK(costs.stages[2].layers == std::vector{Interval{6, 8}});
   int64_t sum = 0;
   for (const StageForecast& stage : costs.stages) sum += stage.parameters;
   CHECK(sum == costs.parameters + plan.model.vocab * plan.model.hidden);  // the last stage keeps a copy of the tied embedding
