@@ -94,7 +94,7 @@ void print_what_does_not_fit(const Forecast& forecast, const NodeShape& node, Ou
   if (!node.gpu_memory_bytes) return;
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
     if (const int64_t bytes = forecast.stages[stage].bytes.total(); bytes > *node.gpu_memory_bytes)
-      out.print("does not fit: stage {} wants {} on a GPU of {}; more tensor or pipeline ranks, or parallel.zero=1, make it less\n", stage,
+      out.print("does not fit: stage {} wants {} on a GPU of {}; more tensor or pipeline ranks, or parallel.zero=3, make it less\n", stage,
                 human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(*node.gpu_memory_bytes)));
 }
 

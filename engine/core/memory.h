@@ -16,10 +16,14 @@ struct StateBytes {
 };
 
 /// The sum over the units of `rank`'s stage (parameters.h), padding and the copy of a tied embedding included.
-/// A parameter costs 4 + 4 + 8 bytes in fp32, 2 + 4 + 12 in bf16; with ZeRO-1 (Rajbhandari et al. 2020) the ranks that share gradients
-/// (data x context x sequence) divide the optimizer's part, in shards of shard_elements() a unit, and the buffers of parameters and
-/// gradients are as long as those shards together. REQUIRES what unit_parameters() does, and parallel.zero of 0 or 1.
+/// A parameter costs 4 + 4 + 8 bytes in fp32, 2 + 4 + 12 in bf16; with ZeRO (Rajbhandari et al. 2020) the ranks that share gradients
+/// (data x context x sequence) divide the optimizer's part from stage 1 on, the gradients' from 2 and the parameters' from 3, in shards of
+/// shard_elements() a unit, and what is whole is as long as those shards together. REQUIRES what unit_parameters() does.
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
+
+/// Whether ZeRO 2 and 3 keep this unit's gradients whole until the end of a step: the two copies of a tied embedding, on the first stage
+/// and the last, are summed before they are divided.
+bool keeps_whole_gradients(const ModelShape& shape, const PipelinePlacement& placement, const UnitId& unit);
 
 /// Tensor bytes of one checkpoint of the whole model, at any layout: the fp32 weight and Adam's two moments, 12 a parameter. Headers and
 /// the manifest come on top: kilobytes a rank.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/core/memory.h"
 #include "engine/core/parameters.h"
 
 namespace llmrun {
@@ -37,6 +38,7 @@ class Count {
           enter(1), loss(), leave(1);
           break;
       }
+      zero(unit);
     }
     const int64_t activation = (sliced_ ? tokens_ / layout_.tensor : tokens_) * shape_.hidden * element_;
     const PipelinePlacement placement = pipeline_placement(layout_, parallel_);
@@ -48,14 +50,11 @@ class Count {
   }
 
   void gradients() {
-    const Cut cut = cut_of(layout_, parallel_, where_);
-    const int64_t ranks = layout_.data * layout_.context * layout_.sequence_size;
     for (const UnitId& unit : units()) {
-      const UnitParameters table = unit_parameters(shape_, unit, cut);
-      partial(table, Partial::tensor, layout_.tensor);
-      partial(table, Partial::kv_copies, kv_copies(shape_, layout_.tensor).ranks);
+      const UnitParameters table = unit_parameters(shape_, unit, cut_of(layout_, parallel_, where_));
       tied(table);
-      if (ranks > 1) data(table, ranks);
+      if (!shards_gradients(unit)) reduce(table);
+      if (sharers() > 1 && (parallel_.zero == 1 || parallel_.zero == 2)) gather(table);
     }
   }
 
@@ -111,12 +110,33 @@ class Count {
     if (shared != nullptr) add(Purpose::pipeline, 4 * shared->elements());
   }
 
-  void data(const UnitParameters& table, int64_t ranks) {
-    if (parallel_.zero == 0) return add(Purpose::data, 4 * table.elements);
-    const int64_t elements = ranks * shard_elements(table.elements, ranks);
-    add(Purpose::data, 4 * elements);
-    add(Purpose::data, element_ * elements);
+  /// ZeRO 2 and 3, a micro-batch.
+  void zero(const UnitId& unit) {
+    const UnitParameters table = unit_parameters(shape_, unit, cut_of(layout_, parallel_, where_));
+    if (shards_gradients(unit)) reduce(table);
+    if (sharers() == 1 || parallel_.zero < 3) return;
+    gather(table);                                        // forward
+    if (unit.kind != UnitKind::embedding) gather(table);  // backward
+    const bool both_ends = shape_.tie_embeddings && pipeline_placement(layout_, parallel_).closes();
+    if (unit.kind == UnitKind::embedding && both_ends) gather(table);  // the head's projection
   }
+
+  bool shards_gradients(const UnitId& unit) const {
+    return sharers() > 1 && parallel_.zero >= 2 && !keeps_whole_gradients(shape_, pipeline_placement(layout_, parallel_), unit);
+  }
+
+  int64_t sharers() const { return layout_.data * layout_.context * layout_.sequence_size; }
+  int64_t whole_elements(const UnitParameters& table) const {
+    return parallel_.zero == 0 ? table.elements : sharers() * shard_elements(table.elements, sharers());
+  }
+
+  void reduce(const UnitParameters& table) {
+    partial(table, Partial::tensor, layout_.tensor);
+    partial(table, Partial::kv_copies, kv_copies(shape_, layout_.tensor).ranks);
+    if (sharers() > 1) add(Purpose::data, 4 * whole_elements(table));
+  }
+
+  void gather(const UnitParameters& table) { add(Purpose::data, element_ * whole_elements(table)); }
 
   const ModelShape& shape_;
   const Layout& layout_;

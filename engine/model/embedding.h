@@ -15,6 +15,7 @@ class Embedding : public Unit {
   at::Tensor backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) override;
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
   bool recomputable() const override { return false; }  // it saves nothing
+  bool parameters_in_backward() const override { return false; }
 
  private:
   void drop(at::Tensor& tensor, const MicroBatch& batch) const;

@@ -1,5 +1,6 @@
 #include "engine/model/model.h"
 
+#include "engine/core/memory.h"
 #include "engine/core/step_traffic.h"
 #include "engine/model/block.h"
 
@@ -60,12 +61,16 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
         break;
       }
     }
-    states_.emplace_back(buffers, mesh, options.zero);
+    states_.emplace_back(buffers, mesh, options.zero, keeps_whole_gradients(options.shape, options.placement, id));
   };
   for (const auto& chunk : stage_chunks(options.shape, options.placement, mesh.where().pipeline, options.layers_per_stage)) {
     const int64_t begin = std::ssize(stage_.units);
     for (const UnitId& id : chunk) add(id);
     stage_.chunks.push_back({begin, std::ssize(stage_.units)});
+  }
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const bool borrows = stage_.units[i].get() == head_ && options.shape.tie_embeddings && embedding_ != nullptr;
+    stage_.states.push_back({&states_[i], borrows ? &states_.front() : nullptr});
   }
 }
 

@@ -100,14 +100,17 @@ class Walk {
         actions_(schedule.stages[static_cast<size_t>(self_)]),
         micro_batch_(micro_batch),
         training_(has_backward()),
-        arrivals_(stage, schedule) {}
+        arrivals_(stage, schedule),
+        presence_(stage.units, stage.states, training_) {}
 
   StageCounts run() {
     for (size_t i = 0; i < actions_.size(); ++i) {
       post_receive(i);
       post_receive(i + 1);
+      next_ = i + 1 < actions_.size() ? &actions_[i + 1] : nullptr;
       act(actions_[i]);
     }
+    presence_.finish();
     for (Work& send : sends_) send.wait();
     return counts_;
   }
@@ -164,8 +167,15 @@ class Walk {
   }
 
   bool recomputed(const Unit& unit) const { return stage_.recompute == Recompute::full && unit.recomputable(); }
-  Unit& unit(int64_t chunk, size_t index) {
-    return *stage_.units[static_cast<size_t>(stage_.chunks[static_cast<size_t>(chunk)].begin) + index];
+  /// The units of a chunk, as indices of stage_.units.
+  const Interval& units_of(int64_t chunk) const { return stage_.chunks[static_cast<size_t>(chunk)]; }
+
+  /// Asks for what the next action begins with, while this one is at its last unit.
+  void want_for_next() {
+    if (next_ == nullptr || units_of(next_->chunk).size() == 0) return;
+    if (next_->kind == Kind::forward) presence_.want_for_forward(static_cast<size_t>(units_of(next_->chunk).begin));
+    if (next_->kind == Kind::backward || next_->kind == Kind::backward_input)
+      presence_.want_for_backward(static_cast<size_t>(units_of(next_->chunk).end - 1));
   }
 
   struct Key {
@@ -176,13 +186,19 @@ class Walk {
   at::Tensor forward(const Key& key, at::Tensor x) {
     Flight& flight = flights_[key];
     flight.batch = micro_batch_(key.micro_batch);
-    flight.saved.resize(static_cast<size_t>(stage_.chunks[static_cast<size_t>(key.chunk)].size()));
-    for (size_t i = 0; i < flight.saved.size(); ++i) {
-      Unit& unit = this->unit(key.chunk, i);
+    const auto [begin, end] = units_of(key.chunk);
+    flight.saved.resize(static_cast<size_t>(end - begin));
+    for (int64_t index = begin; index < end; ++index) {
+      const auto i = static_cast<size_t>(index);
+      Unit& unit = *stage_.units[i];
       Saved dropped;
+      Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
       const at::Tensor input = x;
-      x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : flight.saved[i]);
-      if (recomputed(unit)) flight.saved[i][Slot::input] = input;
+      presence_.before_forward(i);
+      index + 1 < end ? presence_.want_for_forward(i + 1) : want_for_next();
+      x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : saved);
+      presence_.after_forward(i);
+      if (recomputed(unit)) saved[Slot::input] = input;
     }
     counts_.peak_micro_batches = std::max(counts_.peak_micro_batches, static_cast<int64_t>(flights_.size()));
     counts_.peak_saved_bytes = std::max(counts_.peak_saved_bytes, saved_bytes());
@@ -192,19 +208,32 @@ class Walk {
   /// Unit by unit. With the weights at once, what a unit saved is gone before the next begins.
   at::Tensor backward(const Key& key, at::Tensor dy, bool weights_too) {
     Flight& flight = flights_.at(key);
-    for (size_t i = flight.saved.size(); i-- > 0;) {
-      Unit& unit = this->unit(key.chunk, i);
-      Saved& saved = flight.saved[i];
+    const auto [begin, end] = units_of(key.chunk);
+    for (int64_t index = end; index-- > begin;) {
+      const auto i = static_cast<size_t>(index);
+      Unit& unit = *stage_.units[i];
+      Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
+      presence_.before_backward_input(i);
+      index > begin ? presence_.want_for_backward(i - 1) : want_for_next();
       if (recomputed(unit)) unit.forward(saved.take(Slot::input), flight.batch, saved);
       dy = unit.backward_input(dy, flight.batch, saved);
-      if (weights_too) unit.backward_weight(flight.batch, saved);
+      presence_.after_backward_input(i);
+      if (!weights_too) continue;
+      unit.backward_weight(flight.batch, saved);
+      presence_.after_backward_weight(i);
     }
     return dy;
   }
 
   void backward_weight(const Key& key) {
     Flight& flight = flights_.at(key);
-    for (size_t i = flight.saved.size(); i-- > 0;) unit(key.chunk, i).backward_weight(flight.batch, flight.saved[i]);
+    const auto [begin, end] = units_of(key.chunk);
+    for (int64_t index = end; index-- > begin;) {
+      const auto i = static_cast<size_t>(index);
+      presence_.before_backward_weight(i);
+      stage_.units[i]->backward_weight(flight.batch, flight.saved[static_cast<size_t>(index - begin)]);
+      presence_.after_backward_weight(i);
+    }
   }
 
   int64_t saved_bytes() const {
@@ -220,6 +249,8 @@ class Walk {
   const std::function<MicroBatch(int64_t)>& micro_batch_;
   bool training_;
   Arrivals arrivals_;
+  Presence presence_;
+  const StageAction* next_ = nullptr;    // behind the one that runs
   std::map<Message, at::Tensor> given_;  // from this stage to itself, where a placement turns
   std::map<Key, Flight> flights_;
   std::deque<Work> sends_;

@@ -6,6 +6,7 @@
 #include "engine/comm/mesh.h"
 #include "engine/core/pipeline/schedule.h"
 #include "engine/core/spec/config.h"
+#include "engine/parallel/presence.h"
 #include "engine/parallel/unit.h"
 
 namespace llmrun {
@@ -14,8 +15,9 @@ namespace llmrun {
 struct Stage {
   std::vector<std::unique_ptr<Unit>> units;  // in running order, chunk after chunk
   PipelinePlacement placement;
-  std::vector<Interval> chunks;  // of units
-  const Mesh* mesh = nullptr;    // not owned
+  std::vector<Interval> chunks;    // of units
+  std::vector<UnitStates> states;  // of units; none: their buffers are always there
+  const Mesh* mesh = nullptr;      // not owned
   Recompute recompute = Recompute::none;
   /// The tensor a stage takes from the one before and hands to the next.
   int64_t tokens_local = 0;

@@ -1,26 +1,72 @@
 #include "engine/parallel/sharded_state.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace llmrun {
 
-ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero)
-    : buffers_(std::move(buffers)), mesh_(mesh), sharded_(zero >= 1 && mesh.gradient().size() > 1) {
-  const int64_t elements = buffers_->parameters().numel();
+ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients)
+    : buffers_(std::move(buffers)),
+      mesh_(mesh),
+      sharded_(zero >= 1 && mesh.gradient().size() > 1),
+      shards_gradients_(sharded_ && zero >= 2 && !whole_gradients),
+      shards_parameters_(sharded_ && zero >= 3) {
+  const int64_t elements = buffers_->elements();
   const int64_t each = sharded_ ? elements / mesh.gradient().size() : elements;
   const int64_t begin = sharded_ ? each * mesh.gradient().rank() : 0;
   shard_ = {begin, begin + each};
   owns_shard_ = sharded_ || mesh.gradient().rank() == 0;
-  separate_master_ = buffers_->parameters().scalar_type() != at::kFloat;
 
-  const auto options = buffers_->gradients().options();
-  master_ = separate_master_ ? at::zeros({each}, options) : buffers_->parameters().narrow(0, begin, each);
-  exp_avg_ = at::zeros({each}, options);
-  exp_avg_sq_ = at::zeros({each}, options);
-  reduced_ = buffers_->gradients().narrow(0, begin, each);
+  if (!shards_parameters_) buffers_->parameters() = buffers_->new_parameters();
+  if (!shards_gradients_) buffers_->gradients() = buffers_->new_gradients();
+  parameter_shard_ = shards_parameters_ ? buffers_->new_shard_of_parameters(each) : shard_of(buffers_->parameters());
+  exp_avg_ = buffers_->new_shard(each);
+  exp_avg_sq_ = buffers_->new_shard(each);
+  reduced_ = shards_gradients_ ? buffers_->new_shard(each) : shard_of(buffers_->gradients());
+  separate_master_ = parameter_shard_.scalar_type() != at::kFloat;
+  master_ = separate_master_ ? buffers_->new_shard(each) : parameter_shard_;
+}
+
+void ShardedState::want_parameters() {
+  if (!shards_parameters_ || gathering_.defined() || buffers_->parameters().defined()) return;
+  gathering_ = at::empty({buffers_->elements()}, parameter_shard_.options());
+  gather_ = mesh_.gradient().all_gather(gathering_, parameter_shard_);
+}
+
+void ShardedState::have_parameters() {
+  want_parameters();
+  if (!gathering_.defined()) return;
+  gather_.wait();
+  buffers_->parameters() = std::exchange(gathering_, at::Tensor());
+}
+
+void ShardedState::drop_parameters() {
+  if (shards_parameters_) buffers_->parameters().reset();
+}
+
+void ShardedState::have_gradients() {
+  if (shards_gradients_ && !buffers_->gradients().defined()) buffers_->gradients() = buffers_->new_gradients();
+}
+
+void ShardedState::post_reduce() {
+  if (!shards_gradients_) return;
+  finish_reduce();
+  reduce_partial();
+  scattering_ = std::exchange(buffers_->gradients(), at::Tensor());
+  summed_ = at::empty_like(reduced_);
+  scatter_ = mesh_.gradient().reduce_scatter(summed_, scattering_);
+}
+
+void ShardedState::finish_reduce() {
+  if (!summed_.defined()) return;
+  scatter_.wait();
+  reduced_.add_(summed_);
+  summed_.reset();
+  scattering_.reset();
 }
 
 template <typename Visit>
@@ -43,9 +89,15 @@ void ShardedState::reduce_partial(Partial kind, Communicator& group) {
   for (const PartialSum::Part& part : sum.parts) gradient(*part.segment).copy_(place(part));
 }
 
-void ShardedState::reduce() {
+void ShardedState::reduce_partial() {
   reduce_partial(Partial::tensor, mesh_.tensor());
   reduce_partial(Partial::kv_copies, mesh_.kv_copies());
+}
+
+void ShardedState::reduce() {
+  finish_reduce();
+  if (shards_gradients_) return;
+  reduce_partial();
   if (sharded_) {
     const at::Tensor mine = at::empty_like(reduced_);  // no backend writes its result over its input
     mesh_.gradient().reduce_scatter(mine, buffers_->gradients()).wait();
@@ -67,7 +119,7 @@ double ShardedState::owned_sum_of_squares() const {
 void ShardedState::step(const AdamWStep& how) {
   for_each_in_shard([&](const Segment& segment, Interval inside) {
     auto of_shard = [&](const at::Tensor& tensor) { return tensor.narrow(0, inside.begin - shard_.begin, inside.size()); };
-    const at::Tensor rounded = separate_master_ ? buffers_->parameters().narrow(0, inside.begin, inside.size()) : at::Tensor();
+    const at::Tensor rounded = separate_master_ ? of_shard(parameter_shard_) : at::Tensor();
     adamw(of_shard(master_), of_shard(exp_avg_), of_shard(exp_avg_sq_), of_shard(reduced_), buffers_->table().tensors[segment.tensor].decay,
           how, rounded);
   });
@@ -75,19 +127,28 @@ void ShardedState::step(const AdamWStep& how) {
 }
 
 void ShardedState::publish() {
-  if (separate_master_) buffers_->parameters().narrow(0, shard_.begin, shard_.size()).copy_(master_);
+  if (separate_master_) parameter_shard_.copy_(master_);
   gather();
 }
 
 void ShardedState::gather() {
-  if (!sharded_) return;
-  const at::Tensor mine = buffers_->parameters().narrow(0, shard_.begin, shard_.size()).clone();
+  if (!sharded_ || shards_parameters_) return;
+  const at::Tensor mine = parameter_shard_.clone();  // no backend writes its result over its input
   mesh_.gradient().all_gather(buffers_->parameters(), mine).wait();
 }
 
-void ShardedState::zero_gradients() { buffers_->gradients().zero_(); }
+void ShardedState::zero_gradients() {
+  if (buffers_->gradients().defined()) buffers_->gradients().zero_();
+  reduced_.zero_();
+}
 
-int64_t ShardedState::gradient_bytes() const { return static_cast<int64_t>(buffers_->gradients().nbytes()); }
+int64_t ShardedState::parameter_bytes() const {
+  return static_cast<int64_t>((shards_parameters_ ? parameter_shard_ : buffers_->parameters()).nbytes());
+}
+
+int64_t ShardedState::gradient_bytes() const {
+  return static_cast<int64_t>((shards_gradients_ ? reduced_ : buffers_->gradients()).nbytes());
+}
 
 int64_t ShardedState::optimizer_bytes() const {
   return static_cast<int64_t>(exp_avg_.nbytes() + exp_avg_sq_.nbytes() + (separate_master_ ? master_.nbytes() : 0));

@@ -12,15 +12,32 @@ namespace llmrun {
 
 /// The optimizer's side of a unit: fp32 master weights and Adam moments of this rank's shard of the flat buffer, and the reductions
 /// that bring the gradients there. ZeRO is a property of the buffer (Rajbhandari et al. 2020): stage 0 all-reduces the gradients and
-/// every rank of mesh.gradient() steps the whole; stage 1 reduce-scatters them, steps a shard, and gathers the parameters again.
+/// every rank of mesh.gradient() steps the whole; stage 1 reduce-scatters them at the end of the step, steps a shard, and gathers the
+/// parameters again; stage 2 reduce-scatters after each backward and keeps the shard's sum alone; stage 3 keeps the shard's parameters
+/// alone, and has them whole only while the unit works.
 ///
 /// With fp32 parameters the master weights are the parameters themselves: no copy.
+///
+/// Collective are reduce, step, publish and, under the stages that do something there, have_, want_parameters, post_ and finish_reduce:
+/// every rank that shares the unit calls them in the same order.
 class ShardedState {
  public:
-  ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero);
+  /// `whole_gradients`: kept until the end of the step whatever the stage, because something else has to be done with them first (the two
+  /// copies of a tied embedding on two stages).
+  ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients = false);
 
-  /// Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.gradient(). Every rank of the mesh calls it
-  /// once a step for every unit, in the same order. One collective for each partial axis that has segments, one for the data ranks.
+  /// Stage 3: asks for the whole parameters; has them; lets them go.
+  void want_parameters();
+  void have_parameters();
+  void drop_parameters();
+  /// Stages 2 and 3: a whole gradient buffer to add into, zero where there was none; its reduce-scatter begun, which takes it away; the end
+  /// of that, which adds to the shard's sum.
+  void have_gradients();
+  void post_reduce();
+  void finish_reduce();
+
+  /// At the end of a step. Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.gradient(), where that
+  /// was not done on the way. One collective for each partial axis that has segments, one for the data ranks.
   void reduce();
   /// Of the reduced gradients, over what this rank owns: each element of the model once in the world.
   double owned_sum_of_squares() const;
@@ -39,24 +56,32 @@ class ShardedState {
   at::Tensor& exp_avg() { return exp_avg_; }        // fp32 [shard]
   at::Tensor& exp_avg_sq() { return exp_avg_sq_; }  // fp32 [shard]
 
+  // What this rank holds between steps.
+  int64_t parameter_bytes() const;
   int64_t gradient_bytes() const;
   int64_t optimizer_bytes() const;  // moments, and masters where they are a copy
 
  private:
+  void reduce_partial();
   void reduce_partial(Partial kind, Communicator& group);
   void gather();  // every shard's parameters to every rank
+  at::Tensor shard_of(const at::Tensor& whole) const { return whole.narrow(0, shard_.begin, shard_.size()); }
   /// Calls `visit(segment, interval)` for each segment's elements that lie in the shard, as an interval of the buffer.
   template <typename Visit>
   void for_each_in_shard(Visit visit) const;
 
   std::shared_ptr<UnitBuffers> buffers_;
   const Mesh& mesh_;
-  bool sharded_;
+  bool sharded_, shards_gradients_, shards_parameters_;
   Interval shard_;
   bool owns_shard_;
   bool separate_master_;
-  at::Tensor reduced_;  // fp32 [shard]: this rank's part of the gradient buffer, the sum over all after reduce()
+  at::Tensor parameter_shard_;  // [shard], compute precision: a view of the whole buffer, or all that is kept of it
+  at::Tensor reduced_;          // fp32 [shard]: likewise of the gradient buffer; the sum over all ranks after reduce()
   at::Tensor master_, exp_avg_, exp_avg_sq_;
+  at::Tensor gathering_;            // whole parameters under way
+  at::Tensor scattering_, summed_;  // whole gradients under way, and this rank's part of their sum
+  Work gather_, scatter_;
 };
 
 }  // namespace llmrun

@@ -26,6 +26,10 @@ class Unit {
   virtual void backward_weight(const MicroBatch& batch, Saved& saved) = 0;
   /// Whether full recompute may drop what forward saved and run it again. The head makes its gradient in forward and keeps little.
   virtual bool recomputable() const { return true; }
+  /// Whether backward reads parameters: what ZeRO 3 has to bring for it.
+  virtual bool parameters_in_backward() const { return true; }
+  /// Whether forward already adds to gradients, while training: what ZeRO 2 has to have there.
+  virtual bool gradients_in_forward() const { return false; }
 
   UnitBuffers& buffers() { return *buffers_; }
   const UnitBuffers& buffers() const { return *buffers_; }

@@ -4,12 +4,14 @@
 
 namespace llmrun {
 
-UnitBuffers::UnitBuffers(UnitParameters table, int64_t shards, at::ScalarType dtype, at::Device device) : table_(std::move(table)) {
-  const int64_t elements = shards * shard_elements(table_.elements, shards);
-  const auto options = at::TensorOptions().device(device);
-  parameters_ = at::zeros({elements}, options.dtype(dtype));
-  gradients_ = at::zeros({elements}, options.dtype(at::kFloat));
-}
+UnitBuffers::UnitBuffers(UnitParameters table, int64_t shards, at::ScalarType dtype, at::Device device)
+    : table_(std::move(table)),
+      elements_(shards * shard_elements(table_.elements, shards)),
+      parameter_options_(at::TensorOptions().device(device).dtype(dtype)),
+      gradient_options_(at::TensorOptions().device(device).dtype(at::kFloat)) {}
+
+at::Tensor UnitBuffers::new_shard_of_parameters(int64_t elements) const { return at::zeros({elements}, parameter_options_); }
+at::Tensor UnitBuffers::new_shard(int64_t elements) const { return at::zeros({elements}, gradient_options_); }
 
 at::Tensor UnitBuffers::view(const at::Tensor& buffer, Role role) const {
   const LocalParameter* parameter = table_.find(role);

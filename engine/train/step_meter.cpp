@@ -49,7 +49,7 @@ Metrics StepMeter::end(int64_t step, const StepResult& result) {
   metrics.comm = difference(mesh_.traffic(), before_);
   for (const Traffic::Cell& cell : metrics.comm.cells) metrics.comm_time_s += cell.seconds;
   for (ShardedState& state : model_.states()) {
-    metrics.param_bytes += static_cast<int64_t>(state.buffers().parameters().nbytes());
+    metrics.param_bytes += state.parameter_bytes();
     metrics.grad_bytes += state.gradient_bytes();
     metrics.optimizer_bytes += state.optimizer_bytes();
   }

@@ -46,7 +46,7 @@ TEST_CASE("a file that is not the YAML we read is told before its keys") {
 
 TEST_CASE("what is not built yet names the value, its line and who set it") {
   const CommandLine shell;
-  shell.write("run.yaml", "parallel:\n  context: 2\n  zero: 3\n");
+  shell.write("run.yaml", "parallel:\n  context: 2\n  recompute: selective\n");
   const Outcome outcome = shell("llmrun config check run.yaml");
   CHECK(outcome.exit == 3);
   CHECK(outcome.err == golden("config-check-unbuilt.txt", outcome.err));

@@ -33,6 +33,9 @@ const ProcessCase kCases[] = {
     {"gpt2-tiny", "tcp", {.pipeline = 4}, "--set parallel.schedule=zero_bubble --set train.micro_batch=1"},
     {"llama-tiny", "mpi", {.data = 2, .pipeline = 2}, "--set parallel.schedule=interleaved --set parallel.virtual_pipeline=2"},
     {"llama-tiny", "tcp", {.pipeline = 2}, "--set parallel.schedule=gpipe --set train.micro_batch=1"},
+    {"gpt2-tiny", "mpi", {.tensor = 2, .data = 2}, "--set parallel.zero=3 --set train.micro_batch=1"},
+    {"llama-tiny", "tcp", {.data = 2, .pipeline = 2}, "--set parallel.zero=2 --set parallel.schedule=zero_bubble"},
+    {"gpt2-tiny", "tcp", {.data = 2, .pipeline = 2}, "--set parallel.zero=3 --set parallel.recompute=full"},
 };
 
 }  // namespace

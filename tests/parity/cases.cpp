@@ -19,7 +19,7 @@ constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule
 constexpr size_t kSwitches = 8;
 using Choice = std::array<int, kSwitches>;
 
-std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 2, 3, 2, 2, 2, 5}; }
+std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 4, 3, 2, 2, 2, 5}; }
 
 ParityCase case_of(const Choice& choice) {
   return {golden_layouts()[choice[0]],
@@ -92,7 +92,7 @@ std::vector<int64_t> ParityCase::layers_per_stage(int64_t layers) const {
 
 std::string ParityCase::name() const {
   return fmt::format("tensor {} pipeline {} data {}{}{} micro-batch {}{}{}{} {}", layout.tensor, layout.pipeline, layout.data,
-                     sequence == SequenceParallel::megatron ? " sequence" : "", zero != 0 ? " zero-1" : "", micro_batch,
+                     sequence == SequenceParallel::megatron ? " sequence" : "", zero != 0 ? fmt::format(" zero-{}", zero) : "", micro_batch,
                      recompute == Recompute::full ? " recompute" : "", attention == AttentionKind::plain ? " plain" : "",
                      uneven_stages ? " uneven" : "", spelling(schedule));
 }
@@ -133,7 +133,7 @@ std::vector<ParityCase> pairwise_cases(int64_t global_batch) {
 }
 
 std::vector<ParityCase> odd_cases(int64_t heads) {
-  std::vector<ParityCase> cases(10);
+  std::vector<ParityCase> cases(12);
   cases[0].layout = {.tensor = 3};
   cases[1].layout = {.tensor = 3, .pipeline = 2};
   cases[1].sequence = SequenceParallel::megatron;
@@ -155,6 +155,12 @@ std::vector<ParityCase> odd_cases(int64_t heads) {
   cases[8].recompute = Recompute::full;
   cases[9].layout = {.tensor = 3, .pipeline = 2};
   cases[9].schedule = Schedule::zero_bubble_v;
+  cases[10].layout = {.tensor = 2, .data = 3};
+  cases[10].zero = 3;
+  cases[10].sequence = SequenceParallel::megatron;
+  cases[11].layout = {.data = 2, .pipeline = 3};
+  cases[11].zero = 2;
+  cases[11].schedule = Schedule::zero_bubble;
   std::erase_if(cases, [&](const ParityCase& parity_case) { return heads % parity_case.layout.tensor != 0; });
   return cases;
 }

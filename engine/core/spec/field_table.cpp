@@ -84,7 +84,7 @@ std::vector<Field> table() {
           .env({"SPSIZE"})
           .only({}, "sequence parallelism over {} ranks"),
       KEY(parallel.data, "data-parallel ranks; auto: what the other axes leave").range(1, kManyRanks),
-      KEY(parallel.zero, "ZeRO stage: what is sharded over the data ranks").range(0, 3).env({"ZERO_STAGE"}).only({"1"}, "ZeRO stage {}"),
+      KEY(parallel.zero, "ZeRO stage: what is sharded over the data ranks").range(0, 3).env({"ZERO_STAGE"}),
       KEY(parallel.shard_group, "ranks a ZeRO shard spans; auto: all data ranks")
           .range(1, kManyRanks)
           .only({}, "sharding over a part of the data ranks"),

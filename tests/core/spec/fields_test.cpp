@@ -190,8 +190,6 @@ TEST_CASE("what is not built yet is refused by name, each once") {
   const std::vector<std::pair<const char*, const char*>> refused{{"parallel.context", "2"},
                                                                  {"parallel.sequence", "ulysses"},
                                                                  {"parallel.sequence_size", "2"},
-                                                                 {"parallel.zero", "2"},
-                                                                 {"parallel.zero", "3"},
                                                                  {"parallel.shard_group", "2"},
                                                                  {"parallel.expert", "2"},
                                                                  {"model.experts", "8"},
@@ -216,11 +214,11 @@ TEST_CASE("what is not built yet is refused by name, each once") {
     CHECK(complaints[0].what.ends_with(" is not built yet"));
   }
   CHECK(unbuilt(with("parallel.context", scalar("2")))[0].what == "parallel.context 2: context parallelism is not built yet");
-  CHECK(unbuilt(with("parallel.zero", scalar("3")))[0].hint == "this version takes parallel.zero 0 or 1");
+  CHECK(unbuilt(with("parallel.recompute", scalar("selective")))[0].hint == "this version takes parallel.recompute none or full");
 }
 
 TEST_CASE("what is built is not refused") {
-  for (const auto& [path, value] : std::vector<std::pair<const char*, const char*>>{{"parallel.zero", "1"},
+  for (const auto& [path, value] : std::vector<std::pair<const char*, const char*>>{{"parallel.zero", "3"},
                                                                                     {"parallel.sequence", "megatron"},
                                                                                     {"parallel.recompute", "full"},
                                                                                     {"train.precision", "fp32"},
