@@ -47,7 +47,6 @@ json llama_config(const ModelShape& model) {
   require(model.positions == Positions::rotary, kArchitecture, "learned positions");
   require(model.norm == Norm::rmsnorm, kArchitecture, "layernorm");
   require(model.activation == Activation::swiglu, kArchitecture, "gelu_tanh without gate");
-  require(model.dropout == 0, kArchitecture, "dropout");
   const json scaling = rope_scaling(model.rope_scaling);
   json parameters = scaling;
   parameters["rope_theta"] = model.rope_theta;

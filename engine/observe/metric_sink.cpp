@@ -30,7 +30,10 @@ class JsonlSink : public MetricSink {
 
  private:
   void append(const std::string& text) {
-    if (::write(descriptor_, text.data(), text.size()) != static_cast<ssize_t>(text.size())) fail("write");
+    const ssize_t written = ::write(descriptor_, text.data(), text.size());
+    if (written == static_cast<ssize_t>(text.size())) return;
+    if (written >= 0) errno = ENOSPC;  // what a short write to a file means
+    fail("write");
   }
   [[noreturn]] void fail(const char* what) const {
     throw Error(Exit::failed, "cannot {} '{}': {}", what, path_.string(), std::strerror(errno))

@@ -58,7 +58,7 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   for (int64_t step = 1; step <= plan.steps; ++step) {
     synchronise(options.device);
     const auto begin = Clock::now();
-    train_step(model, mesh, data, plan, step);
+    train_step(model, mesh, data, plan, step, (step - 1) * plan.global_batch);
     synchronise(options.device);
     if (step > options.warmup) result.step_times_s.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
   }

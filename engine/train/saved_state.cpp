@@ -1,6 +1,5 @@
 #include "engine/train/saved_state.h"
 
-#include "engine/checkpoint/reader.h"
 #include "engine/checkpoint/save.h"
 #include "engine/core/spec/decode.h"
 #include "engine/parallel/agreement.h"
@@ -60,13 +59,12 @@ std::vector<std::string> save_state(Model& model, const Mesh& mesh, const Plan& 
   return save_checkpoint(checkpoints, snapshot, state.pieces(), group, options).notes;
 }
 
-Progress load_state(Model& model, const std::filesystem::path& checkpoint) {
-  const CheckpointReader reader(checkpoint);
+Progress load_state(Model& model, const CheckpointReader& checkpoint) {
   HostState state(model, {kKinds.begin(), kKinds.end()}, Ownership::all);
-  reader.load(state.pieces());
+  checkpoint.load(state.pieces());
   state.to_device();
   model.publish();
-  return {reader.snapshot().step, reader.snapshot().samples};
+  return {checkpoint.snapshot().step, checkpoint.snapshot().samples};
 }
 
 void load_weights(Model& model, const WeightSource& source) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/checkpoint/piece.h"
+#include "engine/checkpoint/reader.h"
 #include "engine/core/plan.h"
 #include "engine/model/model.h"
 
@@ -20,8 +20,8 @@ struct Progress {
 std::vector<std::string> save_state(Model& model, const Mesh& mesh, const Plan& plan, const Progress& progress,
                                     const std::filesystem::path& checkpoints);
 
-/// Reads weights and moments from a checkpoint directory of any layout and publishes them. Collective over the mesh.
-Progress load_state(Model& model, const std::filesystem::path& checkpoint);
+/// Reads weights and moments from a checkpoint of any layout and publishes them. Collective over the mesh.
+Progress load_state(Model& model, const CheckpointReader& checkpoint);
 
 /// Reads weights alone (a Hugging Face directory, or another run's checkpoint) and publishes them. Collective over the mesh.
 void load_weights(Model& model, const WeightSource& source);

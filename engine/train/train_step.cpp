@@ -59,7 +59,8 @@ MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Me
   return make_micro_batch(tokens.data(), batch, seq, sample, device);
 }
 
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, StopWish wish) {
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, int64_t first_sample,
+                      StopWish wish) {
   using Clock = std::chrono::steady_clock;
   StepResult result;
   model.zero_gradients();
@@ -68,7 +69,7 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   const PipelineSchedule schedule = pipeline_schedule(plan.config.parallel.schedule, model.stage().placement, plan.accumulate);
   result.counts = run_schedule(model.stage(), schedule, [&](int64_t index) {
     const auto begin = Clock::now();
-    MicroBatch batch = read_micro_batch(data, plan, mesh, (step - 1) * plan.global_batch, index, model.stage().device);
+    MicroBatch batch = read_micro_batch(data, plan, mesh, first_sample, index, model.stage().device);
     result.data_time_s += std::chrono::duration<double>(Clock::now() - begin).count();
     return batch;
   });

@@ -24,9 +24,9 @@ struct StepResult {
 };
 
 /// One optimizer step: the schedule over this data rank's micro-batches, the gradient reductions, one exchange of scalars, clipping, AdamW.
-/// `step` counts from 1; the step takes samples [(step - 1) * global_batch, step * global_batch). Collective over the mesh.
+/// `step` counts from 1; the step takes samples [first_sample, first_sample + global_batch). Collective over the mesh.
 /// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change.
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step,
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, int64_t first_sample,
                       StopWish wish = StopWish::none);
 
 LrPlan lr_plan(const Plan& plan);

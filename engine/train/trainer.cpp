@@ -65,9 +65,9 @@ class Trainer {
     const int64_t number = progress_.step + 1;
     options_.entering("step", number);
     meter_.begin();
-    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, wish());
+    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, progress_.samples, wish());
     Metrics metrics = meter_.end(number, result);
-    progress_ = {number, number * plan_.global_batch};
+    progress_ = {number, progress_.samples + plan_.global_batch};
     if (evaluation_is_due()) {
       options_.entering("evaluation", number);
       metrics.valid_loss = evaluate(model_, mesh_, *valid_, plan_, validation_samples());

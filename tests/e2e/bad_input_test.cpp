@@ -68,6 +68,26 @@ TEST_CASE("damaged datasets and weights are refused with exit 5 and the file's n
   CHECK_MESSAGE(outcome.err.find("model.safetensors") != std::string::npos, outcome.err);
 }
 
+TEST_CASE("R3: a run does not go on as another model, and says what else is not as it was") {
+  const CommandLine shell;
+  const std::string run =
+      "llmrun train --set model=gpt-tiny --set train.seq_len=32 --set train.precision=fp32 --set run.name=king --set run.dir=runs/one "
+      "--ranks 2 ";
+  REQUIRE(shell(run + "--set run.steps=2").exit == 0);
+  const Outcome other = shell(run + "--set run.steps=4 --set model.layers=2");
+  CHECK(other.exit == 3);
+  CHECK(other.err.find("is of another model: model.layers 4 -> 2\nhint: leave the model as it was") != std::string::npos);
+  const Outcome goes_on = shell(run + "--set run.steps=4 --set optimizer.lr=1e-4 --set train.global_batch=6 --json");
+  CHECK(goes_on.exit == 0);
+  CHECK(goes_on.err.find("optimizer.lr 0.0003 -> 0.0001, other than in the checkpoint") != std::string::npos);
+  CHECK(json::parse(goes_on.out).at("finished_steps") == 4);
+  CHECK(shell("llmrun checkpoint list king").exit == 0);  // by the run's name, whatever its directory is called
+  const Outcome wrong = shell(run + "--set run.dir=runs/two --set run.steps=4 --set checkpoint.resume=runs/one");
+  CHECK(wrong.exit == 98);
+  CHECK(wrong.err.find("that is a run; its newest is --set checkpoint.resume=") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(shell.path("runs/two")));
+}
+
 TEST_CASE("an error of the programs that llmrun becomes is the same JSON object as llmrun's own, and its hint is on stderr") {
   const CommandLine shell;
   std::filesystem::copy(read_golden("gpt2-tiny").dir, shell.path("model"));

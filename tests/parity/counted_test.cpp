@@ -32,7 +32,7 @@ void count_step(const Plan& plan, const std::function<void(Counted)>& check) {
     model.publish();
     const TrainingData data = TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab});
     const Traffic before = mesh.traffic();
-    const StepResult result = train_step(model, mesh, data, plan, 1);
+    const StepResult result = train_step(model, mesh, data, plan, 1, 0);
     Traffic difference;
     for (int i = 0; i < kPurposes; ++i) {
       difference.cells[i].calls = mesh.traffic().cells[i].calls - before.cells[i].calls;

@@ -9,7 +9,12 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       ->required()
       ->type_name("RUN");
   auto* prompt = command.add_option("--prompt", options.prompt, "Text to continue");
-  command.add_option("--prompt-ids", options.prompt_ids, "Token ids to continue: 1,2,3")->delimiter(',')->excludes(prompt);
+  command.add_option("--prompt-ids", options.prompt_ids, "Token ids to continue: 1,2,3")
+      ->delimiter(',')
+      ->expected(1)  // one word: what follows is the RUN
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check([](const std::string& id) { return id.empty() ? std::string("no token ids in it") : std::string(); })
+      ->excludes(prompt);
   command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to add")->capture_default_str()->check(CLI::NonNegativeNumber);
   command.add_option("--temperature", options.temperature, "0: the likeliest token each time")
       ->capture_default_str()
