@@ -5,6 +5,7 @@
 #include "cli/context.h"
 #include "cli/run_options.h"
 #include "engine/core/spec/decode.h"
+#include "launcher/plan/validate.h"
 #include "launcher/profile/yaml_text.h"
 
 namespace llmrun::cli {
@@ -66,6 +67,7 @@ void show(const ConfigOptions& options, Context& context) {
 
 void check(const ConfigOptions& options, Context& context) {
   const Resolved resolved = read_config(options.run);
+  check_by_itself(resolved);
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"valid", true}, {"keys_set", resolved.settings.size()}}.dump(2));
   else

@@ -37,7 +37,7 @@ void submit(const SubmitOptions& options, Context& context) {
   Desk desk = make_desk(plan.config, environment);
   const bool print_only = options.dry_run == "client";
   check(input, plan, /*ask=*/!print_only, desk);
-  if (print_only) return context.out().write(job_script(plan, desk.request));
+  if (print_only) return print_script(plan.name, plan.dir, job_script(plan, desk.request), context);
   if (read_record(RunPaths(plan.dir).record()).finished(plan.steps))
     return context.talk().print("{} is finished: {} steps. More: --set run.steps={}; afresh: --set run.dir=outputs/another\n",
                                 printable(plan.name), plan.steps, 2 * plan.steps);

@@ -10,6 +10,7 @@
 #include "launcher/process/sibling.h"
 #include "launcher/render/shell.h"
 #include "launcher/report/run_history.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/room.h"
 #include "launcher/scheduler/chain.h"
@@ -56,13 +57,24 @@ ChainEnd go_on(const ChainJob& job, const AttemptOutcome& outcome, std::optional
       .hint("mend what stops it, or save more often: --set checkpoint.every_steps=N; then llmrun submit again");
 }
 
+void tell_end(const RunDir& run, const Plan& plan, int exit_code, Context& context) {
+  const json line{
+      {"version", 1},       {"run", plan.name}, {"dir", plan.dir}, {"exit", exit_code}, {"finished_steps", run.record().finished_steps},
+      {"steps", plan.steps}};
+  context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
 void start(const PlanInput& input, const Plan& plan, const Variables& environment, Context& context) {
   const Launch launch = launch_of(plan, sibling("llmrun-rank").string(), input.node.cores, short_host_name());
   std::shared_ptr<Launcher> launcher = choose_launcher(launch, environment);
+  check_resume(plan);
   if (!read_record(RunPaths(plan.dir).record()).finished(plan.steps)) check_room(plan);
   const std::optional<ChainJob> chain = chain_job(plan, environment);
   RunDir run(plan.dir, environment.get("LLMRUN_STARTED_AT") ? kPatienceInAJob : kNoPatience);
-  if (!should_start(run, plan, context)) return;
+  if (!should_start(run, plan, context)) {
+    if (context.json) tell_end(run, plan, static_cast<int>(Exit::done), context);
+    return;
+  }
   if (chain) begin_link(*chain, std::time(nullptr));
 
   const std::time_t now = std::time(nullptr);
@@ -84,6 +96,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   if (outcome.failure) tell_failure(*outcome.failure, train_again(run.paths()), context);
   context.set_exit(outcome.exit_code);
   context.talk().write(farewell(plan, outcome.exit_code));
+  if (context.json) tell_end(run, plan, outcome.exit_code, context);
 }
 
 void train(const TrainOptions& options, Context& context) {

@@ -24,6 +24,7 @@ Desk make_desk(const Config& config, Variables environment) {
   Desk desk;
   desk.scheduler = make_scheduler(config.machine.scheduler, environment);
   desk.list = job_list_file(environment);
+  check_job_list(desk.list);
   desk.jobs = read_jobs(desk.list);
   desk.request.llmrun = std::filesystem::read_symlink("/proc/self/exe").string();
   desk.request.templates = template_directories(environment);
@@ -69,8 +70,17 @@ void write_job_files(const Plan& plan, const std::string& script) {
   RunDir::write(paths.job_script(), script, RunDir::FileKind::script);
 }
 
+void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, Context& context) {
+  if (!context.json) return context.out().write(script);
+  const json line{{"version", 1}, {"run", run}, {"dir", dir.string()}, {"script", script}};
+  context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
 void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {
-  context.talk().print("{}\n", printable(scheduler.rehearse(script)));
+  const std::string answer = scheduler.rehearse(script);
+  if (!context.json) return context.talk().print("{}\n", printable(answer));
+  const json line{{"version", 1}, {"accepted", true}, {"answer", answer}, {"script", script.string()}};
+  context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
 void print_queued(const QueuedJob& job, json more, Context& context) {

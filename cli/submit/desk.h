@@ -41,6 +41,9 @@ void warn(const Plan& plan, const Desk& desk, Context& context);
 /// config.yaml and job.sh of a run. REQUIRES its lock.
 void write_job_files(const Plan& plan, const std::string& script);
 
+/// The script that would be queued, on stdout: as it is, or in {version, run, dir, script}.
+void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, Context& context);
+
 /// The server's word on the job, which leaves none there.
 void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context);
 

@@ -210,7 +210,9 @@ void submit_sweep(const SubmitOptions& options, Context& context) {
   check_members(sweep, ask, desk);
   std::vector<const Member*> open = open_members(sweep, /*ask=*/false, desk);
   if (open.empty()) return context.talk().print("{} is finished: all of its {} members\n", printable(sweep.name), sweep.members.size());
-  if (!ask) return context.out().write(open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk));
+  if (!ask)
+    return print_script(sweep.name, sweep.dir, open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk),
+                        context);
 
   const RunDir locked(sweep.dir);
   const JobHistory history = settled_arrays(sweep, desk);

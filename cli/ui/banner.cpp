@@ -4,6 +4,7 @@
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
 #include "launcher/render/shell.h"
+#include "launcher/rundir/find_run.h"
 #include "launcher/rundir/log_name.h"
 
 namespace llmrun::cli {
@@ -64,13 +65,27 @@ std::string banner(const PlanInput& input, const Plan& plan, const Attempt& atte
   return text;
 }
 
+namespace {
+
+/// What finds the run from the directory that this command was typed in: its name, or its directory where the name means nothing there.
+std::string name_from_here(const Plan& plan) {
+  try {
+    if (find_run(plan.name, std::filesystem::current_path()) == std::filesystem::weakly_canonical(plan.dir)) return plan.name;
+  } catch (const Error&) {
+  }
+  return plan.dir;
+}
+
+}  // namespace
+
 std::string farewell(const Plan& plan, int exit_code) {
-  const std::string run = printable(shell_quoted(plan.name));
+  const std::string run = printable(shell_quoted(name_from_here(plan)));
   if (exit_code == static_cast<int>(Exit::resubmit)) return "Stopped cleanly before the end: the same command goes on.\n";
   const bool saved = std::filesystem::exists(RunPaths(plan.dir).checkpoints() / "latest");
   if (exit_code != 0)
     return fmt::format("Stopped. The same command {}.\n",
                        saved ? "goes on from the last checkpoint" : "starts from the beginning: nothing was saved");
+  if (!saved) return fmt::format("Done: {} steps. Next:\n  llmrun tail {} -n 50\n", plan.steps, run);
   return fmt::format(
       "Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun "
       "tail {} -n 50\n",

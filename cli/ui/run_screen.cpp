@@ -16,7 +16,10 @@ ConsoleStyle run_screen(Output& output) {
 
 void tell_failure(const Failure& failure, const std::string& next, Context& context) {
   if (!failure.last_lines.empty()) {
-    context.talk().print("last lines of rank {} on {}:\n", *failure.rank, printable(failure.host));
+    if (failure.rank)
+      context.talk().print("last lines of rank {} on {}:\n", *failure.rank, printable(failure.host));
+    else
+      context.talk().print("last lines of {}:\n", failure.who);
     for (const std::string& line : failure.last_lines) context.talk().print("  | {}\n", printable(line));
   }
   throw failure_error(failure, next);

@@ -33,6 +33,7 @@ class Srun : public Launcher {
       words.emplace_back("--distribution=arbitrary");  // as the hostfile has it, a line a rank
     }
     words.emplace_back("--kill-on-bad-exit=1");
+    words.emplace_back("--export=ALL");  // whatever the job was queued with (sbatch --export=NONE): ranks get what was made for them
     if (!request.pmi.empty()) words.push_back("--mpi=" + (request.pmi == "cray" ? "cray_shasta" : request.pmi));
     for (std::string& word : binding(request)) words.push_back(std::move(word));
     words.insert(words.end(), request.options.begin(), request.options.end());

@@ -33,7 +33,7 @@ std::string divisors_hint(std::string_view key, int64_t number, int64_t most) {
 void check_heads(const ModelConfig& model, Critic& critic) {
   if (!model.head_dim && model.hidden % model.heads != 0)
     critic.say(fmt::format("cannot size a head: model.heads {} does not divide model.hidden {}", model.heads, model.hidden), "model.heads",
-               {"model.heads", "model.hidden"}, "give heads that divide it, or set model.head_dim");
+               {"model.heads", "model.hidden"}, divisors_hint("model.heads", model.hidden, model.heads) + ", or set model.head_dim");
   if (model.kv_heads && model.heads % *model.kv_heads != 0)
     critic.say(fmt::format("cannot group queries: model.kv_heads {} does not divide model.heads {}", *model.kv_heads, model.heads),
                "model.kv_heads", {"model.kv_heads", "model.heads"}, divisors_hint("model.kv_heads", model.heads, *model.kv_heads));
@@ -61,10 +61,12 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
   const TrainConfig& train = resolved.config.train;
   if (resolved.config.parallel.sequence != SequenceParallel::megatron || train.micro_batch * train.seq_len % tensor == 0) return;
   const int64_t step = tensor / std::gcd(tensor, train.micro_batch);
+  const int64_t less = train.seq_len / step * step, more = less + step;
+  const int64_t most = shape.positions == Positions::learned ? shape.max_positions : more;
   critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {} = {} tokens over parallel.tensor {}",
                          train.micro_batch, train.seq_len, train.micro_batch * train.seq_len, tensor),
              "train.seq_len", {"parallel.sequence", "parallel.tensor"},
-             fmt::format("--set train.seq_len={}", (train.seq_len / step + 1) * step));
+             fmt::format("--set train.seq_len={}", more <= most || less == 0 ? more : less));
 }
 
 /// The chunks of a stage that the schedule is made for.
@@ -160,13 +162,13 @@ void check_environment(const Resolved& resolved, std::vector<Complaint>& complai
                  "machine.environment", {}, fmt::format("export {} in the shell: ranks inherit it", name));
 }
 
-void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints) {
+void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelShape shape = model_shape(resolved.config.model, resolved.config.train.seq_len);
   check_tensor(resolved, shape, layout.tensor, critic);
   check_chunks(resolved.config.parallel, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
-  check_device(resolved.config, device, critic);
+  if (device) check_device(resolved.config, *device, critic);
 }
 
 Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints) {
@@ -214,6 +216,21 @@ int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vec
     critic.say("nothing says when the run is done", "run.steps", {}, "--set run.steps=100, or --set run.tokens=1B");
   if (run.steps) return *run.steps;
   return run.tokens ? (*run.tokens + tokens_per_step - 1) / tokens_per_step : 0;
+}
+
+void check_by_itself(const Resolved& resolved) {
+  const Config& config = resolved.config;
+  const ModelConfig& model = config.model;
+  std::vector<Complaint> complaints;
+  const bool sized = model.layers > 0 && model.hidden > 0 && model.heads > 0 && model.vocab > 0;
+  const Layout layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, config.parallel.data.value_or(1),
+                      config.parallel.pipeline};
+  if (sized && check_model(resolved, complaints)) check_layout(resolved, layout, std::nullopt, complaints);
+  const Batch batch = derive_batch(resolved, layout.data, complaints);
+  if (config.parallel.data || !config.train.global_batch) check_schedule(resolved, layout, batch.accumulate, complaints);
+  if (config.run.steps && config.run.tokens) derive_steps(resolved, batch.global * config.train.seq_len, complaints);
+  check_environment(resolved, complaints);
+  if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 }
 
 }  // namespace llmrun

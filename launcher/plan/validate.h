@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "engine/core/plan.h"
@@ -10,11 +11,15 @@ namespace llmrun {
 /// False where the model has no shape at all, and nothing further can be checked.
 bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints);
 
+/// What contradicts itself whatever the ranks, hosts and devices are: of a file that says what is trained and for how long. One
+/// Error(Exit::config) with all of it.
+void check_by_itself(const Resolved& resolved);
+
 /// No secret belongs in machine.environment: it is written into files that others may read.
 void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints);
 
-/// What the layout cannot split, and what the device cannot do. REQUIRES check_model to have passed.
-void check_layout(const Resolved& resolved, const Layout& layout, Device device, std::vector<Complaint>& complaints);
+/// What the layout cannot split, and what the device, where it is known, cannot do. REQUIRES check_model to have passed.
+void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints);
 
 /// Sequences of a step and micro batches of a data rank, from global_batch or accumulate; complains where they do not divide.
 struct Batch {

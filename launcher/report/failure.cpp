@@ -8,6 +8,7 @@
 
 #include "engine/core/silent_peer.h"
 #include "launcher/report/last_lines.h"
+#include "launcher/rundir/record.h"
 
 namespace llmrun {
 namespace {
@@ -110,6 +111,29 @@ std::optional<json> error_report_in(std::string_view line) {
   return is_report(report) ? std::optional(std::move(report)) : std::nullopt;
 }
 
+namespace {
+
+constexpr int kNoDaemon = 255;  // of mpirun and of ssh: a host was not reached
+
+bool any_rank_spoke(const RunPaths& paths, int attempt) {
+  std::error_code none;
+  const fs::directory_iterator files(paths.attempt(attempt), none);
+  return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) { return file.path().extension() == ".log"; });
+}
+
+/// The launcher reached no host: what it said is the cause.
+Failure never_started(const RunPaths& paths, int attempt) {
+  Failure failure;
+  failure.exit_code = static_cast<int>(Exit::preflight);
+  failure.what = "started no rank: a host was not reached";
+  for (const Attempt& known : read_record(paths.record()).attempts)
+    if (known.number == attempt) failure.last_lines = last_lines(known.log, kLastLines);
+  failure.hint = "ssh HOST true, for each host of the hostfile";
+  return failure;
+}
+
+}  // namespace
+
 Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, const Ending& ending, const std::vector<json>& told) {
   Failure failure;
   if (launch.ranks_are_threads) failure.who = "the process of all ranks";
@@ -121,6 +145,7 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
     tell_error(*error, failure);
   } else {
     failure.exit_code = ending.exit_code;
+    if (ending.exit_code == kNoDaemon && !any_rank_spoke(paths, attempt)) return never_started(paths, attempt);
     const int signal = signal_in(ending.exit_code);
     failure.what = signal != 0 ? "was killed by " + signal_shown(signal) : fmt::format("exited with code {}", ending.exit_code);
   }
@@ -148,7 +173,8 @@ Error failure_error(const Failure& failure, const std::string& next) {
   Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who_failed(failure), during, failure.told_by_rank ? ": " : " ",
               failure.what);
   for (const std::string& reason : failure.because) error.because(reason);
-  error.hint("{}{}", failure.hint.empty() ? "" : failure.hint + "; ", next);
+  const bool in_vain = failure.told_by_rank && failure.exit_code == static_cast<int>(Exit::config) && !failure.hint.empty();
+  error.hint("{}", failure.hint.empty() ? next : in_vain ? failure.hint : failure.hint + "; " + next);
   return error;
 }
 

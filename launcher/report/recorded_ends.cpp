@@ -5,10 +5,14 @@
 #include "engine/core/error.h"
 #include "engine/core/run_paths.h"
 #include "launcher/follow/job_of_attempt.h"
+#include "launcher/rundir/lock.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/scheduler/job_history.h"
 
 namespace llmrun {
 namespace {
+
+constexpr size_t kMostLookedInto = 64;  // directories of ended runs: a parallel file system takes its time for each
 
 /// Nothing where the run's record holds none, or is damaged: one run must not hide what is known of the others.
 std::optional<Attempt> last_attempt_in(const QueuedJob& queued) try {
@@ -33,10 +37,37 @@ bool may_be_corrected(const Sighting& seen) {
   return seen.job && ((!seen.unknown && seen.job->phase != JobPhase::ended) || is_cancelled(*seen.job));
 }
 
+/// Whether a person took it back; not one of the past, before the run was queued again.
+bool was_cancelled(const QueuedJob& queued) {
+  const JobHistory history = read_job_history(RunPaths(queued.dir).events());
+  return history.cancelled && !history.jobs.empty() && history.jobs.back().id == queued.id;
+}
+
+bool was_killed(const KnownJob& known) {
+  const Job& job = *known.seen.job;
+  if (job.phase != JobPhase::ended || job.end != JobEnd::done) return false;
+  const std::optional<Attempt> attempt = last_attempt_in(known.queued);
+  return attempt && !attempt->exit && !is_locked(RunPaths(known.queued.dir).lock());
+}
+
+/// What the scheduler says of an end, or does not say, although the run's directory knows better.
+void mend_end(KnownJob& known) {
+  if (known.seen.unknown && was_cancelled(known.queued)) {
+    known.seen.unknown = false;
+    known.seen.job = Job{.id = known.queued.id, .name = known.queued.run, .phase = JobPhase::ended, .end = JobEnd::cancelled};
+  } else if (known.seen.job && was_killed(known)) {
+    known.seen.job->end = was_cancelled(known.queued) ? JobEnd::cancelled : JobEnd::failed;
+    known.seen.job->exit_code.reset();
+  }
+}
+
 }  // namespace
 
 void believe_recorded_ends(KnownJobs& known) {
-  for (KnownJob& job : known.jobs) {
+  const size_t newest = known.jobs.size() - std::min(known.jobs.size(), kMostLookedInto);
+  for (size_t i = 0; i < known.jobs.size(); ++i) {
+    KnownJob& job = known.jobs[i];
+    if (i >= newest) mend_end(job);
     if (!may_be_corrected(job.seen)) continue;
     const std::optional<Attempt> attempt = last_attempt_in(job.queued);
     if (!attempt || !knows_better(*attempt, job)) continue;

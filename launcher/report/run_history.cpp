@@ -50,8 +50,9 @@ std::map<std::string, Listed> listed_runs(const fs::path& list) {
 std::string word_of_attempt(const Attempt& attempt, ExitCodes whose, const RunPaths& paths) {
   if (!attempt.exit) return is_locked(paths.lock()) ? "running" : "died";
   if (*attempt.exit == static_cast<int>(Exit::done)) return "done";
-  const bool stopped = *attempt.exit == static_cast<int>(Exit::resubmit) && whose == ExitCodes::ours;
-  return stopped ? "stopped" : "failed";
+  const auto ended = [&](Exit how) { return *attempt.exit == static_cast<int>(how); };
+  const bool stopped = ended(Exit::resubmit) || ended(Exit::interrupted) || ended(Exit::terminated);  // by its walltime, or by a person
+  return stopped && whose == ExitCodes::ours ? "stopped" : "failed";
 }
 
 /// A job that its scheduler ended before or without an attempt; "queued" where nothing more is known of it.

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/core/error.h"
+
 namespace llmrun {
 namespace {
 
@@ -39,6 +41,17 @@ std::vector<int64_t> whole_checkpoint_steps(const RunPaths& paths) {
     return !fs::exists(paths.checkpoints() / fmt::format("step-{:08}", step) / "manifest.json", none);
   });
   return steps;
+}
+
+void check_resume(const Plan& plan) {
+  const std::string& path = plan.config.checkpoint.resume;
+  std::error_code none;
+  if (path == "auto" || path == "never" || fs::exists(fs::path(path) / "manifest.json", none)) return;
+  Error error(Exit::no_checkpoint, "checkpoint.resume '{}' is no checkpoint: it has no manifest.json", path);
+  if (const RunPaths run{path}; !checkpoint_steps(run).empty())
+    throw std::move(error).hint("that is a run; its newest is --set checkpoint.resume={}",
+                                (run.checkpoints() / fmt::format("step-{:08}", checkpoint_steps(run).back())).string());
+  throw std::move(error).hint("a directory such as outputs/RUN/checkpoints/step-00000100: llmrun checkpoint list RUN");
 }
 
 }  // namespace llmrun

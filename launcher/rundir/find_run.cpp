@@ -9,6 +9,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/run_paths.h"
+#include "launcher/rundir/record.h"
 
 namespace llmrun {
 namespace {
@@ -63,6 +64,8 @@ fs::path find_run(const std::string& run, const fs::path& directory) {
     if (name == run) return known.directory;
     if (!run.empty() && name.starts_with(run)) fitting.push_back(known.directory);
   }
+  for (const KnownRun& known : runs)  // by its own name, where the directory has another
+    if (!run.empty() && read_record(RunPaths(known.directory).record()).name == run) return known.directory;
   if (fitting.size() == 1) return fitting.front();
   if (fitting.size() > 1) throw Error(Exit::usage, "'{}' fits {} runs", run, fitting.size()).hint("{}", names(runs));
   throw Error(Exit::usage, "no run '{}'", run).hint("{}", names(runs));

@@ -31,6 +31,16 @@ fs::path job_list_file(const Variables& environment) {
   return {};
 }
 
+void check_job_list(const fs::path& list) {
+  if (list.empty()) return;
+  const OwnerOnly alone;
+  std::error_code failed;
+  fs::create_directories(list.parent_path(), failed);
+  if (const std::ofstream writable(list, std::ios::app); writable.good()) return;
+  throw Error(Exit::preflight, "cannot write '{}', where your jobs are written down", list.string())
+      .hint("export XDG_STATE_HOME=DIR, a directory that you may write to");
+}
+
 void append_job(const fs::path& list, const QueuedJob& job) {
   const OwnerOnly alone;
   fs::create_directories(list.parent_path());

@@ -21,6 +21,9 @@ struct QueuedJob {
 /// Every job that this user queued: $XDG_STATE_HOME/llmrun/jobs.jsonl, or ~/.local/state/llmrun/jobs.jsonl; empty where there is no home.
 std::filesystem::path job_list_file(const Variables& environment);
 
+/// Throws Error(Exit::preflight) where the list could not be written: asked before a job is queued. An empty path is no list.
+void check_job_list(const std::filesystem::path& list);
+
 /// Lists are append-only, a JSON object a line, so that many login nodes may write at once. Reading passes over a line that was torn.
 void append_job(const std::filesystem::path& list, const QueuedJob& job);
 /// What such a line says; text that is not there is empty.

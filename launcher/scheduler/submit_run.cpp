@@ -10,10 +10,19 @@ namespace {
 
 constexpr size_t kRecentJobs = 16;  // of a run: those before have ended long ago
 
+/// A home that a job cannot write to must not make its next job a failure: the run's own directory knows it. Who submits was told before.
+void append_job_if_possible(const std::filesystem::path& list, const QueuedJob& job) {
+  try {
+    append_job(list, job);
+  } catch (const Error&) {
+  } catch (const std::filesystem::filesystem_error&) {
+  }
+}
+
 QueuedJob write_down(const RunOfJob& run, std::string id, const std::string& by, const Scheduler& scheduler, std::time_t now) {
   QueuedJob job{std::move(id), std::string(scheduler.name()), run.name, run.dir.string(), utc_time(now), by};
   append_job(RunPaths(run.dir).events(), job);
-  if (!run.list.empty()) append_job(run.list, job);
+  if (!run.list.empty()) append_job_if_possible(run.list, job);
   return job;
 }
 
@@ -22,7 +31,8 @@ void complete_list(const RunOfJob& run, const JobHistory& history) {
   if (run.list.empty() || history.jobs.empty()) return;
   const QueuedJob& newest = history.jobs.back();
   const std::vector<QueuedJob> listed = read_jobs(run.list);
-  if (std::none_of(listed.begin(), listed.end(), [&](const QueuedJob& job) { return job.id == newest.id; })) append_job(run.list, newest);
+  if (std::none_of(listed.begin(), listed.end(), [&](const QueuedJob& job) { return job.id == newest.id; }))
+    append_job_if_possible(run.list, newest);
 }
 
 }  // namespace

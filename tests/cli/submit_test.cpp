@@ -144,6 +144,25 @@ TEST_CASE("job.depends: a run becomes the id of its newest job, and what can nev
   CHECK(shell.read("outputs/rook/job.sh").find("depend") == std::string::npos);
 }
 
+TEST_CASE("E2: where jobs cannot be written down none is queued, and what to do is told") {
+  const CommandLine shell;
+  const Outcome outcome = on_polaris(shell, "export XDG_STATE_HOME=/proc/none; " + kSubmitKing);
+  CHECK(outcome.exit == 5);
+  CHECK(outcome.err.find("cannot write '/proc/none/llmrun/jobs.jsonl', where your jobs are written down\nhint: export XDG_STATE_HOME=") !=
+        std::string::npos);
+  CHECK(on_polaris(shell, "qstat").out.empty());
+}
+
+TEST_CASE("a dry run tells programs the script, or what the server said of it") {
+  const CommandLine shell;
+  const json client = json::parse(on_polaris(shell, kSubmitKing + "--dry-run --json").out);
+  CHECK(client.at("run") == "king");
+  CHECK(client.at("script").get<std::string>().starts_with("#!/bin/bash\n#PBS"));
+  const json server = json::parse(on_polaris(shell, kSubmitKing + "--dry-run=server --json").out);
+  CHECK(server.at("accepted") == true);
+  CHECK(server.at("answer").get<std::string>().find("it was taken back") != std::string::npos);
+}
+
 TEST_CASE("who waits for the success of a run of several jobs is told what PBS makes of it") {
   const CommandLine shell;
   REQUIRE(on_polaris(shell, kSubmitKing + "--until-done").exit == 0);

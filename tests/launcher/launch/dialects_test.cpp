@@ -81,15 +81,16 @@ TEST_CASE("Hydra learns from its hostfile how many ranks a host has") {
 
 TEST_CASE("srun gets a step of this run's nodes, bound as asked, and no GPUs a task") {
   LaunchRequest ask = request();
-  CHECK(
-      shell_line(make_srun()->argv(ask)) ==
-      "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --ntasks-per-node=4 --distribution=block --kill-on-bad-exit=1 --cpus-per-task=8 "
-      "--cpu-bind=cores llmrun-rank --plan /run/plan.json");
+  CHECK(shell_line(make_srun()->argv(ask)) ==
+        "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --ntasks-per-node=4 --distribution=block --kill-on-bad-exit=1 --export=ALL "
+        "--cpus-per-task=8 "
+        "--cpu-bind=cores llmrun-rank --plan /run/plan.json");
   ask.even = false;
   ask.cpu_bind = "none";
   ask.pmi = "pmix";
   CHECK(shell_line(make_srun()->argv(ask)) ==
-        "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --distribution=arbitrary --kill-on-bad-exit=1 --mpi=pmix --cpu-bind=none "
+        "srun --nodes=2 --ntasks=8 --nodelist=/run/hostfile --distribution=arbitrary --kill-on-bad-exit=1 --export=ALL --mpi=pmix "
+        "--cpu-bind=none "
         "llmrun-rank --plan /run/plan.json");
   ask.pmi = "cray";
   CHECK(shell_line(make_srun()->argv(ask)).find("--mpi=cray_shasta") != std::string::npos);

@@ -127,7 +127,8 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "model.kv_heads=2\n"},
            {{{"model.hidden", "330"}},
             {},
-            "cannot size a head: model.heads 20 does not divide model.hidden 330 -> give heads that divide it, or set model.head_dim\n"},
+            "cannot size a head: model.heads 20 does not divide model.hidden 330 -> 1, 2, 3, 5, 6, 10, 11, 15, 22, 30, 33, "
+            "55, 66, 110, 165 and 330 divide 330: --set model.heads=15, or set model.head_dim\n"},
            {{{"parallel.pipeline", "9"}},
             9,
             "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set "
@@ -195,7 +196,7 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
            {{{"parallel.sequence", "megatron"}, {"parallel.tensor", "4"}, {"train.seq_len", "126"}},
             4,
             "cannot split the sequence: train.micro_batch 1 x train.seq_len 126 = 126 tokens over parallel.tensor 4 -> --set "
-            "train.seq_len=128\n"},
+            "train.seq_len=124\n"},  // 126 learned positions
            {{{"model.vocab", "3"}, {"parallel.tensor", "4"}},
             4,
             "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> --set parallel.tensor=3\n"},

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "launcher/rundir/run_dir.h"
+#include "launcher/scheduler/job_history.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
 
@@ -61,6 +62,32 @@ TEST_CASE("a job that was done when it was cancelled is done") {
   };
   CHECK(cancelled(0) == "done");
   CHECK(cancelled(143) == "cancelled");
+}
+
+TEST_CASE("a job that is done by the scheduler alone, whose attempt never ended, was killed") {
+  const Run run({});
+  KnownJob job = run.job("27.pbs", 70, kBegun_s, JobPhase::ended);
+  job.seen.job->end = JobEnd::done;
+  job.seen.job->exit_code = 0;  // as PBS says of one that qdel reached while it began
+  CHECK(told(job) == "failed");
+  append_job(RunPaths(run.directory.path()).events(), job.queued);
+  note_cancelled(RunPaths(run.directory.path()).events(), kBegun_s + 60);
+  CHECK(told(job) == "cancelled");
+  const RunDir it_runs(run.directory.path());  // holds the lock
+  CHECK(told(job) == "done");
+}
+
+TEST_CASE("a job that was cancelled and then forgotten is cancelled, and one of before it was queued again is not") {
+  const Run run({});
+  KnownJob job = run.job("27.pbs", 70);
+  job.seen.job.reset();
+  job.seen.unknown = true;
+  CHECK(told(job) == "unknown");
+  append_job(RunPaths(run.directory.path()).events(), job.queued);
+  note_cancelled(RunPaths(run.directory.path()).events(), kBegun_s + 60);
+  CHECK(told(job) == "cancelled");
+  append_job(RunPaths(run.directory.path()).events(), {"28.pbs", "pbs", "king", run.directory.path().string(), "2023-10-12T09:00:00Z", ""});
+  CHECK(told(job) == "unknown");
 }
 
 TEST_CASE("the scheduler's word stands of a job that goes on, may go on, or is another one") {
