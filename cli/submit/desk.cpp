@@ -18,6 +18,15 @@ std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& pla
   return complaints;
 }
 
+/// What no directive may hold, and a template that lacks a value: with the other complaints, not behind them.
+void complaints_of_script(const Plan& plan, const JobRequest& request, std::vector<Complaint>& complaints) {
+  try {
+    job_script(plan, request);
+  } catch (const Error& error) {
+    complaints.insert(complaints.end(), error.complaints().begin(), error.complaints().end());
+  }
+}
+
 }  // namespace
 
 Desk make_desk(const Config& config, Variables environment) {
@@ -42,10 +51,11 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   } else {
     check_dependencies(dependencies, *desk.scheduler, resolved, complaints);
   }
+  desk.request.size_key = resolved.model_size_key;
+  complaints_of_script(plan, desk.request, complaints);
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.warnings = fragile_dependencies(dependencies, *desk.scheduler);
   desk.request.depends = dependency_words(dependencies);
-  desk.request.size_key = resolved.model_size_key;
 }
 
 void check_run(const PlanInput& input, const Plan& plan) {

@@ -2,6 +2,10 @@
 
 namespace llmrun {
 
+double peak_tflops(const NodeConfig& node, Precision precision) {
+  return precision == Precision::fp32 ? node.peak_tflops_fp32 : node.peak_tflops_bf16;
+}
+
 ForwardFlops forward_flops(const ModelShape& shape, int64_t seq_len) {
   const double query = static_cast<double>(shape.heads * shape.head_dim), key = static_cast<double>(shape.kv_heads * shape.head_dim);
   const double hidden = static_cast<double>(shape.hidden), ffn = static_cast<double>(shape.ffn);

@@ -13,6 +13,9 @@ struct TokenFlops {
   double hardware = 0;      // `model` and what full recompute does again: what Megatron-DeepSpeed prints
 };
 
+/// Of one GPU, by the machine's profile; 0 where it does not say.
+double peak_tflops(const NodeConfig& node, Precision precision);
+
 /// One forward of one token, by what takes part: a matrix product with a weight costs the same again for the gradient of its input and for
 /// that of the weight; attention has no weight, and twice its forward for the gradient of its input.
 struct ForwardFlops {

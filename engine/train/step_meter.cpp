@@ -6,12 +6,6 @@
 namespace llmrun {
 namespace {
 
-/// Of one rank; 0 where the machine profile does not say.
-double peak_tflops(const Plan& plan) {
-  const NodeConfig& node = plan.config.machine.node;
-  return plan.config.train.precision == Precision::fp32 ? node.peak_tflops_fp32 : node.peak_tflops_bf16;
-}
-
 Traffic difference(const Traffic& now, const Traffic& before) {
   Traffic change;
   for (int i = 0; i < kPurposes; ++i)
@@ -27,14 +21,14 @@ void StepMeter::begin() {
   before_ = mesh_.traffic();
 }
 
-Metrics StepMeter::end(int64_t step, const StepResult& result) {
+Metrics StepMeter::end(const Progress& done, const StepResult& result) {
   Metrics metrics;
   metrics.step_time_s = std::chrono::duration<double>(Clock::now() - begin_).count();
-  metrics.step = step;
+  metrics.step = done.step;
   metrics.loss = result.loss;
   metrics.grad_norm = result.grad_norm;
-  metrics.lr = learning_rate(lr_plan(plan_), step);
-  metrics.samples = step * plan_.global_batch;
+  metrics.lr = learning_rate(lr_plan(plan_), done.step);
+  metrics.samples = done.samples;
   metrics.tokens = metrics.samples * plan_.config.train.seq_len;
   metrics.tokens_per_s = static_cast<double>(result.tokens) / metrics.step_time_s;
   metrics.samples_per_s = static_cast<double>(plan_.global_batch) / metrics.step_time_s;
@@ -43,7 +37,8 @@ Metrics StepMeter::end(int64_t step, const StepResult& result) {
   const double tera_tokens = metrics.tokens_per_s / static_cast<double>(plan_.ranks()) / 1e12;  // a second and rank
   metrics.tflops_per_rank = flops.model * tera_tokens;
   metrics.hardware_tflops_per_rank = flops.hardware * tera_tokens;
-  if (const double peak = peak_tflops(plan_); peak > 0) metrics.mfu = metrics.tflops_per_rank / peak;
+  if (const double peak = peak_tflops(plan_.config.machine.node, plan_.config.train.precision); peak > 0)
+    metrics.mfu = metrics.tflops_per_rank / peak;
 
   metrics.data_time_s = result.data_time_s;
   metrics.comm = difference(mesh_.traffic(), before_);

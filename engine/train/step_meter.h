@@ -4,6 +4,7 @@
 #include "engine/core/plan.h"
 #include "engine/model/model.h"
 #include "engine/observe/metric_sink.h"
+#include "engine/train/saved_state.h"
 #include "engine/train/train_step.h"
 
 namespace llmrun {
@@ -13,7 +14,7 @@ class StepMeter {
  public:
   StepMeter(const Plan& plan, const Mesh& mesh, Model& model, int attempt) : plan_(plan), mesh_(mesh), model_(model), attempt_(attempt) {}
   void begin();
-  Metrics end(int64_t step, const StepResult& result);
+  Metrics end(const Progress& done, const StepResult& result);  // this step too
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -66,8 +66,8 @@ class Trainer {
     options_.entering("step", number);
     meter_.begin();
     const StepResult result = train_step(model_, mesh_, *data_, plan_, number, progress_.samples, wish());
-    Metrics metrics = meter_.end(number, result);
     progress_ = {number, progress_.samples + plan_.global_batch};
+    Metrics metrics = meter_.end(progress_, result);
     if (evaluation_is_due()) {
       options_.entering("evaluation", number);
       metrics.valid_loss = evaluate(model_, mesh_, *valid_, plan_, validation_samples());

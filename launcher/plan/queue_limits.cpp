@@ -100,9 +100,22 @@ void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
   if (name.empty() || machine.queues.empty()) return;
   const QueueLimits* queue = find_queue(machine, name);
   if (queue == nullptr) return say_unknown(machine, name, who, critic);
-  if (queue->via.empty()) return check_limits(machine, *queue, {nodes, job.walltime_s}, who, critic);
+  check_limits(machine, *queue, {nodes, job.walltime_s}, who, critic);
+  if (queue->via.empty()) return;
   critic.say(fmt::format("queue '{}' takes no jobs itself: '{}' hands them on to it", queue->name, queue->via), who, {who},
              fmt::format("--set job.queue={}", queue->via));
+}
+
+/// A word that is nearly the name of one: PBS takes any, and the job waits for ever. Other names may be right: profiles hold what is usual.
+void check_filesystems(const MachineConfig& machine, const JobConfig& job, Critic& critic) {
+  const std::vector<std::string_view> usual(machine.filesystems.begin(), machine.filesystems.end());
+  for (const std::string& name : job.filesystems) {
+    if (std::find(machine.filesystems.begin(), machine.filesystems.end(), name) != machine.filesystems.end()) continue;
+    const std::string_view meant = nearest(name, usual);
+    if (!meant.empty())
+      critic.say(fmt::format("job.filesystems: machine '{}' has no file system '{}'", machine.profile, name), "job.filesystems",
+                 {"job.filesystems"}, fmt::format("did you mean '{}'?", meant));
+  }
 }
 
 }  // namespace
@@ -126,8 +139,7 @@ void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& 
     critic.say(
         fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin_s), format_duration(*job.walltime_s)),
         "job.margin", {"job.margin", "job.walltime"}, fmt::format("--set job.margin={}", format_duration(*job.walltime_s / 10)));
-  if (machine.scheduler == "pbs" && job.filesystems.empty() && machine.filesystems.empty())
-    critic.say("job.filesystems is not set", "job.filesystems", {}, "--set job.filesystems=[home]");
+  check_filesystems(machine, job, critic);
   check_queue(resolved, nodes, critic);
 }
 

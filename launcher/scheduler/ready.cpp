@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 
+#include "engine/core/flops.h"
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
 #include "launcher/follow/metrics_follower.h"
@@ -80,6 +81,14 @@ double median_speed(std::vector<StepMetrics> steps) {
   return middle->tokens_per_s;
 }
 
+/// Tokens a second if every GPU of the run did nothing but the model's products, at its data sheet's rate: nothing is faster. 0: not known.
+double speed_at_peak(const Plan& plan) {
+  if (plan.device != Device::cuda) return 0;
+  const double peak = peak_tflops(plan.config.machine.node, plan.config.train.precision) * 1e12;
+  const TokenFlops flops = flops_per_token(plan.model, plan.config.train.seq_len, plan.config.parallel.recompute == Recompute::full);
+  return static_cast<double>(plan.ranks()) * peak / flops.hardware;
+}
+
 }  // namespace
 
 void check_files(const Resolved& resolved, const Plan& plan, const fs::path& rank_program, std::vector<Complaint>& complaints) {
@@ -118,15 +127,18 @@ std::string node_local(const fs::path& program) {
 }
 
 std::optional<std::string> jobs_needed(const Plan& plan) {
+  if (!plan.config.job.walltime_s) return std::nullopt;
   const std::vector<StepMetrics> steps = newest_steps(RunPaths(plan.dir).metrics());
-  if (steps.empty() || !plan.config.job.walltime_s) return std::nullopt;
-  const double speed = median_speed(steps);
-  const int64_t left = plan.steps - steps.back().step, each_s = *plan.config.job.walltime_s - plan.config.job.margin_s;
+  const double speed = steps.empty() ? speed_at_peak(plan) : median_speed(steps);
+  const int64_t left = plan.steps - (steps.empty() ? 0 : steps.back().step),
+                each_s = *plan.config.job.walltime_s - plan.config.job.margin_s;
   if (speed <= 0 || left <= 0 || each_s <= 0) return std::nullopt;
   const auto need_s = static_cast<int64_t>(std::ceil(static_cast<double>(left * plan.tokens_per_step()) / speed));
   if (need_s <= each_s) return std::nullopt;
-  return fmt::format("at the last attempt's {} tokens/s the {} steps left take {}, {} jobs of {}", human_count(speed), left,
-                     format_duration(need_s), (need_s + each_s - 1) / each_s, format_duration(*plan.config.job.walltime_s));
+  return fmt::format("at {} {} tokens/s the {} steps{} take {}, {} jobs of {}",
+                     steps.empty() ? "no less than the whole peak of its GPUs," : "the last attempt's", human_count(speed), left,
+                     steps.empty() ? "" : " left", format_duration(need_s), (need_s + each_s - 1) / each_s,
+                     format_duration(*plan.config.job.walltime_s));
 }
 
 }  // namespace llmrun

@@ -153,6 +153,23 @@ TEST_CASE("E2: where jobs cannot be written down none is queued, and what to do 
   CHECK(on_polaris(shell, "qstat").out.empty());
 }
 
+TEST_CASE("all that is wrong with a submit is told at once, what directives cannot hold too") {
+  const CommandLine shell;
+  const Outcome outcome =
+      on_polaris(shell, kSubmitKing + "--set 'job.account=pröj;id' --set job.queue=smal --set data.train=/nope --set job.depends=[nobody]");
+  CHECK(outcome.exit == 5);
+  for (const char* said : {"job.account", "has no queue 'smal'", "cannot read '/nope.bin'", "no run or job 'nobody' was queued"})
+    CHECK_MESSAGE(outcome.err.find(said) != std::string::npos, said);
+}
+
+TEST_CASE("tokens that no GPU could do within the walltime are told before there is a first attempt") {
+  const CommandLine shell;
+  const Outcome outcome = on_polaris(shell, kSubmitKing + "--set run.tokens=300B --set run.steps=auto --dry-run=server");
+  CHECK(outcome.exit == 0);
+  CHECK(outcome.err.find("at no less than the whole peak of its GPUs, ") != std::string::npos);
+  CHECK(outcome.err.find("--until-done queues them") != std::string::npos);
+}
+
 TEST_CASE("a dry run tells programs the script, or what the server said of it") {
   const CommandLine shell;
   const json client = json::parse(on_polaris(shell, kSubmitKing + "--dry-run --json").out);

@@ -87,10 +87,16 @@ TEST_CASE("a margin that leaves nothing of the walltime is refused") {
 TEST_CASE("everything that a job lacks is told at once") {
   Resolved resolved = polaris("debug", std::nullopt);  // whose nodes are too many, too
   resolved.config.job.account.clear();
-  resolved.config.machine.filesystems.clear();
+  resolved.config.job.filesystems = {"home", "eagel", "flare"};  // the last one may be new
   CHECK(complaints(resolved, 20) ==
         "job.account is not set: somebody must pay for the job -> --set job.account=PROJECT\n"
         "job.walltime is not set -> --set job.walltime=01:00:00\n"
-        "job.filesystems is not set -> --set job.filesystems=[home]\n"
+        "job.filesystems: machine 'polaris' has no file system 'eagel' -> did you mean 'eagle'?\n"
         "queue 'debug' takes 1 to 2 nodes, not 20 -> --set job.queue=prod, which takes 20 nodes\n");
+}
+
+TEST_CASE("a server of one's own may know no file systems") {
+  Resolved resolved = polaris("debug", 3600);
+  resolved.config.machine.filesystems.clear();
+  CHECK(complaints(resolved, 2).empty());
 }
