@@ -73,13 +73,20 @@ Sweep plan_sweep(const SubmitOptions& options, const Variables& environment, Con
   return sweep;
 }
 
+/// A member's plan under the name of the job, which may hold less than that of a directory.
+Plan as_job(const Sweep& sweep, const Member& member) {
+  Plan plan = member.plan;
+  plan.name = directive_name(sweep.name);
+  return plan;
+}
+
 void check_members(const Sweep& sweep, bool ask, Desk& desk) {
   std::vector<Complaint> complaints;
   const Member& first = sweep.members.front();
   for (const Member& member : sweep.members) {
     try {
       if (&member == &first)
-        check(member.input, member.plan, ask, desk);  // queue and dependencies are of the job that all of them share
+        check(member.input, as_job(sweep, member), ask, desk);  // queue and dependencies are of the job that all of them share
       else
         check_run(member.input, member.plan);
     } catch (const Error& error) {
@@ -122,8 +129,7 @@ std::string script_of(const Sweep& sweep, const Member& member, const Desk& desk
 }
 
 std::string array_script(const Sweep& sweep, const std::vector<const Member*>& open, const Desk& desk) {
-  Plan plan = open.front()->plan;
-  plan.name = directive_name(sweep.name);
+  Plan plan = as_job(sweep, *open.front());
   plan.dir = sweep.dir.string();
   JobRequest request = desk.request;
   request.array = fmt::format("0-{}", open.size() - 1);

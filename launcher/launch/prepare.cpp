@@ -136,7 +136,7 @@ Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const
   prepared.launcher = std::move(launcher);
   prepared.stop_at = stop_time(launch.job, environment);
   prepared.set = assignments(launch, *prepared.launcher, attempt, prepared.stop_at);
-  if (needs_hosts) prepared.hostfile = prepared.launcher->hostfile_text(launch.hosts);
+  prepared.hostfile = prepared.launcher->hostfile_text(launch.hosts);
   LaunchRequest request = request_for(launch, *prepared.launcher, needs_hosts);
   request.forwarded = forwarded(launch, environment, prepared.stop_at.has_value());
   const std::vector<std::string> argv = prepared.launcher->argv(request);

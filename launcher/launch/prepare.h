@@ -19,7 +19,7 @@ struct Prepared {
   std::shared_ptr<Launcher> launcher;
   std::vector<Command> processes;                        // one launcher, or one process a rank
   std::vector<std::pair<std::string, std::string>> set;  // the variables that are set for them, in order
-  std::string hostfile;                                  // its text; empty: none is needed
+  std::string hostfile;                                  // its text, in the launcher's form
   std::string script;                                    // launch.sh
   std::optional<int64_t> stop_at;                        // seconds since 1970: when the ranks stop by themselves
 };

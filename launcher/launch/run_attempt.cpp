@@ -44,7 +44,7 @@ AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attem
 void write_launch_files(const RunDir& run, const Prepared& prepared, const Variables& environment) {
   const RunPaths& paths = run.paths();
   RunDir::write(paths.environment(), saved_environment(environment).dump(2) + "\n", RunDir::FileKind::own);
-  if (!prepared.hostfile.empty()) RunDir::write(paths.hostfile(), prepared.hostfile);
+  RunDir::write(paths.hostfile(), prepared.hostfile);
   RunDir::write(paths.launch_script(), prepared.script, RunDir::FileKind::script);
 }
 

@@ -51,6 +51,18 @@ void RunDir::write(const fs::path& file, const std::string& content, FileKind ki
   if (kind == FileKind::script) fs::permissions(file, fs::perms::owner_exec, fs::perm_options::add);
 }
 
+namespace {
+
+/// events.jsonl, for people and programs: what counts stands in run.json, so a disk that is full loses a line of it.
+void tell(const RunPaths& paths, const json& event) {
+  try {
+    append_line(paths.events(), event.dump(-1, ' ', false, json::error_handler_t::replace));
+  } catch (const Error&) {
+  }
+}
+
+}  // namespace
+
 Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning, const std::string& job) {
   Attempt attempt{
       static_cast<int>(record_.attempts.size()) + 1, nonce(), utc_time(now), "", (paths_.logs() / log).string(), ranks, {}, job};
@@ -63,6 +75,7 @@ Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t
   } catch (const Error& error) {
     warning = error.what();
   }
+  tell(paths_, {{"event", "attempt_begun"}, {"time", attempt.start}, {"attempt", attempt.number}, {"ranks", ranks}, {"log", attempt.log}});
   return attempt;
 }
 
@@ -72,6 +85,7 @@ void RunDir::end_attempt(int exit, int64_t steps, std::time_t now) {
   attempt.exit = exit;
   if (exit == 0) record_.finished_steps = steps;
   write_record(paths_.record(), record_);
+  tell(paths_, {{"event", "attempt_ended"}, {"time", attempt.end}, {"attempt", attempt.number}, {"exit", exit}});
 }
 
 void RunDir::describe(const std::string& name, const std::string& version, const Variables& environment,
