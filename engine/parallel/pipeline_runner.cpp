@@ -101,7 +101,7 @@ class Walk {
         micro_batch_(micro_batch),
         training_(has_backward()),
         arrivals_(stage, schedule),
-        presence_(stage.units, stage.states, training_) {}
+        presence_(stage.units, stage.states, training_, stage.log) {}
 
   StageCounts run() {
     for (size_t i = 0; i < actions_.size(); ++i) {
@@ -183,6 +183,14 @@ class Walk {
     auto operator<=>(const Key&) const = default;
   };
 
+  template <typename WorkOfUnit>
+  void logged(StageEvent::What what, size_t unit, const Key& key, WorkOfUnit work) {
+    if (stage_.log == nullptr) return work();
+    const size_t event = stage_.log->begin(what, unit, key.micro_batch);
+    work();
+    stage_.log->end(event);
+  }
+
   at::Tensor forward(const Key& key, at::Tensor x) {
     Flight& flight = flights_[key];
     flight.batch = micro_batch_(key.micro_batch);
@@ -196,7 +204,7 @@ class Walk {
       const at::Tensor input = x;
       presence_.before_forward(i);
       index + 1 < end ? presence_.want_for_forward(i + 1) : want_for_next();
-      x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : saved);
+      logged(StageEvent::What::forward, i, key, [&] { x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : saved); });
       presence_.after_forward(i);
       if (recomputed(unit)) saved[Slot::input] = input;
     }
@@ -215,11 +223,11 @@ class Walk {
       Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
       presence_.before_backward_input(i);
       index > begin ? presence_.want_for_backward(i - 1) : want_for_next();
-      if (recomputed(unit)) unit.forward(saved.take(Slot::input), flight.batch, saved);
-      dy = unit.backward_input(dy, flight.batch, saved);
+      if (recomputed(unit)) logged(StageEvent::What::forward, i, key, [&] { unit.forward(saved.take(Slot::input), flight.batch, saved); });
+      logged(StageEvent::What::backward_input, i, key, [&] { dy = unit.backward_input(dy, flight.batch, saved); });
       presence_.after_backward_input(i);
       if (!weights_too) continue;
-      unit.backward_weight(flight.batch, saved);
+      logged(StageEvent::What::backward_weight, i, key, [&] { unit.backward_weight(flight.batch, saved); });
       presence_.after_backward_weight(i);
     }
     return dy;
@@ -231,7 +239,8 @@ class Walk {
     for (int64_t index = end; index-- > begin;) {
       const auto i = static_cast<size_t>(index);
       presence_.before_backward_weight(i);
-      stage_.units[i]->backward_weight(flight.batch, flight.saved[static_cast<size_t>(index - begin)]);
+      Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
+      logged(StageEvent::What::backward_weight, i, key, [&] { stage_.units[i]->backward_weight(flight.batch, saved); });
       presence_.after_backward_weight(i);
     }
   }

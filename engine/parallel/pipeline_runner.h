@@ -17,6 +17,7 @@ struct Stage {
   PipelinePlacement placement;
   std::vector<Interval> chunks;    // of units
   std::vector<UnitStates> states;  // of units; none: their buffers are always there
+  StageLog* log = nullptr;         // not owned; null: nothing is noted
   const Mesh* mesh = nullptr;      // not owned
   Recompute recompute = Recompute::none;
   /// The tensor a stage takes from the one before and hands to the next.

@@ -1,9 +1,11 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/parallel/sharded_state.h"
+#include "engine/parallel/stage_log.h"
 #include "engine/parallel/unit.h"
 
 namespace llmrun {
@@ -19,9 +21,9 @@ struct UnitStates {
 /// nothing happens. The order of calls is that of the schedule, so that all ranks that share a unit make the same collectives.
 class Presence {
  public:
-  /// `states`: one a unit, or none at all, and then nothing is ever done.
-  Presence(const std::vector<std::unique_ptr<Unit>>& units, const std::vector<UnitStates>& states, bool training)
-      : units_(units), states_(states), training_(training) {}
+  /// `states`: one a unit, or none at all, and then nothing is ever done. `log` may be null.
+  Presence(const std::vector<std::unique_ptr<Unit>>& units, const std::vector<UnitStates>& states, bool training, StageLog* log)
+      : units_(units), states_(states), training_(training), log_(log) {}
 
   void want_for_forward(size_t unit);
   void before_forward(size_t unit);
@@ -35,10 +37,17 @@ class Presence {
   void finish();
 
  private:
+  void note(StageEvent::What what, size_t unit) const {
+    if (log_ != nullptr) log_->begin(what, unit);
+  }
+  void want(ShardedState& state, size_t unit);
+  void have(ShardedState& state, size_t unit);
+
   const std::vector<std::unique_ptr<Unit>>& units_;
   const std::vector<UnitStates>& states_;
   bool training_;
-  ShardedState* reducing_ = nullptr;  // the last one whose gradients are under way
+  StageLog* log_;
+  std::optional<size_t> reducing_;  // the last unit whose gradients are under way
 };
 
 }  // namespace llmrun

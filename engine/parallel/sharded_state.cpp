@@ -31,17 +31,19 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
   master_ = separate_master_ ? buffers_->new_shard(each) : parameter_shard_;
 }
 
-void ShardedState::want_parameters() {
-  if (!shards_parameters_ || gathering_.defined() || buffers_->parameters().defined()) return;
+bool ShardedState::want_parameters() {
+  if (!shards_parameters_ || gathering_.defined() || buffers_->parameters().defined()) return false;
   gathering_ = at::empty({buffers_->elements()}, parameter_shard_.options());
   gather_ = mesh_.gradient().all_gather(gathering_, parameter_shard_);
+  return true;
 }
 
-void ShardedState::have_parameters() {
+bool ShardedState::have_parameters() {
   want_parameters();
-  if (!gathering_.defined()) return;
+  if (!gathering_.defined()) return false;
   gather_.wait();
   buffers_->parameters() = std::exchange(gathering_, at::Tensor());
+  return true;
 }
 
 void ShardedState::drop_parameters() {
@@ -52,21 +54,23 @@ void ShardedState::have_gradients() {
   if (shards_gradients_ && !buffers_->gradients().defined()) buffers_->gradients() = buffers_->new_gradients();
 }
 
-void ShardedState::post_reduce() {
-  if (!shards_gradients_) return;
+bool ShardedState::post_reduce() {
+  if (!shards_gradients_) return false;
   finish_reduce();
   reduce_partial();
   scattering_ = std::exchange(buffers_->gradients(), at::Tensor());
   summed_ = at::empty_like(reduced_);
   scatter_ = mesh_.gradient().reduce_scatter(summed_, scattering_);
+  return true;
 }
 
-void ShardedState::finish_reduce() {
-  if (!summed_.defined()) return;
+bool ShardedState::finish_reduce() {
+  if (!summed_.defined()) return false;
   scatter_.wait();
   reduced_.add_(summed_);
   summed_.reset();
   scattering_.reset();
+  return true;
 }
 
 template <typename Visit>

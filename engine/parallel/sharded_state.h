@@ -26,15 +26,15 @@ class ShardedState {
   /// copies of a tied embedding on two stages).
   ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients = false);
 
-  /// Stage 3: asks for the whole parameters; has them; lets them go.
-  void want_parameters();
-  void have_parameters();
+  /// Stage 3: asks for the whole parameters; has them; lets them go. The first two tell whether there was something to ask or wait for.
+  bool want_parameters();
+  bool have_parameters();
   void drop_parameters();
   /// Stages 2 and 3: a whole gradient buffer to add into, zero where there was none; its reduce-scatter begun, which takes it away; the end
   /// of that, which adds to the shard's sum.
   void have_gradients();
-  void post_reduce();
-  void finish_reduce();
+  bool post_reduce();
+  bool finish_reduce();
 
   /// At the end of a step. Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.gradient(), where that
   /// was not done on the way. One collective for each partial axis that has segments, one for the data ranks.

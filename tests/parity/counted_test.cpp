@@ -132,3 +132,56 @@ TEST_CASE("full recompute keeps the inputs of the blocks, and nothing else of th
     });
   }
 }
+
+TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the next unit works") {
+  using What = StageEvent::What;
+  const Golden golden = read_golden("llama-tiny");
+  ParityCase parity_case{{.data = 2}};
+  parity_case.zero = 3;
+  parity_case.micro_batch = 1;
+  const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+    const at::NoGradGuard no_grad;
+    Model model(model_options(plan, at::kCPU), mesh);
+    for (ShardedState& state : model.states()) initialise(state, 1);
+    model.publish();
+    StageLog log;
+    model.stage().log = &log;
+    train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, 1, 0);
+    const std::vector<StageEvent>& events = log.events();
+    const int64_t units = std::ssize(model.stage().units);
+    // The newest event of a kind and unit before event `at`, and the next one behind it.
+    const auto before = [&](int64_t at, What what, size_t unit) {
+      while (at-- > 0)
+        if (events[static_cast<size_t>(at)].what == what && events[static_cast<size_t>(at)].unit == unit) return at;
+      return int64_t{-1};
+    };
+    const auto behind = [&](int64_t at, What what, size_t unit) {
+      while (++at < std::ssize(events))
+        if (events[static_cast<size_t>(at)].what == what && events[static_cast<size_t>(at)].unit == unit) return at;
+      return std::ssize(events);
+    };
+    int64_t forwards = 0, backwards = 0;
+    for (int64_t i = 0; i < std::ssize(events); ++i) {
+      const StageEvent& event = events[static_cast<size_t>(i)];
+      const size_t unit = event.unit;
+      if (event.what == What::forward && unit > 0) {
+        ++forwards;
+        CHECK(before(i, What::gather_posted, unit) < before(i, What::forward, unit - 1));
+        CHECK(before(i, What::gather_awaited, unit) > before(i, What::forward, unit - 1));
+        CHECK(before(i, What::gather_posted, unit) > before(before(i, What::forward, unit - 1), What::gather_awaited, unit - 1));
+      }
+      if (event.what == What::backward_weight && static_cast<int64_t>(unit) + 1 < units) {
+        ++backwards;
+        const int64_t begun = before(i, What::backward_input, unit);
+        const int64_t posted = before(i, What::reduce_posted, unit + 1);
+        CHECK(posted < begun);
+        CHECK(posted > before(begun, What::backward_weight, unit + 1));
+        CHECK(behind(posted, What::reduce_awaited, unit + 1) > i);
+        CHECK(behind(posted, What::reduce_awaited, unit + 1) < behind(i, What::reduce_posted, unit));
+      }
+    }
+    CHECK(forwards == plan.accumulate * (units - 1));
+    CHECK(backwards == plan.accumulate * (units - 1));
+  });
+}
