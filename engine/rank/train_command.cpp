@@ -103,10 +103,17 @@ int local_rank_of(const Identity& identity, const Plan& plan) {
   return completed(identity, hosts).local_rank;
 }
 
+/// A rank that its GPU refuses ends before there is a world, and is heard all the same.
+void take_gpu_or_report(const Plan& plan, const Identity& identity, int attempt) try {
+  prepare_device(device_needs(plan), local_rank_of(identity, plan));
+} catch (const std::exception& caught) {
+  write_error_report(RunPaths(plan.dir).rank_error(attempt, identity.rank), identity.rank, as_error(caught), "start");
+  throw;
+}
+
 int run_process(const Plan& plan, int attempt) {
   TakeGpu take_gpu;
-  if (plan.device == Device::cuda)
-    take_gpu = [&](const Identity& identity) { prepare_device(device_needs(plan), local_rank_of(identity, plan)); };
+  if (plan.device == Device::cuda) take_gpu = [&](const Identity& identity) { take_gpu_or_report(plan, identity, attempt); };
   const World world = make_world(plan.communicator, static_cast<int>(plan.ranks()), RunPaths(plan.dir).meeting(attempt).string(), take_gpu);
   const Exit exit = run_rank(plan, world.comm, local_rank_of(world.identity, plan), attempt, world.why);
   // After a failure the other ranks may be gone: nothing that could wait for them runs any more.

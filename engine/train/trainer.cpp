@@ -5,6 +5,7 @@
 
 #include "engine/core/run_paths.h"
 #include "engine/observe/metric_sink.h"
+#include "engine/observe/timeline.h"
 #include "engine/parallel/agreement.h"
 #include "engine/train/evaluate.h"
 #include "engine/train/resume.h"
@@ -15,6 +16,8 @@ namespace llmrun {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kProfiledStep = 3;  // of an attempt: the first ones open connections and fill caches
 
 /// One rank's way through the plan.
 class Trainer {
@@ -64,8 +67,12 @@ class Trainer {
   StopWish step() {
     const int64_t number = progress_.step + 1;
     options_.entering("step", number);
+    StageLog drawn;
+    const bool draws = plan_.config.observe.profile && !profiled_ && (++steps_here_ == kProfiledStep || number == plan_.steps);
+    model_.stage().log = draws ? &drawn : nullptr;
     meter_.begin();
     const StepResult result = train_step(model_, mesh_, *data_, plan_, number, progress_.samples, wish());
+    if (draws) write_profile(drawn);
     progress_ = {number, progress_.samples + plan_.global_batch};
     Metrics metrics = meter_.end(progress_, result);
     if (evaluation_is_due()) {
@@ -74,6 +81,16 @@ class Trainer {
     }
     if (sink_) sink_->write(metrics);
     return result.stop;
+  }
+
+  void write_profile(const StageLog& drawn) {
+    profiled_ = true;
+    model_.stage().log = nullptr;
+    std::vector<std::string> names;
+    for (const auto& unit : model_.stage().units) names.push_back(unit_name(unit->buffers().table().unit));
+    const std::filesystem::path file = paths_.rank_trace(options_.attempt, mesh_.rank());
+    write_timeline(file, drawn, names, mesh_.rank());
+    if (mesh_.rank() == 0) log_.info("drew a step of each rank: '{}' and its neighbours, for ui.perfetto.dev", file.string());
   }
 
   bool evaluation_is_due() const {
@@ -112,6 +129,8 @@ class Trainer {
   std::unique_ptr<MetricSink> sink_;  // rank 0
   Progress progress_;
   Clock::time_point last_save_;
+  int64_t steps_here_ = 0;  // of this attempt, until one was drawn
+  bool profiled_ = false;
 };
 
 }  // namespace

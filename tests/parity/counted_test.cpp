@@ -4,12 +4,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include "engine/core/memory.h"
+#include "engine/core/run_paths.h"
 #include "engine/core/step_traffic.h"
 #include "engine/model/initial_weights.h"
 #include "engine/train/train_step.h"
 #include "engine/train/trainer.h"
 #include "tests/parity/golden.h"
 #include "tests/support/ranks.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace llmrun;
 
@@ -184,4 +186,32 @@ TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the
     CHECK(forwards == plan.accumulate * (units - 1));
     CHECK(backwards == plan.accumulate * (units - 1));
   });
+}
+
+TEST_CASE("a step is drawn with its work and what ZeRO does beside it") {
+  const Golden golden = read_golden("gpt2-tiny");
+  const TemporaryDirectory dir;
+  ParityCase parity_case{{.data = 2, .pipeline = 2}};
+  parity_case.zero = 3;
+  Plan plan = golden_plan(golden, parity_case, dir.path() / "run");
+  plan.config.observe.profile = true;
+  plan.steps = 4;
+  std::filesystem::create_directories(RunPaths(plan.dir).attempt(1));
+  run_plan(plan);
+  for (int64_t rank = 0; rank < plan.ranks(); ++rank) {
+    const json events = read_json_file(RunPaths(plan.dir).rank_trace(1, rank)).at("traceEvents");
+    std::map<std::string, int64_t> count;
+    for (const json& event : events)
+      if (event.at("ph") == "X") {
+        ++count[event.at("name").get<std::string>()];
+        CHECK(event.at("pid") == rank);
+        CHECK(event.at("dur").get<double>() >= 0);
+      }
+    const std::string block = rank < 2 ? "block 0" : "block 2";  // data is the faster axis
+    CHECK(count["forward " + block] == plan.accumulate);
+    CHECK(count["backward weight " + block] == plan.accumulate);
+    CHECK(count["gather " + block] == 2 * plan.accumulate);
+    CHECK(count["reduce-scatter " + block] == plan.accumulate);
+    CHECK(count["reduce-scatter " + std::string(rank < 2 ? "embedding" : "head")] == 0);  // tied: summed at the end
+  }
 }

@@ -141,7 +141,8 @@ std::vector<Field> table() {
       KEY(observe.tensorboard, "write event files").only({}, "TensorBoard output"),
       KEY(observe.wandb, "project, offline or off").only({}, "Weights & Biases output"),
       KEY(observe.mlflow, "tracking address").only({}, "MLflow output"),
-      KEY(observe.profile, "record a timeline").only({}, "a profile of the steps"),
+      KEY(observe.profile,
+          "each rank draws the third step of an attempt, or the last of fewer, into logs/attempt-NN/rank-NNNNN.trace.json"),
 
       KEY(machine.profile, "the machine profile these facts come from"),
       KEY(machine.hosts, "host name patterns that choose this profile"),

@@ -204,7 +204,6 @@ TEST_CASE("what is not built yet is refused by name, each once") {
                                                                  {"observe.tensorboard", "true"},
                                                                  {"observe.wandb", "p"},
                                                                  {"observe.mlflow", "p"},
-                                                                 {"observe.profile", "true"},
                                                                  {"optimizer.schedule", "wsd"},
                                                                  {"model.family", "neox"}};
   for (const auto& [path, value] : refused) {
