@@ -33,6 +33,8 @@ json failure_json(const Failure& failure) {
   return {{"rank", failure.rank ? json(*failure.rank) : json()},
           {"host", failure.host},
           {"what", failure.what},
+          {"because", failure.because},
+          {"hint", failure.hint},
           {"section", failure.section},
           {"last_lines", failure.last_lines}};
 }
@@ -63,7 +65,8 @@ void write_text(const Explanation& told, Context& context) {
   if (!told.meaning.empty()) out.print("  that means: {}\n", one_line(told.meaning));
   for (const std::string& fact : told.facts) out.print("  {}\n", one_line(fact));
   if (told.failure) {
-    out.print("  {} {}\n", one_line(who_failed(*told.failure)), one_line(told.failure->what));
+    out.print("  {}\n", one_line(failure_text(*told.failure)));
+    for (const std::string& reason : told.failure->because) out.print("    = {}\n", one_line(reason));
     for (const std::string& line : told.failure->last_lines) out.print("    | {}\n", one_line(line));
   }
   if (!told.remedy.empty()) out.print("  hint: {}\n", one_line(told.remedy));

@@ -17,11 +17,6 @@
 namespace llmrun::cli {
 namespace {
 
-/// "rank 3 on x3001c0s1b0n0 was killed by signal 9 (SIGKILL)".
-std::string told(const Failure& failure) {
-  return fmt::format("{} {}{}", who_failed(failure), failure.told_by_rank ? "said: " : "", failure.what);
-}
-
 std::string layout_text(const Layout& layout) {
   std::string text = fmt::format("{} rank{}", layout.ranks(), layout.ranks() == 1 ? "" : "s");
   for (const Axis axis : kAxes)
@@ -54,7 +49,7 @@ json attempts_json(const ReportedRun& run, const RunPaths& paths) {
   for (const Attempt& attempt : run.history.record.attempts) {
     json line = attempt_json(attempt, exit_codes_of(run.history.record));
     const std::optional<Failure> failure = failure_of_attempt(paths, attempt, run.plan);
-    line["reason"] = failure ? json(told(*failure)) : json();
+    line["reason"] = failure ? json(failure_text(*failure)) : json();
     attempts.push_back(std::move(line));
   }
   return attempts;
@@ -117,7 +112,7 @@ void write_text(const ReportedRun& run, int64_t now, Context& context) {
   for (const Attempt& attempt : run.history.record.attempts) {
     const std::string end = attempt.exit ? exit_text(*attempt.exit, exit_codes_of(run.history.record)) : "no exit yet";
     lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, end));
-    if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", told(*failure));
+    if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", failure_text(*failure));
   }
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));

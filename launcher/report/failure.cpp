@@ -111,6 +111,18 @@ std::optional<json> error_report_in(std::string_view line) {
   return is_report(report) ? std::optional(std::move(report)) : std::nullopt;
 }
 
+std::vector<json> error_reports_at_end(const fs::path& log) {
+  constexpr std::streamoff kEnd = 4 << 20;  // bytes that are looked at: a report has about 400, and thousands of ranks may write one
+  std::ifstream in(log, std::ios::binary);
+  in.seekg(0, std::ios::end);
+  if (!in) return {};
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kEnd));
+  std::vector<json> reports;
+  for (std::string line; std::getline(in, line);)
+    if (auto report = error_report_in(line)) reports.push_back(*std::move(report));
+  return reports;
+}
+
 namespace {
 
 constexpr int kNoDaemon = 255;  // of mpirun and of ssh: a host was not reached
@@ -168,10 +180,13 @@ std::string who_failed(const Failure& failure) {
   return failure.rank ? fmt::format("rank {} on {}", *failure.rank, failure.host) : failure.who;
 }
 
-Error failure_error(const Failure& failure, const std::string& next) {
+std::string failure_text(const Failure& failure) {
   const std::string during = failure.section.empty() ? "" : fmt::format(" (in {})", failure.section);
-  Error error(static_cast<Exit>(failure.exit_code), "{}{}{}{}", who_failed(failure), during, failure.told_by_rank ? ": " : " ",
-              failure.what);
+  return fmt::format("{}{}{}{}", who_failed(failure), during, failure.told_by_rank ? ": " : " ", failure.what);
+}
+
+Error failure_error(const Failure& failure, const std::string& next) {
+  Error error(static_cast<Exit>(failure.exit_code), "{}", failure_text(failure));
   for (const std::string& reason : failure.because) error.because(reason);
   const bool in_vain = failure.told_by_rank && failure.exit_code == static_cast<int>(Exit::config) && !failure.hint.empty();
   error.hint("{}", failure.hint.empty() ? next : in_vain ? failure.hint : failure.hint + "; " + next);

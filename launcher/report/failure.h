@@ -31,9 +31,14 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
 
 /// The error report in a line of a rank's output; nothing where it holds none.
 std::optional<json> error_report_in(std::string_view line);
+/// Those at the end of a combined log, for whoever asks once the attempt is over.
+std::vector<json> error_reports_at_end(const std::filesystem::path& log);
 
 /// "rank 3 on x3001c0s1b0n0", or who it was where the rank is not known.
 std::string who_failed(const Failure& failure);
+
+/// "rank 3 on x3001c0s1b0n0 (in data): cannot read 'x.bin'", or "... was killed by signal 9 (SIGKILL)".
+std::string failure_text(const Failure& failure);
 
 /// What the user sees last: rank, host, cause, hint. `next`: what to do after the rank's own hint.
 Error failure_error(const Failure& failure, const std::string& next);

@@ -50,9 +50,10 @@ std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& 
     return std::nullopt;  // ranks that were told to stop may still miss each other on the way
   Launch launch;
   if (plan) launch.hosts = plan->hosts;
+  if (plan) launch.ranks_are_threads = plan->communicator == CommunicatorKind::thread;
   Ending ending;
   ending.exit_code = *attempt.exit;
-  return find_failure(paths, attempt.number, launch, ending);
+  return find_failure(paths, attempt.number, launch, ending, error_reports_at_end(attempt.log));
 }
 
 }  // namespace llmrun

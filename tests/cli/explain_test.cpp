@@ -161,3 +161,26 @@ TEST_CASE("explain tells who waits in the queue before a job, and asks for that 
   shell.fault("down");  // where the answers about the job itself are fresh
   CHECK(shell("llmrun explain king").out.find("how many jobs wait before it in debug is not known") != std::string::npos);
 }
+
+TEST_CASE("explain tells of an attempt that a rank refused what train told: its sentence, rank, host and hint, also without its file") {
+  const CommandLine shell;
+  std::filesystem::create_directory(shell.path("bin"));
+  std::filesystem::copy_file(LLMRUN_PROGRAM, shell.path("bin/llmrun"));
+  std::filesystem::copy_file(LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank", shell.path("bin/llmrun-rank"));
+  for (const std::string how : {"fail", "mute"}) {  // with its report in a file; on stderr alone
+    CAPTURE(how);
+    const Outcome trained = shell("export PATH=\"$PWD/bin:$PATH\" FAKE_RANK=" + how + "=1,5; llmrun train --set model=gpt-tiny --set " +
+                                  "run.steps=3 --set machine=laptop --set machine.node.gpus=0 --ranks 2 --set run.name=" + how);
+    CHECK(trained.exit == 5);
+    const std::string cause = "rank 1 on here (in data): cannot read 'x.bin'\n";
+    CHECK_MESSAGE(trained.err.find(cause) != std::string::npos, trained.err);
+    const Outcome told = shell("llmrun explain " + how);
+    CHECK_MESSAGE(told.out.find("  " + cause) != std::string::npos, told.out);
+    CHECK(told.out.find("  hint: ls -l x.bin\n") != std::string::npos);
+    const json failure = json::parse(shell("llmrun explain --json " + how).out).at("failure");
+    CHECK(failure.at("rank") == 1);
+    CHECK(failure.at("host") == "here");
+    CHECK(failure.at("hint") == "ls -l x.bin");
+    CHECK(shell("llmrun show " + how).out.find(cause) != std::string::npos);
+  }
+}

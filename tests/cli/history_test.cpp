@@ -170,12 +170,12 @@ TEST_CASE("show tells of one run: attempts with their reasons, checkpoints, the 
   std::filesystem::create_directories(shell.path("outputs/killed/checkpoints/step-00000004"));  // not whole
   const json shown = json::parse(shell("llmrun show --json").out);
   CHECK(shown["state"] == "failed");
-  CHECK(shown["attempts"][0]["reason"] == "rank 3 on x3001c0s1b0n0 said: cannot read 'x.bin'");
+  CHECK(shown["attempts"][0]["reason"] == "rank 3 on x3001c0s1b0n0: cannot read 'x.bin'");
   CHECK(shown["checkpoints"] == json{{"count", 2}, {"newest", 2}});
   CHECK(shown["metrics"]["loss"] == 3.25);
   const Outcome text = shell("llmrun show killed");
   CHECK(text.out.find("checkpoints  2, newest at step 2\n") != std::string::npos);
-  CHECK(text.out.find("rank 3 on x3001c0s1b0n0 said: cannot read 'x.bin'") != std::string::npos);
+  CHECK(text.out.find("rank 3 on x3001c0s1b0n0: cannot read 'x.bin'") != std::string::npos);
 
   const Outcome told = shell("llmrun explain killed");
   CHECK(told.out.starts_with("run 'killed': failed\n"));

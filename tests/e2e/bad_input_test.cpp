@@ -125,3 +125,22 @@ TEST_CASE("an error of the programs that llmrun becomes is the same JSON object 
     CHECK(outcome.err.find("hint: " + complaint.at("hint").get<std::string>()) != std::string::npos);
   }
 }
+
+TEST_CASE("a rank that its GPU refuses before there is a world is quoted by train and by explain") {
+  const CommandLine shell;  // programs away from their modules: no GPU can be used, whatever the machine has
+  const std::filesystem::path built = std::filesystem::path(LLMRUN_PROGRAM).parent_path();
+  std::filesystem::create_directory(shell.path("bin"));
+  for (const char* program : {"llmrun", "llmrun-rank"})
+    std::filesystem::copy_file(built / program, shell.path(std::string("bin/") + program));
+  const std::string here = fmt::format("export PATH=\"$PWD/bin:$PATH\" LD_LIBRARY_PATH='{}'; ", (built.parent_path() / "lib").string());
+  const Outcome refused = shell(here +
+                                "llmrun train --set model=gpt-tiny --set run.steps=3 --set run.name=x --set machine=laptop --set "
+                                "machine.node.gpus=2 --ranks 2");
+  CHECK(refused.exit == 5);
+  const std::string told = " (in start): rank ", why = " of this node sees no GPU: ";
+  CHECK_MESSAGE(refused.err.find(told) != std::string::npos, refused.err);
+  const Outcome explained = shell(here + "llmrun explain x");
+  CHECK_MESSAGE(explained.out.find(told) != std::string::npos, explained.out);
+  CHECK(explained.out.find(why) != std::string::npos);
+  CHECK(explained.out.find("hint: look with nvidia-smi") != std::string::npos);
+}
