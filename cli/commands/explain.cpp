@@ -54,6 +54,7 @@ json to_json(const Explanation& told, const ExplainedRun& run) {
        run.ahead ? json{{"jobs", run.ahead->jobs}, {"nodes", run.ahead->nodes}, {"tells_of_others", run.ahead->tells_of_others}} : json()},
       {"remedy", told.remedy},
       {"exit_code", told.exit_code ? json(*told.exit_code) : json()},
+      {"chain_ended", run.history.chain_stop ? json(run.history.chain_stop->reason) : json()},
       {"failure", told.failure ? failure_json(*told.failure) : json()},
       {"job", run.job && run.job->seen.job ? to_json(*run.job->seen.job) : json()}};
 }

@@ -64,7 +64,7 @@ std::vector<std::string> row(const RunHistory& run) {
           run.seconds > 0 ? format_duration(run.seconds) : "-",
           run.name,
           run.dir.string(),
-          failed          ? exit_text(*run.exit_code, exit_codes_of(run.record))
+          failed          ? end_text(run, *run.exit_code)
           : run.damaged   ? "run.json is damaged"
           : run.preempted ? "preempted, and put back into the queue"
                           : ""};

@@ -13,6 +13,7 @@
 #include "launcher/report/reported_run.h"
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
+#include "launcher/scheduler/chain.h"
 
 namespace llmrun::cli {
 namespace {
@@ -69,6 +70,7 @@ json to_json(const ReportedRun& run, int64_t now) {
           {"state", run.history.state},
           {"dir", run.history.dir.string()},
           {"exit_code", run.history.exit_code ? json(*run.history.exit_code) : json()},
+          {"chain_ended", run.history.chain_stop ? json(run.history.chain_stop->reason) : json()},
           {"plan", run.plan ? plan_json(*run.plan) : json()},
           {"attempts", attempts_json(run, paths)},
           {"checkpoints", {{"count", steps.size()}, {"newest", steps.empty() ? json() : json(steps.back())}}},
@@ -110,9 +112,16 @@ void write_text(const ReportedRun& run, int64_t now, Context& context) {
     lines.add("steps", fmt::format("{}, {} sequences each", run.plan->steps, run.plan->global_batch));
   }
   for (const Attempt& attempt : run.history.record.attempts) {
-    const std::string end = attempt.exit ? exit_text(*attempt.exit, exit_codes_of(run.history.record)) : "no exit yet";
+    const bool newest = attempt.number == run.history.record.attempts.back().number;
+    const std::string end = !attempt.exit ? "no exit yet"
+                            : newest      ? end_text(run.history, *attempt.exit)
+                                          : exit_text(*attempt.exit, exit_codes_of(run.history.record));
     lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, end));
     if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", failure_text(*failure));
+  }
+  if (const std::optional<ChainStop>& stop = run.history.chain_stop) {
+    lines.add("chain", told(*stop));
+    if (const std::string next = next_step(*stop, where_it_goes_on(paths)); !next.empty()) lines.add("", "hint: " + next);
   }
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));

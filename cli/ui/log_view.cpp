@@ -9,6 +9,7 @@
 #include "engine/core/units.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
+#include "launcher/scheduler/chain.h"
 
 namespace llmrun::cli {
 namespace {
@@ -156,6 +157,11 @@ void LogView::waits(const JobNews& news, const std::string& trouble) {
          {"comment", news.job ? json(news.job->comment) : json()},
          {"starts_at", news.job && news.job->starts_at ? json(*news.job->starts_at) : json()},
          {"trouble", or_null(trouble)}});
+}
+
+void LogView::chain_ended(const ChainStop& stop) {
+  talk_.print("llmrun: {}\n", printable(told(stop)));
+  event({{"event", "chain_ended"}, {"reason", stop.reason}, {"exit", stop.exit_code}});
 }
 
 void LogView::job_ended(const JobNews& news) {

@@ -32,6 +32,7 @@ class LogView : public FollowView {
   void look_ends() override;
   void attempt_ended(const Attempt& attempt) override;
   void waits(const JobNews& news, const std::string& trouble) override;
+  void chain_ended(const ChainStop& stop) override;
   void job_ended(const JobNews& news) override;
   bool gone() override { return unread_ || interrupted_(); }
   int reader() const override;

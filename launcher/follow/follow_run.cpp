@@ -83,7 +83,7 @@ class Follower {
       start = {};
       jobs_.ask_soon();
     }
-    if (last || view_.gone()) return last ? *last->exit : 0;
+    if (last || view_.gone()) return last ? exit_of_run(*last) : 0;
     if (jobs_.none())
       throw Error(Exit::usage, "run '{}' was never started", paths_.root().filename().string())
           .hint("llmrun train {}", paths_.config().string());
@@ -96,6 +96,14 @@ class Follower {
     for (const Attempt& attempt : read_record(paths_.record()).attempts)
       if (attempt.number > before) return attempt;
     return {};
+  }
+
+  /// Of the last attempt, or of the chain that it ended.
+  int exit_of_run(const Attempt& last) {
+    const std::optional<ChainStop> stop = last.exit == 0 ? std::nullopt : read_job_history(paths_.events()).stop;
+    if (!stop) return *last.exit;
+    view_.chain_ended(*stop);
+    return stop->exit_code;
   }
 
   /// Waits for it as long as a job may start it.

@@ -7,6 +7,7 @@
 #include "launcher/follow/merged_logs.h"
 #include "launcher/follow/run_jobs.h"
 #include "launcher/rundir/record.h"
+#include "launcher/scheduler/job_history.h"
 
 namespace llmrun {
 
@@ -29,6 +30,8 @@ class FollowView {
   /// Every line so far was told: time to show them.
   virtual void look_ends() = 0;
   virtual void attempt_ended(const Attempt& attempt) = 0;  // with its exit code
+  /// No further job follows the attempt that ended, for this reason; its exit code is the run's.
+  virtual void chain_ended(const ChainStop& stop) = 0;
   /// The run's next job does not speak yet. Told again every second or so while that lasts.
   virtual void waits(const JobNews& news, const std::string& trouble) = 0;
   /// A job that never came to start an attempt; the last word.
@@ -40,8 +43,8 @@ class FollowView {
 };
 
 /// Follows a run attempt after attempt, as long as one runs or a job that may start the next is queued. The exit code that the run ended
-/// with, its job's where no attempt was begun; 0 where the view is gone. Throws Error(Exit::usage) for a run that was never started and
-/// that no job will start, and for ranks or hosts that it has not.
+/// with, its chain's where that says another (93), its job's where no attempt was begun; 0 where the view is gone. Throws
+/// Error(Exit::usage) for a run that was never started and that no job will start, and for ranks or hosts that it has not.
 int follow_run(const FollowRequest& request, RunJobs& jobs, FollowView& view);
 
 }  // namespace llmrun

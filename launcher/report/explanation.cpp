@@ -11,6 +11,7 @@
 #include "launcher/report/last_lines.h"
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
+#include "launcher/scheduler/chain.h"
 #include "launcher/scheduler/sweep.h"
 #include "launcher/scheduler/waiting_reasons.h"
 
@@ -101,12 +102,15 @@ std::string end_meaning(const Job& job) {
 
 /// What comes next after the end. The rank's own hint is the best; else what the exit code asks for.
 std::string end_remedy(const ExplainedRun& run, const Job* job, const Explanation& explanation) {
-  if (explanation.failure && !explanation.failure->hint.empty()) return explanation.failure->hint;
-  if (exit_codes_of(run.history.record) == ExitCodes::foreign) return fmt::format("llmrun tail {} -n 100 shows what it said", run.word);
+  const std::string hint = explanation.failure ? explanation.failure->hint : "";
   const RunPaths paths(run.history.dir);
+  const std::optional<ChainStop>& stop = run.history.chain_stop;
+  const std::string after_chain = stop ? next_step(*stop, where_it_goes_on(paths)) : "";
+  if (!hint.empty() || !after_chain.empty()) return hint + (hint.empty() || after_chain.empty() ? "" : "; ") + after_chain;
+  if (exit_codes_of(run.history.record) == ExitCodes::foreign) return fmt::format("llmrun tail {} -n 100 shows what it said", run.word);
   const char* again = run.job ? "llmrun submit" : "the same command";
   const char* from = whole_checkpoint_steps(paths).empty() ? "starts from the beginning" : "goes on from the last checkpoint";
-  if (job != nullptr && job->end == JobEnd::walltime)
+  if (job != nullptr && job->end == JobEnd::walltime && !stop)
     return "llmrun submit --until-done goes on by itself after each walltime; or a longer --set job.walltime=H:MM:SS";
   switch (static_cast<Exit>(explanation.exit_code.value_or(1))) {
     case Exit::done:
@@ -142,7 +146,7 @@ void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
   const Attempt& attempt = attempts.back();
   explanation.failure = failure_of_attempt(RunPaths(run.history.dir), attempt, run.plan);
   explanation.facts.push_back(
-      attempt.exit ? fmt::format("attempt {} ended with {}", attempt.number, exit_text(*attempt.exit, exit_codes_of(run.history.record)))
+      attempt.exit ? fmt::format("attempt {} ended with {}", attempt.number, end_text(run.history, *attempt.exit))
                    : fmt::format("attempt {}: no exit was written: its launcher was killed, or the machine went down", attempt.number));
 }
 
@@ -155,6 +159,7 @@ void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation)
     tell_output(run, *job, explanation);
   }
   tell_attempt(run, explanation);
+  if (run.history.chain_stop) explanation.meaning = told(*run.history.chain_stop);
   if (explanation.meaning.empty() && explanation.exit_code)
     explanation.meaning = exit_text(*explanation.exit_code, exit_codes_of(run.history.record));
   explanation.remedy = end_remedy(run, job, explanation);

@@ -77,6 +77,8 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
   }
   run.state = word_of_attempt(*attempt, exit_codes_of(run.record), paths);
   run.exit_code = attempt->exit;
+  if (run.exit_code.value_or(0) != 0) run.chain_stop = read_job_history(paths.events()).stop;
+  if (run.chain_stop) run.exit_code = run.chain_stop->exit_code;
   // Killed with its job, or told to end: the scheduler knows why.
   const auto own = std::find_if(jobs.rbegin(), jobs.rend(), [&](const KnownJob& known) { return may_have_run(known.queued, *attempt); });
   const bool told_to_end = attempt->exit == static_cast<int>(Exit::terminated);
@@ -96,6 +98,12 @@ void read_directory(RunHistory& run, const RunPaths& paths) {
 }
 
 }  // namespace
+
+std::string end_text(const RunHistory& run, int exit_code) {
+  if (run.chain_stop && exit_code == static_cast<int>(Exit::resubmit))
+    return fmt::format("exit {}: stopped before its walltime, and no further job is queued", exit_code);
+  return exit_text(exit_code, exit_codes_of(run.record));
+}
 
 int64_t seconds_between(const std::string& start, const std::string& end) {
   return std::max<int64_t>(0, seconds_of_utc(end) - seconds_of_utc(start));

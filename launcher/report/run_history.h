@@ -7,6 +7,7 @@
 
 #include "launcher/process/variables.h"
 #include "launcher/rundir/record.h"
+#include "launcher/scheduler/job_history.h"
 #include "launcher/scheduler/known_jobs.h"
 
 namespace llmrun {
@@ -24,8 +25,9 @@ struct RunHistory {
   /// "preempted", ... as the newest of all that happened to it says; "gone" where nothing is left to say it; "unknown".
   std::string state;
   bool preempted = false;        // it waits again, for its nodes were taken for another job
-  std::optional<int> exit_code;  // of the newest attempt; of the newest job where none was launched
-  int64_t seconds = 0;           // all attempts together; one that runs until `now`
+  std::optional<int> exit_code;  // of the newest attempt or its chain; of the newest job where none was launched
+  std::optional<ChainStop> chain_stop;
+  int64_t seconds = 0;  // all attempts together; one that runs until `now`
 };
 
 /// The list that a launch without a queue is written down in, beside the jobs (job_list_file): append-only. Where it cannot be written a
@@ -37,6 +39,9 @@ std::vector<RunHistory> read_history(const std::filesystem::path& list, const Va
 
 /// Of one run; `jobs`: those that are known, oldest first.
 RunHistory history_of(const std::filesystem::path& dir, std::vector<KnownJob> jobs, int64_t now);
+
+/// "exit 3: invalid configuration", of the run or its newest attempt. What a chain has left is not said to be continued.
+std::string end_text(const RunHistory& run, int exit_code);
 
 /// Seconds between two such texts, never below 0.
 int64_t seconds_between(const std::string& start, const std::string& end);

@@ -116,6 +116,22 @@ Continuation continuation(const ChainLink& link, int64_t most) {
   return Continuation::next;
 }
 
+std::string told(const ChainStop& stop) {
+  const std::string end = "the chain of jobs is at its end: ";
+  if (stop.reason == spelling(Continuation::no_progress))
+    return end + fmt::format("{} jobs in a row made no new checkpoint, so no further one was queued", kMostJobsWithoutProgress);
+  if (stop.reason == spelling(Continuation::used_up)) return end + "job.chain allows no further job, and the run is not done";
+  return end + fmt::format("another job would not mend exit {}", stop.exit_code);
+}
+
+std::string next_step(const ChainStop& stop, std::string_view goes_on) {
+  if (stop.reason == spelling(Continuation::no_progress))
+    return "mend what stops it, or save more often (--set checkpoint.every_steps=N); then llmrun submit";
+  if (stop.reason == spelling(Continuation::used_up))
+    return fmt::format("llmrun submit {}; with --until-done, in as many jobs as it takes", goes_on);
+  return "";
+}
+
 std::optional<ChainJob> chain_job(const Plan& plan, const Variables& environment) {
   const JobConfig& job = plan.config.job;
   if (!plan.config.run.until_done && job.chain == 0) return std::nullopt;

@@ -5,6 +5,7 @@
 
 #include "engine/core/plan.h"
 #include "launcher/process/variables.h"
+#include "launcher/scheduler/job_history.h"
 #include "launcher/scheduler/submit_run.h"
 
 namespace llmrun {
@@ -53,6 +54,11 @@ struct ChainEnd {
   std::string next;                  // the id of the job that goes on
   std::optional<Complaint> trouble;  // it was not queued, or jobs that depend on this one were not told of it: why, and what to type
 };
+
+/// "the chain of jobs is at its end: ...", in plain words.
+std::string told(const ChainStop& stop);
+/// What a person does then; empty: whatever the exit code asks for. `goes_on`: what the next attempt does (where_it_goes_on).
+std::string next_step(const ChainStop& stop, std::string_view goes_on);
 
 /// After an attempt: queues the next job, once, however often this job is started and wherever it dies. `stop_at`: when the attempt was to
 /// stop by itself. REQUIRES the run's lock.

@@ -21,6 +21,7 @@ void begin_afresh(JobHistory& history) {
   history.chained.clear();
   history.begun.clear();
   history.cancelled = false;
+  history.stop.reset();
 }
 
 void take_queued(JobHistory& history, QueuedJob job) {
@@ -44,6 +45,10 @@ void take(JobHistory& history, const json& line) {
     history.cancelled = true;
   } else if (event == "begun") {
     history.begun.push_back({line.at("job_id"), line.at("step")});
+  } else if (event == "attempt_begun") {
+    history.stop.reset();
+  } else if (event == "chain_ended") {
+    history.stop = {line.at("reason"), line.at("exit")};
   }
 }
 

@@ -16,6 +16,12 @@ struct BegunAttempt {
   int64_t step = 0;  // of the newest checkpoint then
 };
 
+/// Why a chain queued no further job although the run was not done.
+struct ChainStop {
+  std::string reason;  // "no_progress", "used_up", "stopped"
+  int exit_code = 1;   // of the whole: 93 for no_progress, whatever the last attempt ended with
+};
+
 /// What events.jsonl of a run tells of its jobs. Each event is a line, written before and after what it tells of, so that whoever dies in
 /// between leaves a doubt that the next one can settle, and never a second job.
 struct JobHistory {
@@ -25,6 +31,7 @@ struct JobHistory {
   std::vector<QueuedJob> chained;  // jobs that jobs queued
   std::vector<BegunAttempt> begun;
   bool cancelled = false;
+  std::optional<ChainStop> stop;  // and no attempt began since
 
   /// A job was to be queued then (seconds since 1970), by this job ("": by a person), and nothing says whether it was.
   struct Doubt {

@@ -70,6 +70,22 @@ TEST_CASE("T4: three jobs without a checkpoint end with 93, and the reason is to
   CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{1, 1, 93});
   CHECK(polaris.shell.read("outputs/king/events.jsonl").find(R"("reason":"no_progress","exit":93)") != std::string::npos);
   CHECK(polaris.shell.read("outputs/king/king.e3").find("made no new checkpoint in 3 jobs") != std::string::npos);
+
+  const Outcome tail = polaris("llmrun tail king");
+  CHECK(tail.exit == 93);
+  CHECK(
+      tail.err.ends_with("ended with exit code 1\nllmrun: the chain of jobs is at its end: 3 jobs in a row made no new checkpoint, so no "
+                         "further one was queued\n"));
+  const Outcome told = polaris("llmrun explain king");
+  CHECK_MESSAGE(told.out.find("that means: the chain of jobs is at its end: 3 jobs in a row made no new checkpoint") != std::string::npos,
+                told.out);
+  CHECK(told.out.ends_with("  hint: mend what stops it, or save more often (--set checkpoint.every_steps=N); then llmrun submit\n"));
+  const Outcome shown = polaris("llmrun show king");
+  CHECK_MESSAGE(shown.out.find("\nchain        the chain of jobs is at its end: 3 jobs") != std::string::npos, shown.out);
+  const json document = json::parse(polaris("llmrun show king --json").out);
+  CHECK(document.at("exit_code") == 93);
+  CHECK(document.at("chain_ended") == "no_progress");
+  CHECK(json::parse(polaris("llmrun explain king --json").out).at("exit_code") == 93);
 }
 
 TEST_CASE("a chain of one queues one more job, and says that it is used up") {
@@ -78,6 +94,27 @@ TEST_CASE("a chain of one queues one more job, and says that it is used up") {
   CHECK(json::parse(queued.out)["chain"] == 1);
   CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 75});
   CHECK(polaris.shell.read("outputs/king/king.e2").find("The chain of 1 more job is used up") != std::string::npos);
+  CHECK(polaris("llmrun tail king").exit == 75);
+  for (const char* words : {"llmrun explain king", "llmrun show king"}) {
+    const Outcome told = polaris(words);
+    CHECK_MESSAGE(told.out.find("the chain of jobs is at its end: job.chain allows no further job") != std::string::npos, told.out);
+    CHECK(told.out.find("; with --until-done, in as many jobs as it takes\n") != std::string::npos);
+  }
+  CHECK(polaris("llmrun explain king").out.find("to be continued") == std::string::npos);
+}
+
+TEST_CASE("a chain that an error ended says so, with the rank's own hint, and is forgotten once the run is queued again") {
+  const RunningPolaris polaris("fail=0,97");
+  REQUIRE(polaris.submit("--until-done").exit == 0);
+  CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{97});
+  const Outcome told = polaris("llmrun explain king");
+  CHECK_MESSAGE(told.out.find("that means: the chain of jobs is at its end: another job would not mend exit 97") != std::string::npos,
+                told.out);
+  CHECK(told.out.ends_with("  hint: ls -l x.bin\n"));
+  CHECK(polaris("llmrun tail king").exit == 97);
+  polaris.shell.write("outputs/king/events.jsonl", polaris.shell.read("outputs/king/events.jsonl") +
+                                                       R"({"event":"attempt_begun","time":"2026-11-24T09:00:00Z"})" + "\n");
+  CHECK(polaris("llmrun explain king").out.find("chain") == std::string::npos);
 }
 
 TEST_CASE("a member of a sweep goes on in jobs of its own") {

@@ -83,6 +83,7 @@ struct Story : FollowView {
     waiting = text;
     if (!on_wait.empty()) std::exchange(on_wait, {on_wait.begin() + 1, on_wait.end()}).front()();
   }
+  void chain_ended(const ChainStop& stop) override { tell("chain ended: " + stop.reason); }
   void job_ended(const JobNews& news) override { tell("job ended: " + (news.job ? news.job->comment : "unknown")); }
   bool gone() override { return left; }
   void tell(const std::string& text) { told += text + "\n"; }
