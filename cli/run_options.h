@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/plan/validate.h"
 #include "launcher/profile/layers.h"
 
 namespace llmrun::cli {
@@ -16,6 +17,8 @@ struct RunOptions {
 void add_run_options(CLI::App& command, RunOptions& options);
 
 /// The configuration these words, this environment and this host make. Throws as read_config does.
-inline Resolved read_config(const RunOptions& options) { return llmrun::read_config(sources_here(options.file, options.sets)); }
+inline Resolved read_config(const RunOptions& options) {
+  return llmrun::read_config(sources_here(options.file, options.sets), check_by_itself);
+}
 
 }  // namespace llmrun::cli

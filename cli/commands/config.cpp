@@ -67,7 +67,9 @@ void show(const ConfigOptions& options, Context& context) {
 
 void check(const ConfigOptions& options, Context& context) {
   const Resolved resolved = read_config(options.run);
-  check_by_itself(resolved);
+  std::vector<Complaint> complaints;
+  check_by_itself(resolved, complaints);
+  if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"valid", true}, {"keys_set", resolved.settings.size()}}.dump(2));
   else

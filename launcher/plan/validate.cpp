@@ -218,10 +218,9 @@ int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vec
   return run.tokens ? (*run.tokens + tokens_per_step - 1) / tokens_per_step : 0;
 }
 
-void check_by_itself(const Resolved& resolved) {
+void check_by_itself(const Resolved& resolved, std::vector<Complaint>& complaints) {
   const Config& config = resolved.config;
   const ModelConfig& model = config.model;
-  std::vector<Complaint> complaints;
   const bool sized = model.layers > 0 && model.hidden > 0 && model.heads > 0 && model.vocab > 0;
   const Layout layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, config.parallel.data.value_or(1),
                       config.parallel.pipeline};
@@ -230,7 +229,6 @@ void check_by_itself(const Resolved& resolved) {
   if (config.parallel.data || !config.train.global_batch) check_schedule(resolved, layout, batch.accumulate, complaints);
   if (config.run.steps && config.run.tokens) derive_steps(resolved, batch.global * config.train.seq_len, complaints);
   check_environment(resolved, complaints);
-  if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 }
 
 }  // namespace llmrun

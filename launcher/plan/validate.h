@@ -11,9 +11,8 @@ namespace llmrun {
 /// False where the model has no shape at all, and nothing further can be checked.
 bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints);
 
-/// What contradicts itself whatever the ranks, hosts and devices are: of a file that says what is trained and for how long. One
-/// Error(Exit::config) with all of it.
-void check_by_itself(const Resolved& resolved);
+/// What contradicts itself whatever the ranks, hosts and devices are; nothing of what a configuration leaves open.
+void check_by_itself(const Resolved& resolved, std::vector<Complaint>& complaints);
 
 /// No secret belongs in machine.environment: it is written into files that others may read.
 void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints);

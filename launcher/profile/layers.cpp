@@ -257,7 +257,7 @@ Sources sources_here(std::string run_file, std::vector<std::string> sets) {
   return sources;
 }
 
-Resolved read_config(const Sources& sources) {
+Resolved read_config(const Sources& sources, const std::function<void(const Resolved&, std::vector<Complaint>&)>& contradictions) {
   const Catalog catalog(sources.profile_directories);
   std::vector<Complaint> complaints;
   Said said = said_layers(sources, catalog, complaints);
@@ -290,7 +290,10 @@ Resolved read_config(const Sources& sources) {
   if (resolved.rules.tensor && !resolved.is_set("parallel.tensor"))
     resolved.derived["parallel.tensor"] = "alcf: the ranks that the other axes leave";
   if (from) complain_of_contradictions(*from, shape, resolved, complaints);
-  if (complaints.empty()) complaints = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); });
+  const bool readable = complaints.empty();  // else what contradicts may be a value that could not be read
+  for (Complaint& complaint : complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }))
+    complaints.push_back(std::move(complaint));
+  if (readable && !complaints.empty() && contradictions) contradictions(resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   const auto& [machine, model] = choices;
