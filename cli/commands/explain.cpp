@@ -78,8 +78,13 @@ void explain_run(const std::string& word, Context& context) {
   const Variables environment = Variables::of_this_process();
   const ReportedRun run = report_run(word, std::filesystem::current_path(), environment, now);
   const std::optional<KnownJob> job = job_meant(run.jobs, word);
-  const ExplainedRun explained{shell_quoted(run.history.name),      run.history, job, machine_of(run), run.plan,
-                               ahead_of(job, run.jobs, environment)};
+  const ExplainedRun explained{shell_quoted(run.history.name),
+                               run.history,
+                               job,
+                               machine_of(run),
+                               run.plan,
+                               ahead_of(job, run.jobs, environment),
+                               members_of_sweep(run.history.dir, environment, now)};
   const Explanation told = explain(explained, now);
   if (context.json) return context.out().print("{}\n", to_json(told, explained).dump(2, ' ', false, json::error_handler_t::replace));
   write_text(told, context);

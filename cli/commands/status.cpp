@@ -28,9 +28,19 @@ struct StatusOptions {
 constexpr std::chrono::seconds kLook{5};          // between two looks at what is known; schedulers are asked less often
 constexpr std::chrono::milliseconds kGlance{50};  // until Ctrl-C is noticed
 
+/// The newest job that the word means; of a sweep's name, also what was queued for its members since, one by one.
+void add_meant(const std::vector<QueuedJob>& all, const std::string& word, std::vector<QueuedJob>& jobs) {
+  const QueuedJob meant = find_job(all, word);
+  jobs.push_back(meant);
+  if (is_id(meant, word)) return;
+  auto later = std::find_if(all.begin(), all.end(), [&](const QueuedJob& job) { return job.id == meant.id && job.run == meant.run; });
+  for (; later != all.end(); ++later)
+    if (later->run.starts_with(meant.run + "/")) jobs.push_back(*later);
+}
+
 std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<QueuedJob>& all) {
   std::vector<QueuedJob> jobs;
-  for (const std::string& word : options.jobs) jobs.push_back(find_job(all, word));
+  for (const std::string& word : options.jobs) add_meant(all, word, jobs);
   if (!options.jobs.empty()) return jobs;
   const size_t most = std::min(all.size(), static_cast<size_t>(options.most));
   return {all.end() - static_cast<std::ptrdiff_t>(most), all.end()};

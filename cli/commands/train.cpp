@@ -14,6 +14,7 @@
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/room.h"
 #include "launcher/scheduler/chain.h"
+#include "launcher/scheduler/sweep.h"
 
 namespace llmrun::cli {
 namespace {
@@ -83,7 +84,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   std::string warning;
   const std::string log = log_name(user_name(), short_host_name(), hosts, plan.ranks(), now);
   const Attempt attempt = run.begin_attempt(log, plan.ranks(), now, warning, batch_job_id(environment));
-  append_launch(job_list_file(environment), plan.name, plan.dir, attempt.start);
+  append_launch(job_list_file(environment), listed_name(plan), plan.dir, attempt.start);
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);
   context.talk().write(banner(input, plan, attempt, now));

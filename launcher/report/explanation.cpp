@@ -1,5 +1,7 @@
 #include "launcher/report/explanation.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "engine/core/run_paths.h"
@@ -7,6 +9,7 @@
 #include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/plan/queue_limits.h"
+#include "launcher/render/shell.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/last_lines.h"
 #include "launcher/report/run_summary.h"
@@ -150,6 +153,39 @@ void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
                    : fmt::format("attempt {}: no exit was written: its launcher was killed, or the machine went down", attempt.number));
 }
 
+bool has_failed(const RunHistory& member) {
+  constexpr std::string_view kOpenOrWell[] = {"done", "running", "queued", "waiting", "held", "suspended", "unknown"};
+  return std::find(std::begin(kOpenOrWell), std::end(kOpenOrWell), member.state) == std::end(kOpenOrWell);
+}
+
+/// "lrs/seed=1 (exit 5: refused before the start)".
+std::string member_text(const RunHistory& member) {
+  const bool told = member.exit_code && *member.exit_code != 0;
+  return fmt::format("{} ({})", member.name, told ? end_text(member, *member.exit_code) : member.state);
+}
+
+/// What became of a sweep is told by its members: its array has failed where one of them has.
+void tell_members(const ExplainedRun& run, Explanation& explanation) {
+  constexpr size_t kNamed = 5;
+  if (run.members.empty()) return;
+  std::vector<std::string> failed;
+  for (const RunHistory& member : run.members)
+    if (has_failed(member)) failed.push_back(member_text(member));
+  if (failed.empty()) {
+    explanation.facts.push_back(
+        fmt::format("none of its {} member{} has failed by now", run.members.size(), run.members.size() == 1 ? "" : "s"));
+    explanation.remedy.clear();
+    return;
+  }
+  const auto first = std::find_if(run.members.begin(), run.members.end(), has_failed);
+  explanation.remedy = fmt::format("llmrun explain {} says why; the same llmrun submit again queues only the members that are not done",
+                                   shell_quoted(first->name));
+  const std::string more = failed.size() > kNamed ? fmt::format(", and {} more", failed.size() - kNamed) : "";
+  const size_t count = failed.size();
+  failed.resize(std::min(failed.size(), kNamed));
+  explanation.facts.push_back(fmt::format("{} of {} members failed: {}{}", count, run.members.size(), fmt::join(failed, ", "), more));
+}
+
 void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation) {
   explanation.exit_code = run.history.exit_code;
   explanation.headline = (job != nullptr ? named(run) : fmt::format("run '{}'", run.history.name)) + ": " + run.history.state;
@@ -163,6 +199,7 @@ void tell_end(const ExplainedRun& run, const Job* job, Explanation& explanation)
   if (explanation.meaning.empty() && explanation.exit_code)
     explanation.meaning = exit_text(*explanation.exit_code, exit_codes_of(run.history.record));
   explanation.remedy = end_remedy(run, job, explanation);
+  tell_members(run, explanation);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ struct ExplainedRun {
   std::optional<MachineConfig> machine;  // its limits
   std::optional<Plan> plan;              // of the newest launch
   std::optional<QueueAhead> ahead;       // of a job that waits; empty: its scheduler did not say
+  std::vector<RunHistory> members = {};  // of a sweep, as they are now
 };
 
 /// `now`: seconds since 1970.

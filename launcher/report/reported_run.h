@@ -21,6 +21,10 @@ struct ReportedRun {
 /// scheduler that does not answer is told in `unheard` where the directory knows an attempt; else throws Error(Exit::unreachable).
 ReportedRun report_run(const std::string& word, const std::filesystem::path& directory, const Variables& environment, int64_t now);
 
+/// Of a sweep, those that were queued last, in their order; none of any other run. One whose scheduler does not answer is what its
+/// directory knows.
+std::vector<RunHistory> members_of_sweep(const std::filesystem::path& sweep, const Variables& environment, int64_t now);
+
 /// The machine that the run is planned for: of its last launch, else of the config.yaml that was queued. Empty where neither can be read.
 std::optional<MachineConfig> machine_of(const ReportedRun& run);
 

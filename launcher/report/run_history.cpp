@@ -12,6 +12,7 @@
 #include "launcher/report/exit_meaning.h"
 #include "launcher/rundir/lock.h"
 #include "launcher/rundir/log_name.h"
+#include "launcher/scheduler/sweep.h"
 
 namespace llmrun {
 namespace {
@@ -126,7 +127,9 @@ RunHistory history_of(const fs::path& dir, std::vector<KnownJob> jobs, int64_t n
   RunHistory run;
   run.dir = dir;
   read_directory(run, paths);
-  run.name = !run.record.name.empty() ? run.record.name : !jobs.empty() ? jobs.back().queued.run : dir.filename().string();
+  run.name = !run.record.name.empty() ? listed_name(dir, run.record.name)
+             : !jobs.empty()          ? jobs.back().queued.run
+                                      : dir.filename().string();
   judge(run, jobs, paths);
   std::vector<std::string> times;
   for (const KnownJob& job : jobs) {

@@ -102,6 +102,13 @@ std::string element_id(const std::string& array, size_t index) {
 
 fs::path members_file(const fs::path& sweep) { return sweep / "members"; }
 
+std::vector<std::string> member_names(const fs::path& sweep) {
+  std::vector<std::string> names;
+  std::ifstream members(members_file(sweep));
+  for (std::string name; std::getline(members, name);) names.push_back(name);
+  return names;
+}
+
 std::string first_member(const fs::path& sweep) {
   std::ifstream members(members_file(sweep));
   std::string name;
@@ -109,10 +116,12 @@ std::string first_member(const fs::path& sweep) {
   return name;
 }
 
-std::string listed_name(const Plan& plan) {
-  const fs::path sweep = fs::path(plan.dir).parent_path();
+std::string listed_name(const Plan& plan) { return listed_name(plan.dir, plan.name); }
+
+std::string listed_name(const fs::path& run, const std::string& name) {
+  const fs::path sweep = run.parent_path();
   std::error_code none;
-  return fs::exists(members_file(sweep), none) ? sweep.filename().string() + "/" + plan.name : plan.name;
+  return fs::exists(members_file(sweep), none) ? sweep.filename().string() + "/" + name : name;
 }
 
 std::string directive_name(std::string name) { return plain(std::move(name), '-'); }

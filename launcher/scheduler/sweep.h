@@ -32,11 +32,15 @@ std::string element_id(const std::string& array, size_t index);
 /// Beside the job script of a sweep: the run directories of the elements of its array, one a line, by index.
 std::filesystem::path members_file(const std::filesystem::path& sweep);
 
+/// Those that were queued last, in the order of their elements; none where the directory is no sweep's.
+std::vector<std::string> member_names(const std::filesystem::path& sweep);
 /// The first of them by name; empty where the directory is no sweep's.
 std::string first_member(const std::filesystem::path& sweep);
 
 /// What the user's list calls the run: a member of a sweep "SWEEP/MEMBER", any other by its name.
 std::string listed_name(const Plan& plan);
+/// The same of a run's directory and the name in its record.
+std::string listed_name(const std::filesystem::path& run, const std::string& name);
 
 /// The name with a hyphen for every character that no directive of a job script may hold.
 std::string directive_name(std::string name);

@@ -126,6 +126,51 @@ TEST_CASE("a member of a sweep goes on in jobs of its own") {
     CHECK(std::filesystem::exists(polaris.shell.path(std::string("outputs/king/") + member + "/checkpoints/step-00000040")));
 }
 
+TEST_CASE("of a sweep explain names the members that failed, and status what was queued again") {
+  const RunningPolaris polaris("");
+  const std::string profile = "export LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles' FAKE_RANK=";
+  const std::string sweep = "--sweep run.seed=1,2,3,4,5,6,7,8";
+  polaris.shell.write("pbs/profile", profile + "fail=0,5; [ \"$PBS_ARRAY_INDEX\" = 1 ] && export FAKE_RANK=steps=30\n");
+  REQUIRE(polaris.submit(sweep).exit == 0);
+  polaris.jobs_in_the_end();
+  const auto explained = [&] {
+    for (const auto& file : std::filesystem::directory_iterator(polaris.shell.path(".local/state/llmrun")))
+      if (file.path().filename().string().starts_with("status")) std::filesystem::remove(file.path());
+    return polaris("llmrun explain king");
+  };
+  const Outcome told = explained();
+  CHECK_MESSAGE(
+      told.out.find("  7 of 8 members failed: king/seed=1 (exit 5: refused before the start), king/seed=3 (") != std::string::npos,
+      told.out);
+  CHECK(told.out.find("king/seed=6 (exit 5: refused before the start), and 2 more\n") != std::string::npos);
+  CHECK(told.out.ends_with(
+      "  hint: llmrun explain king/seed=1 says why; the same llmrun submit again queues only the members that are not done\n"));
+  CHECK(polaris("llmrun explain king/seed=1").out.find("cannot read 'x.bin'") != std::string::npos);
+  const json members = json::parse(polaris("llmrun history --json").out).at("runs");
+  CHECK(std::count_if(members.begin(), members.end(), [](const json& run) { return run.at("run") == "king/seed=2"; }) == 1);
+  CHECK(polaris("llmrun history").out.find("  seed=") == std::string::npos);
+
+  const auto rows = [&] {
+    std::vector<std::string> names;
+    const json told = json::parse(polaris("llmrun status king --json").out);
+    for (const json& job : told.at("jobs"))
+      names.push_back(job.at("job_id").get<std::string>().substr(0, 3) + " " + job.at("run").get<std::string>());
+    return names;
+  };
+  CHECK(rows() == std::vector<std::string>{"1[] king"});
+  polaris.shell.write("pbs/profile", profile + "steps=30; [ \"$PBS_ARRAY_INDEX\" = 2 ] && export FAKE_RANK=fail=0,5\n");
+  REQUIRE(polaris.submit(sweep).exit == 0);
+  polaris.jobs_in_the_end();
+  CHECK(rows() == std::vector<std::string>{"2[] king"});
+  polaris.shell.write("pbs/profile", profile + "steps=30\n");
+  REQUIRE(polaris.submit(sweep).exit == 0);  // one member alone
+  polaris.jobs_in_the_end();
+  CHECK(rows() == std::vector<std::string>{"2[] king", "3.p king/seed=4"});
+  const Outcome mended = explained();
+  CHECK_MESSAGE(mended.out.find("none of its 1 member has failed by now") != std::string::npos, mended.out);
+  CHECK(mended.out.find("hint") == std::string::npos);
+}
+
 TEST_CASE("submit --watch follows the run through its jobs and ends as it does") {
   const RunningPolaris polaris("save=15,75");
   const Outcome watched = polaris.submit("--until-done --watch");
