@@ -77,6 +77,7 @@ void explain_run(const std::string& word, Context& context) {
   const int64_t now = std::time(nullptr);
   const Variables environment = Variables::of_this_process();
   const ReportedRun run = report_run(word, std::filesystem::current_path(), environment, now);
+  if (run.unheard && run.history.record.attempts.empty()) throw *run.unheard;  // only its scheduler knows why it waits
   const std::optional<KnownJob> job = job_meant(run.jobs, word);
   const ExplainedRun explained{shell_quoted(run.history.name),
                                run.history,
@@ -88,7 +89,7 @@ void explain_run(const std::string& word, Context& context) {
   const Explanation told = explain(explained, now);
   if (context.json) return context.out().print("{}\n", to_json(told, explained).dump(2, ' ', false, json::error_handler_t::replace));
   write_text(told, context);
-  if (!run.unheard.empty()) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard));
+  if (run.unheard) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard->what()));
   context.talk().write(freshness_text(run.jobs, now));
 }
 

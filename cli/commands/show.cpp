@@ -101,7 +101,14 @@ std::string metrics_text(const json& metrics) {
   return text;
 }
 
-void write_text(const ReportedRun& run, int64_t now, Context& context) {
+/// "waiting in debug: Not Running: Not enough free nodes available".
+std::string job_line(const KnownJob& job) {
+  if (job.seen.as_of == 0) return fmt::format("queued {}, nothing heard of it since", job.queued.submitted);
+  const std::string queue = job.seen.job ? " in " + job.seen.job->queue : "";
+  return state_word(job.seen) + queue + (job.seen.job && !job.seen.job->comment.empty() ? ": " + job.seen.job->comment : "");
+}
+
+void write_text(const ReportedRun& run, Context& context) {
   const RunPaths paths(run.history.dir);
   Lines lines(context.out());
   lines.add("run", fmt::format("{} ({})", run.history.name, run.history.state));
@@ -126,21 +133,20 @@ void write_text(const ReportedRun& run, int64_t now, Context& context) {
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
   if (const json metrics = last_metrics(paths); metrics.is_object()) lines.add("metrics", metrics_text(metrics));
-  for (const KnownJob& job : run.jobs.jobs)
-    lines.add("job " + one_line(short_id(job.queued.id)),
-              fmt::format("{}{}{}", state_word(job.seen), job.seen.job ? " in " + job.seen.job->queue : "",
-                          job.seen.job && !job.seen.job->comment.empty() ? ": " + job.seen.job->comment : ""));
+  for (const KnownJob& job : run.jobs.jobs) lines.add("job " + one_line(short_id(job.queued.id)), job_line(job));
   if (!run.history.record.attempts.empty()) lines.add("log", run.history.record.attempts.back().log);
   lines.add("logs", paths.logs().string());
-  if (!run.unheard.empty()) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard));
-  context.talk().write(freshness_text(run.jobs, now));
 }
 
 void show(const std::string& word, Context& context) {
   const int64_t now = std::time(nullptr);
   const ReportedRun run = report_run(word, std::filesystem::current_path(), Variables::of_this_process(), now);
-  if (context.json) return context.out().print("{}\n", to_json(run, now).dump(2, ' ', false, json::error_handler_t::replace));
-  write_text(run, now, context);
+  if (context.json)
+    context.out().print("{}\n", to_json(run, now).dump(2, ' ', false, json::error_handler_t::replace));
+  else
+    write_text(run, context);
+  if (run.unheard) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard->what()));
+  if (!context.json) context.talk().write(freshness_text(run.jobs, now));
 }
 
 }  // namespace

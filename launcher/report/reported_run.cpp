@@ -19,9 +19,9 @@ ReportedRun report_run(const std::string& word, const std::filesystem::path& dir
     run.jobs = look_at_jobs(jobs, environment);
   } catch (const Error& error) {
     std::error_code none;
-    if (error.code() != Exit::unreachable || !std::filesystem::exists(paths.record(), none)) throw;
+    if (error.code() != Exit::unreachable || !std::filesystem::is_directory(paths.root(), none)) throw;
     run.jobs = recall_jobs(jobs, environment);
-    run.unheard = error.what();
+    run.unheard = error;
   }
   believe_recorded_ends(run.jobs);
   run.history = history_of(paths.root(), run.jobs.jobs, now);

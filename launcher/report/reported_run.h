@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/core/error.h"
 #include "engine/core/plan.h"
 #include "engine/core/spec/config.h"
 #include "launcher/report/run_history.h"
@@ -12,13 +13,13 @@ namespace llmrun {
 /// All that is known of one run: what `show` and `explain` tell from.
 struct ReportedRun {
   RunHistory history;
-  KnownJobs jobs;            // oldest first
-  std::optional<Plan> plan;  // of the newest launch
-  std::string unheard;       // why nothing is known of its jobs; empty: something is, or it has none
+  KnownJobs jobs;                // oldest first
+  std::optional<Plan> plan;      // of the newest launch
+  std::optional<Error> unheard;  // why nothing is known of its jobs; empty: something is, or it has none
 };
 
 /// `word`: what a person means by RUN, seen from `directory` (find_followed). Asks the run's scheduler, through the shared answers. A
-/// scheduler that does not answer is told in `unheard` where the directory knows an attempt; else throws Error(Exit::unreachable).
+/// scheduler that does not answer is told in `unheard` where the directory is there; else throws Error(Exit::unreachable).
 ReportedRun report_run(const std::string& word, const std::filesystem::path& directory, const Variables& environment, int64_t now);
 
 /// Of a sweep, those that were queued last, in their order; none of any other run. One whose scheduler does not answer is what its

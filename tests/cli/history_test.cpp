@@ -195,4 +195,12 @@ TEST_CASE("show of a queued run names its job and why it waits, also when the se
   CHECK(old.exit == 0);
   CHECK(old.out.find("waiting in debug") != std::string::npos);
   CHECK(old.err.find("cannot connect to server") != std::string::npos);
+  std::filesystem::remove(shell.path(kAnswers));  // and nothing was ever heard of it
+  for (const char* words : {"llmrun show king", "llmrun show king --json"}) {
+    const Outcome alone = shell(words);
+    CHECK(alone.exit == 0);
+    CHECK_MESSAGE(alone.out.find("queued") != std::string::npos, alone.out);
+    CHECK(alone.err.starts_with("llmrun: warning: qstat: cannot connect to server"));
+  }
+  CHECK(shell("llmrun explain king").exit == 6);  // why it waits is the server's to say
 }
