@@ -21,6 +21,17 @@ std::optional<fs::path> here(const std::string& run, const fs::path& directory) 
   }
 }
 
+bool fits_several(const std::string& prefix, const fs::path& directory) {
+  const std::vector<KnownRun> runs = known_runs(directory);
+  return std::count_if(runs.begin(), runs.end(),
+                       [&](const KnownRun& known) { return known.directory.filename().string().starts_with(prefix); }) > 1;
+}
+
+/// A run's whole name, that of a sweep's member with or without its sweep.
+bool names_a_run(const std::string& word, const std::vector<QueuedJob>& jobs) {
+  return std::any_of(jobs.begin(), jobs.end(), [&](const QueuedJob& job) { return job.run == word || job.run.ends_with("/" + word); });
+}
+
 /// By the clock on the wall; kNoTime where it never was.
 WallTime launched(const fs::path& run) {
   std::error_code none;
@@ -43,7 +54,7 @@ fs::path find_followed(const std::string& run, const fs::path& directory, const 
   if (by_id != jobs.rend()) return by_id->dir;
   if (!run.empty() && fs::exists(RunPaths(directory / run).events())) return fs::weakly_canonical(directory / run);
   if (const std::optional<fs::path> found = here(run, directory)) return *found;
-  if (jobs.empty()) return find_run(run, directory);  // says what there is
+  if (jobs.empty() || (fits_several(run, directory) && !names_a_run(run, jobs))) return find_run(run, directory);  // says what there is
   return find_job(jobs, run).dir;
 }
 
