@@ -1,10 +1,14 @@
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
 #include <memory>
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/ui/table.h"
+#include "engine/core/spec/nearest.h"
 #include "engine/core/units.h"
 #include "launcher/follow/log_line.h"
 #include "launcher/report/exit_meaning.h"
@@ -23,6 +27,16 @@ struct HistoryOptions {
 bool wanted(const RunHistory& run, const HistoryOptions& options, std::optional<WallTime> since) {
   if (since && wall_time_of_utc(run.last) < *since) return false;
   return options.states.empty() || std::find(options.states.begin(), options.states.end(), run.state) != options.states.end();
+}
+
+void check_states(const std::vector<std::string>& states) {
+  for (const std::string& state : states) {
+    const std::span<const std::string_view> known = run_states();
+    if (std::find(known.begin(), known.end(), state) != known.end()) continue;
+    const std::string_view near = nearest(state, known);
+    const std::string meant = near.empty() ? "llmrun history --help" : fmt::format("did you mean '{}'?", near);
+    throw Error(Exit::usage, "--state: '{}' is none of {}", state, fmt::join(known, ", ")).hint("{}", meant);
+  }
 }
 
 /// The newest of those that are wanted, newest last.
@@ -71,6 +85,7 @@ std::vector<std::string> row(const RunHistory& run) {
 }
 
 void history(const HistoryOptions& options, Context& context) {
+  check_states(options.states);
   const std::vector<RunHistory> runs = chosen(options, Variables::of_this_process(), std::time(nullptr));
   if (context.json) {
     json list = json::array();

@@ -100,6 +100,13 @@ void read_directory(RunHistory& run, const RunPaths& paths) {
 
 }  // namespace
 
+std::span<const std::string_view> run_states() {
+  static constexpr std::string_view kStates[] = {"queued",    "waiting", "held",    "suspended", "running",   "ended",
+                                                 "done",      "failed",  "stopped", "cancelled", "preempted", "walltime",
+                                                 "never ran", "died",    "unknown", "gone"};
+  return kStates;
+}
+
 std::string end_text(const RunHistory& run, int exit_code) {
   if (run.chain_stop && exit_code == static_cast<int>(Exit::resubmit))
     return fmt::format("exit {}: stopped before its walltime, and no further job is queued", exit_code);

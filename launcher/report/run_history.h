@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/process/variables.h"
@@ -39,6 +41,9 @@ std::vector<RunHistory> read_history(const std::filesystem::path& list, const Va
 
 /// Of one run; `jobs`: those that are known, oldest first.
 RunHistory history_of(const std::filesystem::path& dir, std::vector<KnownJob> jobs, int64_t now);
+
+/// Every word that RunHistory::state may be.
+std::span<const std::string_view> run_states();
 
 /// "exit 3: invalid configuration", of the run or its newest attempt. What a chain has left is not said to be continued.
 std::string end_text(const RunHistory& run, int exit_code);

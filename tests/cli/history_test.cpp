@@ -61,6 +61,11 @@ TEST_CASE("history can be cut by number, time and state") {
   CHECK(runs(shell("llmrun history --since 2026-11-03 --json")).size() == 2);
   CHECK(runs(shell("llmrun history --state failed,died --json")).size() == 2);
   CHECK(shell("llmrun history --state queued").out.empty());
+  CHECK(runs(shell("llmrun history --state 'never ran' --json")).empty());
+  const Outcome bogus = shell("llmrun history --state failed,bogus");
+  CHECK(bogus.exit == 2);
+  CHECK(bogus.err.starts_with("llmrun: --state: 'bogus' is none of queued, waiting, "));
+  CHECK(shell("llmrun history --state faild").err.ends_with("hint: did you mean 'failed'?\n"));
 }
 
 TEST_CASE("a damaged record is told and hides no other run; a torn line in the list is passed over") {

@@ -166,6 +166,9 @@ TEST_CASE("tail shows the end of a run and ends as it did") {
   CHECK(shell("llmrun tail x -r 1").out == "one\n");
   CHECK(shell("llmrun tail x -r 2").exit == 2);
   CHECK(shell("llmrun tail x --grep [").exit == 2);
+  const Outcome level = shell("llmrun tail x --level warn");
+  CHECK(level.exit == 2);
+  CHECK(level.err.ends_with("hint: did you mean 'warning'?\n"));
 }
 
 TEST_CASE("tail of a run whose llmrun died without a word does not wait for ever") {

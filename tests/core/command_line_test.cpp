@@ -89,6 +89,7 @@ TEST_CASE("words that do not fit are told in plain words") {
   CHECK(Tool().complaint("mix --seed x") == "--seed: 'x' is not a whole number of 0 or more | tool mix --help");
   CHECK(Tool().complaint("paint --form triangle --to x") == "--form: 'triangle' is none of round, square" + help);
   CHECK(Tool().complaint("paint --form sqare --to x") == "--form: 'sqare' is none of round, square | did you mean 'square'?");
+  CHECK(Tool().complaint("paint --form squ --to x") == "--form: 'squ' is none of round, square | did you mean 'square'?");
   CHECK(Tool().complaint("paint --light xyz --to x") == "--light: 'xyz' is none of day, night" + help);
   CHECK(Tool().complaint("--light xyz paint --to x") == "--light: 'xyz' is none of day, night" + help);
   CHECK(Tool().complaint("paint") == "--to is required" + help);

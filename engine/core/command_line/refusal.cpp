@@ -49,12 +49,19 @@ std::string wanted(const CLI::Option& option) {
   return fmt::format("{} from {} to {}", number, type.substr(range + 5, to - range - 5), type.substr(to + 3, end - to - 3));
 }
 
+/// The one word that begins so ("warn" is "warning"), else the nearest.
+std::string_view meant(const std::string& value, const std::vector<std::string>& words) {
+  const auto begins = [&](const std::string& word) { return !value.empty() && word.starts_with(value); };
+  if (std::count_if(words.begin(), words.end(), begins) == 1) return *std::find_if(words.begin(), words.end(), begins);
+  return nearest(value, std::vector<std::string_view>(words.begin(), words.end()));
+}
+
 Error bad_value(const CLI::App& command, const CLI::Option& option, const std::string& sentence) {
   const std::string value = refused_value(option, sentence), help = full_name(command) + " --help";
   if (!takes_value(option)) return Error(Exit::usage, "{} takes no value: '{}'", option.get_name(), value).hint("{}", help);
   const std::vector<std::string> words = value_words(option);
   if (words.empty()) return Error(Exit::usage, "{}: '{}' is not {}", option.get_name(), value, wanted(option)).hint("{}", help);
-  const std::string_view near = nearest(value, std::vector<std::string_view>(words.begin(), words.end()));
+  const std::string_view near = meant(value, words);
   Error error(Exit::usage, "{}: '{}' is none of {}", option.get_name(), value, fmt::join(words, ", "));
   return near.empty() ? error.hint("{}", help) : error.hint("did you mean '{}'?", near);
 }
