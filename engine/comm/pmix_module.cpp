@@ -28,7 +28,8 @@ class PmixRendezvous final : public Rendezvous {
     identity_.rank = static_cast<int>(self.rank);
     identity_.size = static_cast<int>(number(job, PMIX_JOB_SIZE));
     identity_.local_size = static_cast<int>(number(job, PMIX_LOCAL_SIZE));
-    identity_.local_rank = static_cast<int>(number(self, PMIX_LOCAL_RANK));
+    // Open MPI 4's mpirun does not tell a rank that is alone on its host.
+    identity_.local_rank = identity_.local_size == 1 ? 0 : static_cast<int>(number(self, PMIX_LOCAL_RANK));
   }
   ~PmixRendezvous() override { PMIx_Finalize(nullptr, 0); }
 
