@@ -112,9 +112,10 @@ class Count {
 
   /// ZeRO 2 and 3, a micro-batch.
   void zero(const UnitId& unit) {
+    if (sharers() == 1 || parallel_.zero < 2) return;
     const UnitParameters table = unit_parameters(shape_, unit, cut_of(layout_, parallel_, where_));
     if (shards_gradients(unit)) reduce(table);
-    if (sharers() == 1 || parallel_.zero < 3) return;
+    if (parallel_.zero < 3) return;
     gather(table);                                        // forward
     if (unit.kind != UnitKind::embedding) gather(table);  // backward
     const bool both_ends = shape_.tie_embeddings && pipeline_placement(layout_, parallel_).closes();
