@@ -12,11 +12,11 @@ class State:
         self.new = new
 
     def __enter__(self):
-        if not self.new and not (cluster.HOME / "state.json").exists():
-            raise FileNotFoundError("the server is gone")
-        self.lock = open(cluster.HOME / "lock", "w")
+        self.lock = open(cluster.HOME / "lock", "w" if self.new else "r+")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         file = cluster.HOME / "state.json"
+        if not self.new and not file.exists():  # asked under the lock: a server that was shut down stays so, its folder empties
+            raise FileNotFoundError("the server is gone")
         self.data = json.loads(file.read_text()) if file.exists() else {"next": 1, "jobs": {}}
         self.jobs = self.data["jobs"]
         advance(self)
