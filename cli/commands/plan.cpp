@@ -90,12 +90,14 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
 }
 
 /// Says what cannot fit even without activations.
-void print_what_does_not_fit(const Forecast& forecast, const NodeShape& node, Output& out) {
+void print_what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node, Output& out) {
   if (!node.gpu_memory_bytes) return;
+  const std::string_view remedy = plan.config.parallel.zero < 3 ? "more tensor or pipeline ranks, or parallel.zero=3, make it less"
+                                                                : "more ranks of any axis make it less";
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
     if (const int64_t bytes = forecast.stages[stage].bytes.total(); bytes > *node.gpu_memory_bytes)
-      out.print("does not fit: stage {} wants {} on a GPU of {}; more tensor or pipeline ranks, or parallel.zero=3, make it less\n", stage,
-                human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(*node.gpu_memory_bytes)));
+      out.print("does not fit: stage {} wants {} on a GPU of {}; {}\n", stage, human_bytes(static_cast<double>(bytes)),
+                human_bytes(static_cast<double>(*node.gpu_memory_bytes)), remedy);
 }
 
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {

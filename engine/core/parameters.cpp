@@ -8,8 +8,7 @@
 namespace llmrun {
 
 Cut cut_of(const Layout& layout, const ParallelConfig& parallel, const Coordinates& where) {
-  return {layout.tensor, where.tensor, parallel.sequence == SequenceParallel::megatron,
-          pipeline_placement(layout, parallel).closes() ? 1 : layout.pipeline};
+  return {layout.tensor, where.tensor, slices_tokens(parallel), pipeline_placement(layout, parallel).closes() ? 1 : layout.pipeline};
 }
 
 const LocalParameter* UnitParameters::find(Role role) const {
@@ -18,10 +17,10 @@ const LocalParameter* UnitParameters::find(Role role) const {
   return nullptr;
 }
 
-KvCopies kv_copies(const ModelShape& shape, int64_t tensor) {
-  const int64_t group = shape.heads / shape.kv_heads, heads = shape.heads / tensor;
-  const int64_t run = std::gcd(group, heads);  // borders of ranks and of groups are both multiples of it
-  return {heads / run, group / run, tensor / std::gcd(tensor, shape.kv_heads)};
+KvCopies kv_copies(int64_t heads, int64_t kv_heads, int64_t ranks) {
+  const int64_t group = heads / kv_heads, each = heads / ranks;
+  const int64_t run = std::gcd(group, each);  // borders of ranks and of groups are both multiples of it
+  return {each / run, group / run, ranks / std::gcd(ranks, kv_heads)};
 }
 
 PartialSum partial_sum(const UnitParameters& table, Partial kind) {

@@ -82,9 +82,12 @@ inline constexpr int64_t kAlignment = 32;  // elements: 128 bytes of fp32
 struct Cut {
   int64_t tensor = 1;
   int64_t tensor_rank = 0;
-  bool sequence_parallel = false;  // Megatron's
+  bool sequence_parallel = false;  // norms see a slice of the tokens
   int64_t stages = 1;              // between embedding and head: a tied model's head keeps a copy of the embedding where stages > 1
 };
+/// Whether the tensor ranks slice the tokens of norms and residuals: Megatron's sequence parallelism, and Ulysses beside a tensor axis.
+inline bool slices_tokens(const ParallelConfig& parallel) { return parallel.sequence != SequenceParallel::none; }
+
 Cut cut_of(const Layout& layout, const ParallelConfig& parallel, const Coordinates& where);
 
 /// REQUIRES heads divisible by cut.tensor. Vocabulary, ffn and KV heads need not divide: the first ranks hold one more row of the first two
@@ -95,15 +98,16 @@ UnitParameters unit_parameters(const ModelShape& shape, const UnitId& unit, cons
 /// 64, because a GPU multiplies matrices with unaligned rows at a fraction of its rate (GPT-2's 50,257 is the known case).
 int64_t vocabulary_rows(int64_t vocab, int64_t tensor);
 
-/// How grouped queries are cut over the tensor axis. A rank's query heads fall into equal runs that each read one KV head; it holds that
-/// head once a run, so that on every rank query head h reads KV head h / (heads / local). Where the axis divides the KV heads there is one
-/// run a head and nothing is copied.
+/// How grouped queries are cut over an axis: tensor, or the Ulysses exchange. A rank's query heads fall into equal runs that each read one
+/// KV head; it holds that head once a run, so that on every rank query head h reads KV head h / (heads / local). Where the axis divides the
+/// KV heads there is one run a head and nothing is copied.
 struct KvCopies {
   int64_t local = 0;   // KV heads a rank holds, copies counted
-  int64_t copies = 1;  // of each KV head on all tensor ranks: copy c of head k is the axis' KV head k * copies + c
-  int64_t ranks = 1;   // consecutive tensor ranks that hold all copies of the same heads between them, and so sum their gradients
+  int64_t copies = 1;  // of each KV head on all ranks: copy c of head k is the axis' KV head k * copies + c
+  int64_t ranks = 1;   // consecutive ranks that hold all copies of the same heads between them, and so sum their gradients
 };
-KvCopies kv_copies(const ModelShape& shape, int64_t tensor);
+KvCopies kv_copies(int64_t heads, int64_t kv_heads, int64_t ranks);
+inline KvCopies kv_copies(const ModelShape& shape, int64_t tensor) { return kv_copies(shape.heads, shape.kv_heads, tensor); }
 
 /// One buffer for all gradients of a unit that are partial in the same way, where copies of a row share a place: added into it, summed over
 /// the group, and read back, each is whole.

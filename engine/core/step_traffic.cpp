@@ -4,6 +4,7 @@
 
 #include "engine/core/memory.h"
 #include "engine/core/parameters.h"
+#include "engine/core/sequence_slice.h"
 
 namespace llmrun {
 
@@ -21,9 +22,9 @@ class Count {
         layout_(layout),
         parallel_(parallel),
         where_(coordinates(layout, rank)),
-        sliced_(parallel.sequence == SequenceParallel::megatron && layout.tensor > 1),
+        sliced_(slices_tokens(parallel) && layout.tensor > 1),
         element_(train.precision == Precision::fp32 ? 4 : 2),
-        tokens_(train.micro_batch * train.seq_len) {}
+        tokens_(train.micro_batch * slice_tokens(train.seq_len, layout)) {}
 
   void micro_batch() {
     for (const UnitId& unit : units()) {
@@ -87,6 +88,20 @@ class Count {
     enter(2 * forwards), leave(2 * forwards);  // forward
     enter(2), leave(2);                        // input gradients
     enter(2);                                  // weight gradients of the column linears
+    attention(forwards);
+  }
+
+  /// The Ulysses exchanges (HeadExchange) and the rounds of the ring (ring_attention.h), whose fp32 gradients come home.
+  void attention(int64_t forwards) {
+    const int64_t heads = shape_.heads / layout_.tensor, kv_heads = kv_copies(shape_, layout_.tensor).local;
+    const int64_t ulysses = layout_.sequence_size, ring = layout_.context, inside = kv_copies(heads, kv_heads, ulysses).local;
+    for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) {
+      add(Purpose::sequence, tokens_ * (heads + 2 * inside * ulysses) * shape_.head_dim * element_);  // qkv, or its gradient
+      add(Purpose::sequence, tokens_ * heads * shape_.head_dim * element_);                           // the result, or its gradient
+    }
+    const int64_t key_value = tokens_ * ulysses * 2 * inside * shape_.head_dim;
+    for (int64_t step = 0; step < (forwards + 1) * (ring - 1); ++step) add(Purpose::context, key_value * element_);
+    for (int64_t step = 0; ring > 1 && step < ring; ++step) add(Purpose::context, key_value * 4);
   }
 
   void loss() {

@@ -47,15 +47,25 @@ struct TrainingData::Source {
   SampleOrder order;
   uint64_t stream = 0;  // of a synthetic source
 
+  int64_t first_token(int64_t consumed, const SampleShape& shape) const { return (range.begin + order.at(consumed)) * shape.seq_len; }
   void read(int64_t consumed, const SampleShape& shape, std::span<int64_t> out) const;
+  void document_begins(int64_t consumed, const SampleShape& shape, std::span<int64_t> out) const;
   void check_ids(int64_t begin, int64_t vocab, std::span<const int64_t> ids) const;
 };
 
 void TrainingData::Source::read(int64_t consumed, const SampleShape& shape, std::span<int64_t> out) const {
-  const int64_t begin = (range.begin + order.at(consumed)) * shape.seq_len;
+  const int64_t begin = first_token(consumed, shape);
   if (!dataset) return fill_synthetic(shape.seed, stream, begin, shape.vocab, out);
   dataset->read(begin, out);
   check_ids(begin, shape.vocab, out);
+}
+
+void TrainingData::Source::document_begins(int64_t consumed, const SampleShape& shape, std::span<int64_t> out) const {
+  std::fill(out.begin(), out.end(), 0);
+  if (!dataset) return;
+  const int64_t begin = first_token(consumed, shape);
+  dataset->document_begins(begin, out);
+  for (int64_t& document : out) document = std::max<int64_t>(document - begin, 0);
 }
 
 void TrainingData::Source::check_ids(int64_t begin, int64_t vocab, std::span<const int64_t> ids) const {
@@ -110,6 +120,14 @@ void TrainingData::read(int64_t first, int64_t count, int64_t* tokens) const {
   for (int64_t i = 0; i < count; ++i) {
     const Blend::Place place = blend_.at(first + i);
     sources_[place.dataset]->read(place.consumed, shape_, {tokens + i * width, static_cast<size_t>(width)});
+  }
+}
+
+void TrainingData::document_begins(int64_t first, int64_t count, int64_t* begins) const {
+  const int64_t width = shape_.seq_len + 1;
+  for (int64_t i = 0; i < count; ++i) {
+    const Blend::Place place = blend_.at(first + i);
+    sources_[place.dataset]->document_begins(place.consumed, shape_, {begins + i * width, static_cast<size_t>(width)});
   }
 }
 

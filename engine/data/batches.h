@@ -34,6 +34,10 @@ class TrainingData {
   /// follow each other. Throws Error(Exit::preflight) on a token id outside [0, vocab), with its dataset and position.
   void read(int64_t first, int64_t count, int64_t* tokens) const;
 
+  /// Where in its sample the document of each of these tokens begins, [count, seq_len + 1]: 0 for one that began before. Synthetic tokens
+  /// are one document.
+  void document_begins(int64_t first, int64_t count, int64_t* begins) const;
+
   /// Samples of one epoch, over all datasets; INT64_MAX with synthetic ones among them.
   int64_t samples() const;
 

@@ -3,8 +3,6 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/sum.h>
 
-#include <cmath>
-
 #include "engine/ops/activation.h"
 #include "engine/ops/dropout.h"
 #include "engine/ops/linear.h"
@@ -14,6 +12,9 @@ namespace llmrun {
 Block::Block(const UnitContext& context, std::shared_ptr<UnitBuffers> buffers)
     : Unit(buffers),
       context_(context),
+      heads_(context.shape.heads / context.region.communicator().size()),
+      kv_heads_(kv_copies(context.shape, context.region.communicator().size()).local),
+      attention_(*context.mesh, heads_, kv_heads_, context.shape.head_dim, context.attention),
       attention_norm_(context.shape, buffers, Role::attention_norm_weight, Role::attention_norm_bias,
                       {Slot::attention_norm_mean, Slot::attention_norm_rstd, Slot::attention_norm_out}),
       mlp_norm_(context.shape, buffers, Role::mlp_norm_weight, Role::mlp_norm_bias,
@@ -21,7 +22,7 @@ Block::Block(const UnitContext& context, std::shared_ptr<UnitBuffers> buffers)
 
 at::Tensor Block::forward(const at::Tensor& x, const MicroBatch& batch, Saved& saved) {
   saved[Slot::input] = x;
-  at::Tensor out = attention(attention_norm_.forward(x, saved), batch, saved);
+  at::Tensor out = attend(attention_norm_.forward(x, saved), batch, saved);
   drop(out, Branch::attention, batch);
   const at::Tensor normed = mlp_norm_.forward_sum(x, out, Slot::middle, saved);
   out = mlp(normed, saved);
@@ -29,17 +30,10 @@ at::Tensor Block::forward(const at::Tensor& x, const MicroBatch& batch, Saved& s
   return out.add_(saved[Slot::middle]);
 }
 
-at::Tensor Block::attention(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const {
+at::Tensor Block::attend(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const {
   at::Tensor qkv = linear(context_.region.enter(normed), weight(Role::qkv_weight), weight(Role::qkv_bias));
-  const AttentionShape shape = attention_shape(batch);
-  if (context_.rotary.cos.defined()) rotary_(qkv, shape.heads, shape.kv_heads, shape.head_dim, batch.positions, context_.rotary);
-  AttentionResult result = attention_forward(qkv, shape, context_.attention);
-  saved[Slot::qkv] = std::move(qkv);
-  saved[Slot::attention_out] = result.out;
-  saved[Slot::attention_lse] = std::move(result.lse);
-  saved[Slot::attention_seed] = std::move(result.seed);
-  saved[Slot::attention_offset] = std::move(result.offset);
-  return row_linear(result.out, Role::attention_out_weight, Role::attention_out_bias);
+  rotate(qkv, batch, false);
+  return row_linear(attention_.forward(std::move(qkv), batch, saved), Role::attention_out_weight, Role::attention_out_bias);
 }
 
 at::Tensor Block::mlp(const at::Tensor& normed, Saved& saved) const {
@@ -64,15 +58,8 @@ void Block::drop(at::Tensor& tensor, Branch branch, const MicroBatch& batch) con
   dropout_(tensor, context_.dropout(), {context_.seed, stream, context_.shape.hidden}, context_.region.slice(batch.token_index));
 }
 
-AttentionShape Block::attention_shape(const MicroBatch& batch) const {
-  const ModelShape& shape = context_.shape;
-  const Communicator& tensor = context_.region.communicator();
-  return {batch.batch,
-          batch.seq,
-          shape.heads / tensor.size(),
-          kv_copies(shape, tensor.size()).local,
-          shape.head_dim,
-          1.0 / std::sqrt(static_cast<double>(shape.head_dim))};
+void Block::rotate(at::Tensor& qkv, const MicroBatch& batch, bool back) const {
+  if (context_.rotary.cos.defined()) rotary_(qkv, heads_, kv_heads_, context_.shape.head_dim, batch.positions, context_.rotary, back);
 }
 
 at::Tensor Block::backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) {
@@ -99,11 +86,8 @@ at::Tensor Block::backward_input(const at::Tensor& dy, const MicroBatch& batch, 
   row_bias_gradient(d_attention, Role::attention_out_bias);
   saved[Slot::attention_out_dy] = region.enter(d_attention);
   const at::Tensor d_out = linear_backward_input(saved[Slot::attention_out_dy], weight(Role::attention_out_weight));
-  const AttentionShape shape = attention_shape(batch);
-  const AttentionResult forward{saved[Slot::attention_out], saved.take(Slot::attention_lse), saved.take(Slot::attention_seed),
-                                saved.take(Slot::attention_offset)};
-  at::Tensor d_qkv = attention_backward(d_out, saved.take(Slot::qkv), forward, shape, context_.attention);
-  if (context_.rotary.cos.defined()) rotary_(d_qkv, shape.heads, shape.kv_heads, shape.head_dim, batch.positions, context_.rotary, true);
+  at::Tensor d_qkv = attention_.backward(d_out, batch, saved);
+  rotate(d_qkv, batch, true);
   d_normed = region.leave(linear_backward_input(d_qkv, weight(Role::qkv_weight)));
   saved[Slot::qkv_dy] = std::move(d_qkv);
   return attention_norm_.backward(d_normed, saved.take(Slot::input), d_middle, saved);

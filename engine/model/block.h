@@ -1,7 +1,7 @@
 #pragma once
 #include "engine/model/norm_layer.h"
 #include "engine/model/unit_context.h"
-#include "engine/ops/attention.h"
+#include "engine/parallel/attention_core.h"
 #include "engine/parallel/unit.h"
 
 namespace llmrun {
@@ -21,17 +21,19 @@ class Block : public Unit {
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
 
  private:
-  at::Tensor attention(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const;
+  at::Tensor attend(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const;
   at::Tensor mlp(const at::Tensor& normed, Saved& saved) const;
   at::Tensor activate(const at::Tensor& mlp_in) const;
   /// leave(x w^T) + b: the bias is added once, after the sum over tensor ranks.
   at::Tensor row_linear(const at::Tensor& x, Role weight, Role bias) const;
   enum class Branch { attention, mlp };
   void drop(at::Tensor& tensor, Branch branch, const MicroBatch& batch) const;
-  AttentionShape attention_shape(const MicroBatch& batch) const;
+  void rotate(at::Tensor& qkv, const MicroBatch& batch, bool back) const;
   void row_bias_gradient(const at::Tensor& dy_local, Role bias);
 
   const UnitContext& context_;
+  int64_t heads_, kv_heads_;  // of this tensor rank
+  AttentionCore attention_;
   NormLayer attention_norm_, mlp_norm_;
 };
 

@@ -1,6 +1,7 @@
 #include "engine/model/model.h"
 
 #include "engine/core/memory.h"
+#include "engine/core/sequence_slice.h"
 #include "engine/core/step_traffic.h"
 #include "engine/model/block.h"
 
@@ -20,7 +21,8 @@ UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
   if (options.shape.positions == Positions::rotary)
     context.rotary = make_rotary(std::max(options.shape.max_positions, options.seq_len), options.shape.head_dim, options.shape.rope_theta,
                                  options.shape.rope_scaling, at::TensorOptions().device(options.device));
-  context.loss_chunk = loss_chunk(options.micro_batch * options.seq_len, options.shape.vocab, mesh.tensor().size());
+  context.loss_chunk =
+      loss_chunk(options.micro_batch * slice_tokens(options.seq_len, mesh.layout()), options.shape.vocab, mesh.tensor().size());
   return context;
 }
 
@@ -28,7 +30,7 @@ UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
 
 Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_context(options, mesh)) {
   const Layout& layout = mesh.layout();
-  const int64_t tokens = options.micro_batch * options.seq_len;
+  const int64_t tokens = options.micro_batch * slice_tokens(options.seq_len, layout);
   stage_.mesh = &mesh;
   stage_.recompute = options.recompute;
   stage_.tokens_local = context_.region.sequence_parallel() ? tokens / layout.tensor : tokens;

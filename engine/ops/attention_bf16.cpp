@@ -1,8 +1,6 @@
 #include "engine/ops/attention_bf16.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 
 #include <array>
 #include <cmath>
@@ -46,113 +44,117 @@ LLMRUN_SIMD void key_backward_row(const float* __restrict score, const float* __
 
 /// One thread's forward: a head's packed keys and values, used again for the next head.
 struct ForwardHead {
-  explicit ForwardHead(const AttentionShape& s)
-      : shape(s),
-        keys(s.head_dim / 2 * s.seq),
-        values(even(s.seq) / 2 * s.head_dim),
+  explicit ForwardHead(const AttentionSizes& s)
+      : sizes(s),
+        keys(s.head_dim / 2 * s.keys),
+        values(even(s.keys) / 2 * s.head_dim),
         scores(kRows * kKeys),
         out(kRows * s.head_dim),
         probabilities(kRows * kKeys) {}
-  const AttentionShape& shape;
+  const AttentionSizes& sizes;
   std::vector<Pair> keys, values;  // of key^T and of value
   std::vector<float> scores, out;
   std::vector<BFloat16> probabilities;
   std::array<float, kRows> largest, sum;
 
   void softmax(const Block& block) {
-    const float scale = static_cast<float>(shape.scale);
     for (int64_t i = 0; i < block.rows; ++i) {
-      const float* row = scores.data() + i * block.keys;
+      const int64_t begin = block.begin(i), end = block.end(i);
+      const float* seen = scores.data() + i * block.keys + begin;
       BFloat16* p = probabilities.data() + i * even(block.keys);
-      const int64_t visible = block.visible(i);
+      std::fill(p, p + begin, BFloat16(0.0F));
+      std::fill(p + end, p + even(block.keys), BFloat16(0.0F));
+      if (begin == end) continue;
       const float before = largest[i];
-      largest[i] = std::max(before, scale * max_of_row(row, visible));
+      largest[i] = std::max(before, sizes.scale * max_of_row(seen, end - begin));
       const float shrink = vector_exp(before - largest[i]);
-      sum[i] = sum[i] * shrink + exponentiate_row_to(row, scale, largest[i], p, visible);
-      std::fill(p + visible, p + even(block.keys), BFloat16(0.0F));
-      if (block.key > 0 && shrink != 1.0F) scale_row(out.data() + i * shape.head_dim, shrink, shape.head_dim);
+      sum[i] = sum[i] * shrink + exponentiate_row_to(seen, sizes.scale, largest[i], p + begin, end - begin);
+      if (!block.is_first && shrink != 1.0F) scale_row(out.data() + i * sizes.head_dim, shrink, sizes.head_dim);
     }
   }
 
-  void run(Head<const BFloat16> query, Head<const BFloat16> key, Head<const BFloat16> value, Head<BFloat16> to, float* lse) {
-    const int64_t d = shape.head_dim;
-    pack_transposed(key.first, key.stride, shape.seq, d, keys.data());
-    pack_rows(value.first, value.stride, shape.seq, d, values.data());
-    for_each_tile(shape.seq, [&](int64_t begin, int64_t rows) {
+  void run(const VisibleKeys& visible, Head<const BFloat16> query, Head<const BFloat16> key, Head<const BFloat16> value, Head<BFloat16> to,
+           float* lse) {
+    const int64_t d = sizes.head_dim;
+    pack_transposed(key.first, key.stride, sizes.keys, d, keys.data());
+    pack_rows(value.first, value.stride, sizes.keys, d, values.data());
+    for_each_tile(sizes.queries, [&](int64_t begin, int64_t rows) {
       largest.fill(-std::numeric_limits<float>::infinity());
       sum.fill(0);
-      for_each_block(begin, rows, [&](const Block& b) {
-        bf16_product(rows, b.keys, d, query.row(begin), query.stride, keys.data() + b.key, shape.seq, false, scores.data(), b.keys);
+      const bool any = for_each_block(visible, begin, rows, [&](const Block& b) {
+        bf16_product(rows, b.keys, d, query.row(begin), query.stride, keys.data() + b.key, sizes.keys, false, scores.data(), b.keys);
         softmax(b);
-        bf16_product(rows, d, even(b.keys), probabilities.data(), even(b.keys), values.data() + b.key / 2 * d, d, b.key > 0, out.data(), d);
+        bf16_product(rows, d, even(b.keys), probabilities.data(), even(b.keys), values.data() + b.key / 2 * d, d, !b.is_first, out.data(),
+                     d);
       });
+      if (!any) std::fill(out.begin(), out.end(), 0.0F);
       for (int64_t i = 0; i < rows; ++i) {
-        narrow_row(out.data() + i * d, 1.0F / sum[i], to.row(begin + i), d);
+        narrow_row(out.data() + i * d, sum[i] > 0 ? 1.0F / sum[i] : 0.0F, to.row(begin + i), d);
         lse[begin + i] = largest[i] + std::log(sum[i]);
       }
     });
   }
 };
 
-/// One thread's backward. Tiles are key-major, kRows keys against up to kKeys later queries, so that probabilities and their gradients
-/// come out as the left operands of dvalue and dkey; dquery is summed transposed.
+/// One thread's backward. Tiles are key-major, kRows keys against up to kKeys of the queries that see one of them, so that probabilities
+/// and their gradients come out as the left operands of dvalue and dkey; dquery is summed transposed.
 struct BackwardGroup {
-  explicit BackwardGroup(const AttentionShape& s)
-      : shape(s),
+  explicit BackwardGroup(const AttentionSizes& s)
+      : sizes(s),
         d(s.head_dim),
-        seq(s.seq),
-        queries_transposed(d / 2 * seq),
-        queries(even(seq) / 2 * d),
-        douts_transposed(d / 2 * seq),
-        douts(even(seq) / 2 * d),
+        queries_transposed(d / 2 * s.queries),
+        queries(even(s.queries) / 2 * d),
+        douts_transposed(d / 2 * s.queries),
+        douts(even(s.queries) / 2 * d),
         dscore_pairs(kRows / 2 * kKeys),
-        keys_transposed(d * even(seq)),
+        keys_transposed(d * even(s.keys)),
         probabilities(kRows * kKeys),
         dscores(kRows * kKeys),
         scores(kRows * kKeys),
         dprobabilities(kRows * kKeys),
-        dquery(d * seq),
-        dkey(seq * d),
-        dvalue(seq * d),
-        mean(seq) {}
-  const AttentionShape& shape;
-  int64_t d, seq;
+        dquery(d * s.queries),
+        dkey(s.keys * d),
+        dvalue(s.keys * d),
+        mean(s.queries) {}
+  const AttentionSizes& sizes;
+  int64_t d;
   std::vector<Pair> queries_transposed, queries, douts_transposed, douts, dscore_pairs;
-  std::vector<BFloat16> keys_transposed;  // [head_dim, even seq]
+  std::vector<BFloat16> keys_transposed;  // [head_dim, even keys]
   std::vector<BFloat16> probabilities, dscores;
   std::vector<float> scores, dprobabilities;
-  std::vector<float> dquery;  // [head_dim, seq]
+  std::vector<float> dquery;  // [head_dim, queries]
   std::vector<float> dkey, dvalue, mean;
 
   void begin_group(Head<const BFloat16> key) {
     std::fill(dkey.begin(), dkey.end(), 0.0F);
     std::fill(dvalue.begin(), dvalue.end(), 0.0F);
-    for (int64_t i = 0; i < seq; ++i) {
-      for (int64_t c = 0; c < d; ++c) keys_transposed[c * even(seq) + i] = key.row(i)[c];
+    for (int64_t i = 0; i < sizes.keys; ++i) {
+      for (int64_t c = 0; c < d; ++c) keys_transposed[c * even(sizes.keys) + i] = key.row(i)[c];
     }
   }
 
   void begin_head(Head<const BFloat16> query, Head<const BFloat16> out, Head<const BFloat16> dout) {
     std::fill(dquery.begin(), dquery.end(), 0.0F);
-    pack_transposed(query.first, query.stride, seq, d, queries_transposed.data());
-    pack_rows(query.first, query.stride, seq, d, queries.data());
-    pack_transposed(dout.first, dout.stride, seq, d, douts_transposed.data());
-    pack_rows(dout.first, dout.stride, seq, d, douts.data());
-    for (int64_t i = 0; i < seq; ++i) mean[i] = dot_row(dout.row(i), out.row(i), d);
+    pack_transposed(query.first, query.stride, sizes.queries, d, queries_transposed.data());
+    pack_rows(query.first, query.stride, sizes.queries, d, queries.data());
+    pack_transposed(dout.first, dout.stride, sizes.queries, d, douts_transposed.data());
+    pack_rows(dout.first, dout.stride, sizes.queries, d, douts.data());
+    for (int64_t i = 0; i < sizes.queries; ++i) mean[i] = dot_row(dout.row(i), out.row(i), d);
   }
 
-  /// Scores and dprobabilities [keys, queries] become bf16 probabilities and dscores, zero where the key is later than the query.
-  void softmax(int64_t key, int64_t keys, int64_t query, int64_t count, const float* lse) {
+  /// Scores and dprobabilities [keys, queries] become bf16 probabilities and dscores, zero where the query does not see the key.
+  void softmax(const VisibleKeys& visible, int64_t key, int64_t keys, int64_t query, int64_t count, const float* lse) {
     const int64_t wide = even(count);
     for (int64_t i = 0; i < keys; ++i) {
-      const int64_t hidden = std::clamp<int64_t>(key + i - query, 0, count), at = i * count + hidden;
+      const int64_t begin = std::clamp<int64_t>(visible.first_query(key + i) - query, 0, count);
+      const int64_t end = std::clamp<int64_t>(visible.last_query(key + i) - query, begin, count), at = i * count + begin;
       BFloat16 *p = probabilities.data() + i * wide, *ds = dscores.data() + i * wide;
-      std::fill(p, p + hidden, BFloat16(0.0F));
-      std::fill(ds, ds + hidden, BFloat16(0.0F));
-      key_backward_row(&scores[0] + at, &dprobabilities[0] + at, static_cast<float>(shape.scale), lse + query + hidden,
-                       mean.data() + query + hidden, p + hidden, ds + hidden, count - hidden);
-      std::fill(p + count, p + wide, BFloat16(0.0F));
-      std::fill(ds + count, ds + wide, BFloat16(0.0F));
+      std::fill(p, p + begin, BFloat16(0.0F));
+      std::fill(ds, ds + begin, BFloat16(0.0F));
+      key_backward_row(&scores[0] + at, &dprobabilities[0] + at, sizes.scale, lse + query + begin, mean.data() + query + begin, p + begin,
+                       ds + begin, end - begin);
+      std::fill(p + end, p + wide, BFloat16(0.0F));
+      std::fill(ds + end, ds + wide, BFloat16(0.0F));
     }
     for (int64_t i = 0; i < keys; i += 2) {
       const BFloat16* ds = dscores.data() + i * wide;
@@ -160,32 +162,33 @@ struct BackwardGroup {
     }
   }
 
-  void block(Head<const BFloat16> key_head, Head<const BFloat16> value_head, int64_t key, int64_t keys, int64_t query, int64_t count,
-             const float* lse) {
-    bf16_product(keys, count, d, key_head.row(key), key_head.stride, queries_transposed.data() + query, seq, false, scores.data(), count);
-    bf16_product(keys, count, d, value_head.row(key), value_head.stride, douts_transposed.data() + query, seq, false, dprobabilities.data(),
+  void block(const VisibleKeys& visible, Head<const BFloat16> key_head, Head<const BFloat16> value_head, int64_t key, int64_t keys,
+             int64_t query, int64_t count, const float* lse) {
+    const int64_t all = sizes.queries;
+    bf16_product(keys, count, d, key_head.row(key), key_head.stride, queries_transposed.data() + query, all, false, scores.data(), count);
+    bf16_product(keys, count, d, value_head.row(key), value_head.stride, douts_transposed.data() + query, all, false, dprobabilities.data(),
                  count);
-    softmax(key, keys, query, count, lse);
+    softmax(visible, key, keys, query, count, lse);
     const int64_t wide = even(count);
     bf16_product(keys, d, wide, probabilities.data(), wide, douts.data() + query / 2 * d, d, true, dvalue.data() + key * d, d);
     bf16_product(keys, d, wide, dscores.data(), wide, queries.data() + query / 2 * d, d, true, dkey.data() + key * d, d);
-    bf16_product(d, count, even(keys), keys_transposed.data() + key, even(seq), dscore_pairs.data(), count, true, dquery.data() + query,
-                 seq);
+    bf16_product(d, count, even(keys), keys_transposed.data() + key, even(sizes.keys), dscore_pairs.data(), count, true,
+                 dquery.data() + query, all);
   }
 
   void write_query(Head<BFloat16> to) const {
     constexpr int64_t kAtOnce = 16;  // a cache line of each channel
-    for (int64_t begin = 0; begin < seq; begin += kAtOnce) {
-      const int64_t end = std::min(seq, begin + kAtOnce);
+    for (int64_t begin = 0; begin < sizes.queries; begin += kAtOnce) {
+      const int64_t end = std::min(sizes.queries, begin + kAtOnce);
       for (int64_t c = 0; c < d; ++c) {
-        for (int64_t i = begin; i < end; ++i) to.row(i)[c] = narrow<BFloat16>(static_cast<float>(shape.scale) * dquery[c * seq + i]);
+        for (int64_t i = begin; i < end; ++i) to.row(i)[c] = narrow<BFloat16>(sizes.scale * dquery[c * sizes.queries + i]);
       }
     }
   }
 
   void write_key_value(Head<BFloat16> key, Head<BFloat16> value) const {
-    for (int64_t i = 0; i < seq; ++i) {
-      narrow_row(dkey.data() + i * d, static_cast<float>(shape.scale), key.row(i), d);
+    for (int64_t i = 0; i < sizes.keys; ++i) {
+      narrow_row(dkey.data() + i * d, sizes.scale, key.row(i), d);
       narrow_row(dvalue.data() + i * d, 1.0F, value.row(i), d);
     }
   }
@@ -193,57 +196,51 @@ struct BackwardGroup {
 
 }  // namespace
 
-AttentionResult attention_forward_bf16(const at::Tensor& qkv, const AttentionShape& shape) {
-  const int64_t columns = qkv.size(1), width = shape.heads * shape.head_dim, group = shape.heads / shape.kv_heads;
-  AttentionResult result{at::empty({qkv.size(0), width}, qkv.options()),
-                         at::empty({shape.batch, shape.heads, shape.seq}, qkv.options().dtype(at::kFloat))};
-  const BFloat16* in = qkv.const_data_ptr<BFloat16>();
-  BFloat16* out = result.out.mutable_data_ptr<BFloat16>();
+AttentionResult attention_forward_bf16(const AttentionHeads& heads, const AttentionMask& mask) {
+  const AttentionSizes sizes(heads);
+  AttentionResult result = empty_result(heads.query);
   float* lse = result.lse.mutable_data_ptr<float>();
-  at::parallel_for(0, shape.batch * shape.heads, 1, [&](int64_t first, int64_t last) {
-    ForwardHead work(shape);
+  at::parallel_for(0, sizes.batch * sizes.heads, 1, [&](int64_t first, int64_t last) {
+    ForwardHead work(sizes);
     for (int64_t task = first; task < last; ++task) {
-      const int64_t batch = task / shape.heads, head = task % shape.heads;
-      const Sample<const BFloat16> from = sample(in, columns, shape, batch);
-      const Head<BFloat16> to = sample(out, width, shape, batch).query(head);
-      work.run(from.query(head), from.key(head / group), from.value(head / group), to, lse + task * shape.seq);
+      const int64_t batch = task / sizes.heads, head = task % sizes.heads, kv_head = head / sizes.group;
+      work.run(VisibleKeys(mask, sizes, batch), head_of<BFloat16>(heads.query, batch, head), head_of<BFloat16>(heads.key, batch, kv_head),
+               head_of<BFloat16>(heads.value, batch, kv_head), mutable_head_of<BFloat16>(result.out, batch, head),
+               lse + task * sizes.queries);
     }
     release_bf16_product();
   });
   return result;
 }
 
-at::Tensor attention_backward_bf16(const at::Tensor& dout, const at::Tensor& qkv, const AttentionResult& forward,
-                                   const AttentionShape& shape) {
-  const int64_t columns = qkv.size(1), width = shape.heads * shape.head_dim, group = shape.heads / shape.kv_heads;
-  const BFloat16 *in = qkv.const_data_ptr<BFloat16>(), *out = forward.out.const_data_ptr<BFloat16>();
-  const BFloat16* grad = dout.const_data_ptr<BFloat16>();
+void attention_backward_bf16(const at::Tensor& dout, const AttentionHeads& heads, const AttentionMask& mask, const AttentionResult& forward,
+                             const AttentionHeads& gradients) {
+  const AttentionSizes sizes(heads);
   const float* lse = forward.lse.const_data_ptr<float>();
-  at::Tensor dqkv = at::empty_like(qkv);
-  BFloat16* dqkv_data = dqkv.mutable_data_ptr<BFloat16>();
-  at::parallel_for(0, shape.batch * shape.kv_heads, 1, [&](int64_t first, int64_t last) {
-    BackwardGroup work(shape);
+  at::parallel_for(0, sizes.batch * sizes.kv_heads, 1, [&](int64_t first, int64_t last) {
+    BackwardGroup work(sizes);
     for (int64_t task = first; task < last; ++task) {
-      const int64_t batch = task / shape.kv_heads, kv_head = task % shape.kv_heads;
-      const Sample<const BFloat16> from = sample(in, columns, shape, batch);
-      const Sample<BFloat16> to = sample(dqkv_data, columns, shape, batch);
-      const Head<const BFloat16> key = from.key(kv_head), value = from.value(kv_head);
+      const int64_t batch = task / sizes.kv_heads, kv_head = task % sizes.kv_heads;
+      const VisibleKeys visible(mask, sizes, batch);
+      const auto key = head_of<BFloat16>(heads.key, batch, kv_head), value = head_of<BFloat16>(heads.value, batch, kv_head);
       work.begin_group(key);
-      for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        work.begin_head(from.query(head), sample(out, width, shape, batch).query(head), sample(grad, width, shape, batch).query(head));
-        const float* head_lse = lse + (batch * shape.heads + head) * shape.seq;
-        for_each_tile(shape.seq, [&](int64_t begin, int64_t keys) {
-          for (int64_t query = begin; query < shape.seq; query += kKeys) {
-            work.block(key, value, begin, keys, query, std::min(kKeys, shape.seq - query), head_lse);
+      for (int64_t head = kv_head * sizes.group; head < (kv_head + 1) * sizes.group; ++head) {
+        work.begin_head(head_of<BFloat16>(heads.query, batch, head), head_of<BFloat16>(forward.out, batch, head),
+                        head_of<BFloat16>(dout, batch, head));
+        const float* head_lse = lse + (batch * sizes.heads + head) * sizes.queries;
+        for_each_tile(sizes.keys, [&](int64_t begin, int64_t keys) {
+          const int64_t end = visible.last_query(begin + keys - 1);
+          for (int64_t query = visible.first_query(begin); query < end; query += kKeys) {
+            work.block(visible, key, value, begin, keys, query, std::min(kKeys, end - query), head_lse);
           }
         });
-        work.write_query(to.query(head));
+        work.write_query(mutable_head_of<BFloat16>(gradients.query, batch, head));
       }
-      work.write_key_value(to.key(kv_head), to.value(kv_head));
+      work.write_key_value(mutable_head_of<BFloat16>(gradients.key, batch, kv_head),
+                           mutable_head_of<BFloat16>(gradients.value, batch, kv_head));
     }
     release_bf16_product();
   });
-  return dqkv;
 }
 
 }  // namespace llmrun

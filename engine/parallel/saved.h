@@ -16,6 +16,7 @@ enum class Slot {
   attention_norm_out,
   qkv,
   attention_out,
+  attention_heads_out,  // inside the Ulysses exchange; without one it is attention_out itself
   attention_lse,
   attention_seed,
   attention_offset,

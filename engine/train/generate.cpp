@@ -61,7 +61,7 @@ at::Tensor Generator::next_logits(const std::vector<int64_t>& ids) {
   const int64_t window = std::min<int64_t>(static_cast<int64_t>(ids.size()), model_.shape().max_positions);
   std::vector<int64_t> sample(ids.end() - window, ids.end());
   sample.push_back(0);  // the target of the last position, which nobody reads
-  const MicroBatch batch = make_micro_batch(sample.data(), 1, window, 0, model_.stage().device);
+  const MicroBatch batch = make_micro_batch({1, window, 0, sample.data()}, {}, {}, model_.stage().device);
   at::Tensor x;
   for (const std::unique_ptr<Unit>& unit : model_.stage().units) {
     if (unit.get() == model_.head()) break;

@@ -54,9 +54,14 @@ int64_t sample_of(const Plan& plan, const Mesh& mesh, int64_t index) {
 MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Mesh& mesh, int64_t first, int64_t index, at::Device device) {
   const int64_t batch = plan.config.train.micro_batch, seq = plan.config.train.seq_len;
   const int64_t sample = first + sample_of(plan, mesh, index);
-  std::vector<int64_t> tokens(static_cast<size_t>(batch * (seq + 1)));
+  std::vector<int64_t> tokens(static_cast<size_t>(batch * (seq + 1))), documents;
   data.read(sample, batch, tokens.data());
-  return make_micro_batch(tokens.data(), batch, seq, sample, device);
+  if (plan.config.data.document_masks) {
+    documents.resize(tokens.size());
+    data.document_begins(sample, batch, documents.data());
+  }
+  const Samples samples{batch, seq, sample, tokens.data(), documents.empty() ? nullptr : documents.data()};
+  return make_micro_batch(samples, mesh.layout(), mesh.where(), device);
 }
 
 StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, int64_t first_sample,

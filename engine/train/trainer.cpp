@@ -140,7 +140,7 @@ ModelOptions model_options(const Plan& plan, at::Device device) {
   return {plan.model,
           pipeline_placement(plan.layout, parallel),
           parallel.layers_per_stage,
-          parallel.sequence == SequenceParallel::megatron,
+          slices_tokens(parallel),
           parallel.zero,
           parallel.recompute,
           plan.config.train.attention,

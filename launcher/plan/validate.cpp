@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "engine/core/parameters.h"
+#include "engine/core/sequence_slice.h"
 #include "engine/core/spec/spellings.h"
 #include "launcher/plan/critic.h"
 #include "launcher/rundir/saved_environment.h"
@@ -48,7 +50,7 @@ void check_positions(const ModelShape& shape, const TrainConfig& train, Critic& 
                {"model.hidden", "model.heads"}, fmt::format("--set model.head_dim={}", shape.head_dim + 1));
 }
 
-void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t tensor, Critic& critic) {
+void check_tensor(const ModelShape& shape, int64_t tensor, Critic& critic) {
   if (shape.heads % tensor != 0)
     critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
                {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
@@ -58,15 +60,47 @@ void check_tensor(const Resolved& resolved, const ModelShape& shape, int64_t ten
   if (shape.ffn < tensor)
     critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn",
                {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.ffn));
-  const TrainConfig& train = resolved.config.train;
-  if (resolved.config.parallel.sequence != SequenceParallel::megatron || train.micro_batch * train.seq_len % tensor == 0) return;
-  const int64_t step = tensor / std::gcd(tensor, train.micro_batch);
-  const int64_t less = train.seq_len / step * step, more = less + step;
+}
+
+/// "--set train.seq_len=N": the next multiple of `step`, or the one before where the model's positions end.
+std::string good_length(const ModelShape& shape, int64_t seq_len, int64_t step) {
+  const int64_t less = seq_len / step * step, more = less + step;
   const int64_t most = shape.positions == Positions::learned ? shape.max_positions : more;
-  critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {} = {} tokens over parallel.tensor {}",
-                         train.micro_batch, train.seq_len, train.micro_batch * train.seq_len, tensor),
+  return fmt::format("--set train.seq_len={}", more <= most || less == 0 ? more : less);
+}
+
+void check_sequence(const Resolved& resolved, const ModelShape& shape, const Layout& layout, Critic& critic) {
+  const ParallelConfig& parallel = resolved.config.parallel;
+  const TrainConfig& train = resolved.config.train;
+  if (layout.sequence_size > 1 && parallel.sequence != SequenceParallel::ulysses)
+    critic.say(fmt::format("parallel.sequence_size {} is of the Ulysses exchange, and parallel.sequence is {}", layout.sequence_size,
+                           spelling(parallel.sequence)),
+               "parallel.sequence_size", {"parallel.sequence_size", "parallel.sequence"}, "--set parallel.sequence=ulysses");
+  const int64_t heads = shape.heads / layout.tensor;  // of a tensor rank
+  if (shape.heads % layout.tensor == 0 && heads % layout.sequence_size != 0)
+    critic.say(fmt::format("cannot exchange heads: parallel.sequence_size {} does not divide the {}", layout.sequence_size,
+                           layout.tensor == 1 ? fmt::format("model.heads {}", heads)
+                                              : fmt::format("{} heads of a tensor rank ({} / {})", heads, shape.heads, layout.tensor)),
+               "parallel.sequence_size", {"parallel.sequence_size", "parallel.tensor"},
+               divisors_hint("parallel.sequence_size", heads, layout.sequence_size));
+
+  const int64_t multiple = sequence_multiple(layout);
+  if (train.seq_len % multiple != 0) {
+    const std::string ulysses = layout.sequence_size > 1 ? fmt::format(" and parallel.sequence_size {}", layout.sequence_size) : "";
+    const std::string ring = fmt::format("parallel.context {} (two pieces a rank)", layout.context);
+    critic.say(fmt::format("cannot share out the sequence: train.seq_len {} over {} is no multiple of {}", train.seq_len,
+                           layout.context > 1 ? ring + ulysses : fmt::format("parallel.sequence_size {}", layout.sequence_size), multiple),
+               "train.seq_len", {"train.seq_len", "parallel.context", "parallel.sequence_size"},
+               good_length(shape, train.seq_len, multiple));
+    return;
+  }
+  const int64_t tokens = train.micro_batch * slice_tokens(train.seq_len, layout), tensor = layout.tensor;
+  if (!slices_tokens(parallel) || tokens % tensor == 0) return;
+  const int64_t others = layout.context * layout.sequence_size;
+  critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {}{} = {} tokens over parallel.tensor {}",
+                         train.micro_batch, train.seq_len, others > 1 ? fmt::format(" / {}", others) : "", tokens, tensor),
              "train.seq_len", {"parallel.sequence", "parallel.tensor"},
-             fmt::format("--set train.seq_len={}", more <= most || less == 0 ? more : less));
+             good_length(shape, train.seq_len, std::lcm(multiple, others * tensor / std::gcd(tensor, train.micro_batch))));
 }
 
 /// The chunks of a stage that the schedule is made for.
@@ -118,6 +152,9 @@ void check_device(const Config& config, Device device, Critic& critic) {
     critic.say(fmt::format("train.attention {} has no fp32 kernel on a GPU", spelling(attention)), "train.attention",
                {"train.attention", "train.precision"},
                "--set train.attention=auto (it takes the memory-efficient kernel), or --set train.precision=bf16");
+  if (attention == AttentionKind::cudnn && config.parallel.context > 1)
+    critic.say(fmt::format("train.attention cudnn does not go with ring attention, and parallel.context is {}", config.parallel.context),
+               "train.attention", {"train.attention", "parallel.context"}, "--set train.attention=auto");
   if (device == Device::cpu && attention == AttentionKind::cudnn)
     critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"},
                "--set train.attention=auto");
@@ -165,7 +202,8 @@ void check_environment(const Resolved& resolved, std::vector<Complaint>& complai
 void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelShape shape = model_shape(resolved.config.model, resolved.config.train.seq_len);
-  check_tensor(resolved, shape, layout.tensor, critic);
+  check_tensor(shape, layout.tensor, critic);
+  check_sequence(resolved, shape, layout, critic);
   check_chunks(resolved.config.parallel, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
   if (device) check_device(resolved.config, *device, critic);

@@ -47,13 +47,13 @@ TEST_CASE("a file that is not the YAML we read is told before its keys") {
 TEST_CASE("what is not built, mistyped or contradicts itself is one report") {
   const CommandLine shell;
   shell.write("run.yaml",
-              "parallel: {context: 2, tensor: 3}\ntrain: {global_batch: 7, micro_batch: 2}\nmodel: {extends: gpt-tiny, kv_heads: 3}\n");
+              "parallel: {expert: 2, tensor: 3}\ntrain: {global_batch: 7, micro_batch: 2}\nmodel: {extends: gpt-tiny, kv_heads: 3}\n");
   const Outcome both = shell("llmrun config check run.yaml");
   CHECK(both.exit == 3);
-  for (const char* said : {"context parallelism is not built yet", "does not divide model.heads", "does not divide train.global_batch 7"})
+  for (const char* said : {"expert parallelism is not built yet", "does not divide model.heads", "does not divide train.global_batch 7"})
     CHECK_MESSAGE(both.err.find(said) != std::string::npos, said);
   const Outcome typed = shell("llmrun config check run.yaml --set trai.seq_len=3");
-  for (const char* said : {"context parallelism is not built yet", "unknown key 'trai'"})
+  for (const char* said : {"expert parallelism is not built yet", "unknown key 'trai'"})
     CHECK_MESSAGE(typed.err.find(said) != std::string::npos, said);
   const Outcome contradicts =
       shell("llmrun config check --set model=gpt-tiny --set run.steps=3 --set run.tokens=1M --set model.kv_heads=3");
@@ -64,7 +64,7 @@ TEST_CASE("what is not built, mistyped or contradicts itself is one report") {
 
 TEST_CASE("what is not built yet names the value, its line and who set it") {
   const CommandLine shell;
-  shell.write("run.yaml", "parallel:\n  context: 2\n  recompute: selective\n");
+  shell.write("run.yaml", "parallel:\n  expert: 2\n  recompute: selective\n");
   const Outcome outcome = shell("llmrun config check run.yaml");
   CHECK(outcome.exit == 3);
   CHECK(outcome.err == golden("config-check-unbuilt.txt", outcome.err));

@@ -36,6 +36,17 @@ const ProcessCase kCases[] = {
     {"gpt2-tiny", "mpi", {.tensor = 2, .data = 2}, "--set parallel.zero=3 --set train.micro_batch=1"},
     {"llama-tiny", "tcp", {.data = 2, .pipeline = 2}, "--set parallel.zero=2 --set parallel.schedule=zero_bubble"},
     {"gpt2-tiny", "tcp", {.data = 2, .pipeline = 2}, "--set parallel.zero=3 --set parallel.recompute=full"},
+    {"gpt2-tiny", "mpi", {.sequence_size = 4}, "--set parallel.zero=3"},
+    {"gpt2-tiny", "tcp", {.sequence_size = 2, .pipeline = 2}, "--set parallel.recompute=full"},
+    {"llama-tiny", "mpi", {.sequence_size = 8}, "--set train.micro_batch=1"},  // four KV heads on eight ranks
+    {"llama-tiny", "tcp", {.tensor = 2, .sequence_size = 2}, "--set train.attention=plain"},
+    {"gpt2-tiny", "mpi", {.context = 4}, "--set train.attention=plain"},
+    {"gpt2-tiny", "tcp", {.context = 2, .data = 2}, "--set parallel.zero=1 --set train.micro_batch=1"},
+    {"llama-odd", "mpi", {.context = 3, .data = 2}, ""},
+    {"llama-tiny", "tcp", {.tensor = 2, .context = 2}, "--set parallel.sequence=megatron"},
+    {"llama-tiny", "mpi", {.sequence_size = 2, .context = 2, .pipeline = 2}, "--set parallel.schedule=zero_bubble"},
+    {"gpt2-tiny", "tcp", {.sequence_size = 2, .context = 2}, "--set parallel.zero=2"},
+    {"llama-tiny", "mpi", {.context = 2, .pipeline = 2}, "--set parallel.schedule=zero_bubble_v --set parallel.recompute=full"},
 };
 
 }  // namespace
@@ -48,8 +59,9 @@ TEST_CASE("layouts as MPI and TCP processes come out as plain PyTorch made them"
     const Layout& layout = process_case.layout;
     const std::string words = fmt::format(
         "llmrun train golden.yaml --ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} "
-        "--set parallel.communicator={} {}",
-        layout.ranks(), layout.tensor, layout.pipeline, layout.data, process_case.communicator, process_case.more);
+        "--set parallel.sequence_size={} --set parallel.context={} --set parallel.communicator={}{} {}",
+        layout.ranks(), layout.tensor, layout.pipeline, layout.data, layout.sequence_size, layout.context, process_case.communicator,
+        layout.sequence_size > 1 ? " --set parallel.sequence=ulysses" : "", process_case.more);
     const Outcome outcome = shell(words);
     CHECK_MESSAGE(outcome.exit == 0, words, "\n", outcome.err);
     if (outcome.exit != 0) continue;

@@ -1,17 +1,18 @@
 #include "tests/parity/cases.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <set>
 
+#include "engine/core/philox.h"
+#include "engine/core/sequence_slice.h"
 #include "engine/core/spec/spellings.h"
 
 namespace llmrun {
 namespace {
 
-constexpr int64_t kGoldenLayers = 4;
 constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule::interleaved, Schedule::zero_bubble,
                                 Schedule::zero_bubble_v};
 
@@ -32,7 +33,7 @@ ParityCase case_of(const Choice& choice) {
           kSchedules[static_cast<size_t>(choice[7])]};
 }
 
-std::vector<Choice> all_choices(int64_t global_batch) {
+std::vector<Choice> all_choices(const GoldenSize& size) {
   std::vector<Choice> all{{}};
   for (size_t i = 0; i < kSwitches; ++i) {
     std::vector<Choice> wider;
@@ -43,7 +44,7 @@ std::vector<Choice> all_choices(int64_t global_batch) {
       }
     all = std::move(wider);
   }
-  std::erase_if(all, [&](const Choice& choice) { return !case_of(choice).can_exist(global_batch); });
+  std::erase_if(all, [&](const Choice& choice) { return !case_of(choice).can_exist(size); });
   return all;
 }
 
@@ -67,11 +68,17 @@ std::vector<Layout> golden_layouts() {
   return layouts;
 }
 
-bool ParityCase::can_exist(int64_t global_batch) const {
-  return global_batch % (layout.data * micro_batch) == 0 && (layout.pipeline > 1 || !uneven_stages) &&
-         (layout.tensor > 1 || sequence == SequenceParallel::none) && (layout.pipeline > 1 || schedule == Schedule::one_f_one_b) &&
-         placement().parts() <= kGoldenLayers &&
-         (schedule != Schedule::interleaved || global_batch / (layout.data * micro_batch) % layout.pipeline == 0);
+bool ParityCase::can_exist(const GoldenSize& size) const {
+  const bool batch = size.global_batch % (layout.data * micro_batch) == 0;
+  const bool stages = (layout.pipeline > 1 || (!uneven_stages && schedule == Schedule::one_f_one_b)) && placement().parts() <= size.layers;
+  if (!batch || !stages) return false;
+  if (schedule == Schedule::interleaved && size.global_batch / (layout.data * micro_batch) % layout.pipeline != 0) return false;
+
+  const bool heads = size.heads % (layout.tensor * layout.sequence_size) == 0;
+  const bool slices = sequence != SequenceParallel::none, ulysses = sequence == SequenceParallel::ulysses;
+  if (!heads || (layout.sequence_size > 1) != ulysses || (sequence == SequenceParallel::megatron && layout.tensor == 1)) return false;
+  return size.seq_len % sequence_multiple(layout) == 0 &&
+         (!slices || micro_batch * slice_tokens(size.seq_len, layout) % layout.tensor == 0);
 }
 
 PipelinePlacement ParityCase::placement() const {
@@ -84,38 +91,77 @@ PipelinePlacement ParityCase::placement() const {
 std::vector<int64_t> ParityCase::layers_per_stage(int64_t layers) const {
   if (!uneven_stages) return {};
   // Four parts of four layers are 0, 1, 1, 2; two are 1, 3: the first one has the embedding to carry.
-  std::vector<int64_t> split(static_cast<size_t>(placement().parts()), layers / placement().parts());
+  std::vector<int64_t> split;
+  for (int64_t index = 0; index < placement().parts(); ++index) split.push_back(part(layers, placement().parts(), index).size());
   --split.front();
   ++split.back();
   return split;
 }
 
 std::string ParityCase::name() const {
-  return fmt::format("tensor {} pipeline {} data {}{}{} micro-batch {}{}{}{} {}", layout.tensor, layout.pipeline, layout.data,
-                     sequence == SequenceParallel::megatron ? " sequence" : "", zero != 0 ? fmt::format(" zero-{}", zero) : "", micro_batch,
-                     recompute == Recompute::full ? " recompute" : "", attention == AttentionKind::plain ? " plain" : "",
-                     uneven_stages ? " uneven" : "", spelling(schedule));
+  std::string name;
+  for (const Axis axis : kAxes)
+    if (layout.size(axis) > 1) name += fmt::format("{} {} ", axis_name(axis), layout.size(axis));
+  return fmt::format("{}{}{}micro-batch {}{}{}{} {}", name, sequence == SequenceParallel::megatron ? "megatron " : "",
+                     zero != 0 ? fmt::format("zero-{} ", zero) : "", micro_batch, recompute == Recompute::full ? " recompute" : "",
+                     attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "", spelling(schedule));
 }
 
-std::string ParityCase::arguments() const {
-  return fmt::format(
-      "--ranks {} --set parallel.tensor={} --set parallel.pipeline={} --set parallel.data={} --set parallel.sequence={} --set "
-      "parallel.zero={} "
-      "--set train.micro_batch={} --set parallel.recompute={} --set train.attention={} --set parallel.schedule={} --set "
-      "parallel.virtual_pipeline={}",
-      layout.ranks(), layout.tensor, layout.pipeline, layout.data, sequence == SequenceParallel::megatron ? "megatron" : "none", zero,
-      micro_batch, recompute == Recompute::full ? "full" : "none", attention == AttentionKind::plain ? "plain" : "flash",
-      spelling(schedule), placement().chunks);
+std::string ParityCase::arguments(int64_t layers) const {
+  std::string text = fmt::format("--ranks {}", layout.ranks());
+  const auto set = [&](std::string_view key, const auto& value) { text += fmt::format(" --set {}={}", key, value); };
+  set("parallel.tensor", layout.tensor);
+  set("parallel.sequence_size", layout.sequence_size);
+  set("parallel.context", layout.context);
+  set("parallel.data", layout.data);
+  set("parallel.pipeline", layout.pipeline);
+  set("parallel.sequence", spelling(sequence));
+  set("parallel.zero", zero);
+  set("train.micro_batch", micro_batch);
+  set("parallel.recompute", spelling(recompute));
+  set("train.attention", spelling(attention));
+  set("parallel.schedule", spelling(schedule));
+  set("parallel.virtual_pipeline", placement().chunks);
+  if (uneven_stages) set("parallel.layers_per_stage", fmt::format("[{}]", fmt::join(layers_per_stage(layers), ",")));
+  return text;
 }
 
-std::vector<ParityCase> all_cases(int64_t global_batch) {
+std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint64_t seed) {
+  uint64_t drawn = 0;
+  const auto one_of = [&](const auto& values) {
+    const PhiloxWords words = philox(seed, stream_named("parity cases"), drawn++);
+    return values[words[0] % std::size(values)];
+  };
+  const std::array<int64_t, 4> ranks{1, 2, 3, 4};
   std::vector<ParityCase> cases;
-  for (const Choice& choice : all_choices(global_batch)) cases.push_back(case_of(choice));
+  std::set<std::string> known;
+  while (cases.size() < count) {
+    ParityCase drawn_case;
+    drawn_case.layout = {one_of(ranks), one_of(ranks), one_of(ranks), one_of(ranks), one_of(ranks)};
+    drawn_case.sequence = drawn_case.layout.sequence_size > 1 ? SequenceParallel::ulysses
+                                                              : one_of(std::array{SequenceParallel::none, SequenceParallel::megatron});
+    drawn_case.zero = one_of(std::array<int64_t, 4>{0, 1, 2, 3});
+    drawn_case.micro_batch = one_of(std::array<int64_t, 3>{1, 2, 4});
+    drawn_case.recompute = one_of(std::array{Recompute::none, Recompute::full});
+    drawn_case.attention = one_of(std::array{AttentionKind::flash, AttentionKind::plain});
+    drawn_case.uneven_stages = one_of(std::array{false, true});
+    drawn_case.schedule = one_of(kSchedules);
+    const Layout& layout = drawn_case.layout;
+    const bool splits = layout.sequence_size * layout.context > 1 || drawn_case.sequence == SequenceParallel::megatron;
+    if (!splits || layout.ranks() > 12 || !drawn_case.can_exist(size)) continue;
+    if (known.insert(drawn_case.name()).second) cases.push_back(drawn_case);
+  }
   return cases;
 }
 
-std::vector<ParityCase> pairwise_cases(int64_t global_batch) {
-  const std::vector<Choice> all = all_choices(global_batch);
+std::vector<ParityCase> all_cases(const GoldenSize& size) {
+  std::vector<ParityCase> cases;
+  for (const Choice& choice : all_choices(size)) cases.push_back(case_of(choice));
+  return cases;
+}
+
+std::vector<ParityCase> pairwise_cases(const GoldenSize& size) {
+  const std::vector<Choice> all = all_choices(size);
   std::set<Pair> missing;
   for (const Choice& choice : all)
     for (const Pair& pair : pairs_of(choice)) missing.insert(pair);

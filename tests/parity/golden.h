@@ -20,6 +20,7 @@ struct Golden {
   std::vector<json> expected;  // per step: loss, grad_norm, lr
 
   int64_t global_batch() const { return run.at("global_batch"); }
+  GoldenSize size() const;
 };
 
 /// "gpt2-tiny". From the sources this was built of, or from $LLMRUN_SOURCE_DIR where they were carried.

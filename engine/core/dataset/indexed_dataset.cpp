@@ -1,5 +1,6 @@
 #include "engine/core/dataset/indexed_dataset.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <stdexcept>
@@ -118,6 +119,25 @@ int64_t IndexedDataset::document_tokens(int64_t document) const {
   int64_t total = 0;
   for (int64_t sequence = document_begin(document); sequence < document_begin(document + 1); ++sequence) total += length(sequence);
   return total;
+}
+
+int64_t IndexedDataset::first_token(int64_t document) const {
+  const int64_t sequence = document_begin(document);
+  return sequence == sequences_ ? tokens_ : pointer(sequence) / token_bytes(type_);
+}
+
+void IndexedDataset::document_begins(int64_t begin, std::span<int64_t> out) const {
+  const auto count = static_cast<int64_t>(out.size());
+  int64_t low = 0, high = documents_;  // the last document that begins at `begin` or before is in [low, high)
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    (first_token(middle) <= begin ? low : high) = middle;
+  }
+  int64_t at = begin;
+  for (int64_t document = low; at < begin + count; ++document) {
+    const int64_t end = std::min(begin + count, first_token(document + 1));
+    for (const int64_t first = first_token(document); at < end; ++at) out[static_cast<size_t>(at - begin)] = first;
+  }
 }
 
 void IndexedDataset::read(int64_t begin, std::span<int64_t> out) const {

@@ -32,6 +32,10 @@ class IndexedDataset {
   /// Tokens of one document. REQUIRES 0 <= document < documents().
   int64_t document_tokens(int64_t document) const;
 
+  /// For each token of [begin, begin + out.size()): where its document begins, as a token of the dataset. REQUIRES the interval inside
+  /// [0, tokens()). Costs a binary search and a look at each document it meets.
+  void document_begins(int64_t begin, std::span<int64_t> out) const;
+
   /// Copies tokens [begin, begin + out.size()), across document borders. REQUIRES the interval inside [0, tokens()).
   void read(int64_t begin, std::span<int64_t> out) const;
 
@@ -41,6 +45,7 @@ class IndexedDataset {
   int64_t length(int64_t sequence) const;
   int64_t pointer(int64_t sequence) const;
   int64_t document_begin(int64_t document) const;
+  int64_t first_token(int64_t document) const;
 
   std::string prefix_;
   MappedFile index_;

@@ -77,12 +77,9 @@ std::vector<Field> table() {
       KEY(parallel.pipeline, "pipeline stages").range(1, kManyRanks).env({"PPSIZE"}),
       KEY(parallel.virtual_pipeline, "chunks of layers a stage").range(1, 1e5),
       KEY(parallel.layers_per_stage, "layers of each stage; empty: even, the first stages get one more").range(0, 1e5),
-      KEY(parallel.context, "ranks that share a sequence by ring attention").range(1, kManyRanks).only({}, "context parallelism"),
-      KEY(parallel.sequence, "how the norm and dropout regions are split along the sequence").only({"megatron"}, "{} sequence parallelism"),
-      KEY(parallel.sequence_size, "ranks of the Ulysses exchange")
-          .range(1, kManyRanks)
-          .env({"SPSIZE"})
-          .only({}, "sequence parallelism over {} ranks"),
+      KEY(parallel.context, "ranks that share a sequence by ring attention").range(1, kManyRanks),
+      KEY(parallel.sequence, "how tokens are split: megatron slices norms and dropout over tensor; ulysses exchanges heads for tokens"),
+      KEY(parallel.sequence_size, "ranks of the Ulysses exchange").range(1, kManyRanks).env({"SPSIZE"}),
       KEY(parallel.data, "data-parallel ranks; auto: what the other axes leave").range(1, kManyRanks),
       KEY(parallel.zero, "ZeRO stage: what is sharded over the data ranks").range(0, 3).env({"ZERO_STAGE"}),
       KEY(parallel.shard_group, "ranks a ZeRO shard spans; auto: all data ranks")
@@ -127,7 +124,7 @@ std::vector<Field> table() {
       KEY(data.tokenizer, "bytes or spm:MODEL; empty: what the dataset says").file_path({"", "bytes"}),
       KEY(data.order, "of the samples"),
       KEY(data.split, "shares of train, valid and test; empty: all is train").at_least(0),
-      KEY(data.document_masks, "attention stops at the end of a document").only({}, "masking documents"),
+      KEY(data.document_masks, "attention, positions and loss stop at the end of a document"),
 
       KEY(checkpoint.every_steps, "0: only at the end").range(0, 1e9),
       KEY(checkpoint.every_minutes, "0: never by time").at_least(0),

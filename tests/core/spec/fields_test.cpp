@@ -187,10 +187,7 @@ TEST_CASE("nearest is the one with the fewest slips, or none") {
 }
 
 TEST_CASE("what is not built yet is refused by name, each once") {
-  const std::vector<std::pair<const char*, const char*>> refused{{"parallel.context", "2"},
-                                                                 {"parallel.sequence", "ulysses"},
-                                                                 {"parallel.sequence_size", "2"},
-                                                                 {"parallel.shard_group", "2"},
+  const std::vector<std::pair<const char*, const char*>> refused{{"parallel.shard_group", "2"},
                                                                  {"parallel.expert", "2"},
                                                                  {"model.experts", "8"},
                                                                  {"parallel.recompute", "selective"},
@@ -199,7 +196,6 @@ TEST_CASE("what is not built yet is refused by name, each once") {
                                                                  {"train.precision", "fp8"},
                                                                  {"train.loss_scale", "1024"},
                                                                  {"train.objective", "sft"},
-                                                                 {"data.document_masks", "true"},
                                                                  {"checkpoint.async", "true"},
                                                                  {"observe.tensorboard", "true"},
                                                                  {"observe.wandb", "p"},
@@ -212,13 +208,17 @@ TEST_CASE("what is not built yet is refused by name, each once") {
     CHECK(complaints[0].what.starts_with(std::string(path) + " " + value + ": "));
     CHECK(complaints[0].what.ends_with(" is not built yet"));
   }
-  CHECK(unbuilt(with("parallel.context", scalar("2")))[0].what == "parallel.context 2: context parallelism is not built yet");
+  CHECK(unbuilt(with("parallel.expert", scalar("2")))[0].what == "parallel.expert 2: expert parallelism is not built yet");
   CHECK(unbuilt(with("parallel.recompute", scalar("selective")))[0].hint == "this version takes parallel.recompute none or full");
 }
 
 TEST_CASE("what is built is not refused") {
   for (const auto& [path, value] : std::vector<std::pair<const char*, const char*>>{{"parallel.zero", "3"},
                                                                                     {"parallel.sequence", "megatron"},
+                                                                                    {"parallel.sequence", "ulysses"},
+                                                                                    {"parallel.sequence_size", "2"},
+                                                                                    {"parallel.context", "2"},
+                                                                                    {"data.document_masks", "true"},
                                                                                     {"parallel.recompute", "full"},
                                                                                     {"train.precision", "fp32"},
                                                                                     {"train.precision", "bf16"},

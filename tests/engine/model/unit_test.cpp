@@ -29,7 +29,7 @@ ModelShape shape_of(Family family, double dropout = 0) {
 MicroBatch batch_of(const ModelShape& shape) {
   std::vector<int64_t> tokens;
   for (int64_t i = 0; i < kBatch * (kSeq + 1); ++i) tokens.push_back((i * i + 3 * i) % shape.vocab);
-  return make_micro_batch(tokens.data(), kBatch, kSeq, 0, at::kCPU);
+  return make_micro_batch({kBatch, kSeq, 0, tokens.data()}, {}, {}, at::kCPU);
 }
 
 /// A rank's model with weights by seed.
@@ -167,8 +167,8 @@ TEST_CASE("a block saves exactly its inputs to the products, the norms' statisti
       const int64_t tokens = kBatch * kSeq, query = shape.heads * shape.head_dim, key = shape.kv_heads * shape.head_dim;
       const int64_t statistics = shape.norm == Norm::layernorm ? 4 : 2;
       const int64_t mlp_in = shape.ffn * (shape.activation == Activation::swiglu ? 2 : 1);
-      // x, norm, qkv, attention; middle, norm, mlp_in. Plain attention keeps no log-sum-exp.
-      CHECK(saved.bytes() == 4 * tokens * (4 * shape.hidden + query + 2 * key + query + mlp_in + statistics));
+      // x, norm, qkv, attention with a log-sum-exp a head; middle, norm, mlp_in.
+      CHECK(saved.bytes() == 4 * tokens * (4 * shape.hidden + query + 2 * key + query + shape.heads + mlp_in + statistics));
     });
   }
 }

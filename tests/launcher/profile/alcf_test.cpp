@@ -164,8 +164,6 @@ TEST_CASE("the architecture that the scripts train with ZeRO 2 is planned so") {
 
 TEST_CASE("what the scripts can do and we cannot yet is refused by name") {
   const auto says = [](const Words& words, const char* text) { return refusal(words).find(text) != std::string::npos; };
-  CHECK(
-      says({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}}, "parallel.sequence ulysses: ulysses sequence parallelism is not built yet"));
   CHECK(says({{"MODEL_ARCH", "7B"}, {"DTYPE", "fp16"}}, "train.precision fp16: fp16 precision is not built yet"));
   CHECK(says({{"MODEL_ARCH", "7B"}, {"OPT", "muon"}}, "OPT=muon: optimizers other than adamw are not built yet"));
   CHECK(says({{"MODEL_ARCH", "7B"}, {"CPU_OPTIMIZER", "1"}}, "parallel.offload"));
@@ -204,11 +202,19 @@ TEST_CASE("SP_TYPE=ds with MPSIZE over every rank does nothing, which is said") 
   CHECK(make_plan(input).name == "gpt_actCkpt_GPT13B_z1_seqlen2048_mp8_pp1_sp1_nl40_hs5120_gb1_mb1");
 }
 
-TEST_CASE("SP_TYPE=ds with MPSIZE over some of the ranks gives Ulysses the others, once it is built") {
-  PlanInput input = on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}, {"MPSIZE", "2"}, {"ZERO_STAGE", "1"}}, 2);
-  CHECK_THROWS_AS(settle_script_rules(input.resolved, 8, 2), Error);
-  CHECK(input.resolved.config.parallel.sequence_size == 4);
-  CHECK(input.resolved.config.parallel.sequence == SequenceParallel::ulysses);
+TEST_CASE("SP_TYPE=ds gives Ulysses every rank that the pipeline leaves, and ZeRO 3") {
+  const Plan plan = plan_of(on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}}, 2));
+  CHECK(plan.layout == Layout{.sequence_size = 8});
+  CHECK(plan.config.parallel.sequence == SequenceParallel::ulysses);
+  CHECK(plan.name == "gpt_actCkpt_GPT13B_z3_seqlen2048_mp1_pp1_sp8_nl40_hs5120_gb1_mb1");
+  CHECK_THROWS_WITH_AS(plan_of(on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}}, 32)),
+                       doctest::Contains("parallel.sequence_size 128 does not divide the model.heads 64"), Error);
+}
+
+TEST_CASE("SP_TYPE=ds with MPSIZE over some of the ranks gives Ulysses the others") {
+  const Plan plan = plan_of(on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}, {"MPSIZE", "2"}, {"ZERO_STAGE", "1"}}, 2));
+  CHECK(plan.layout == Layout{.tensor = 2, .sequence_size = 4});
+  CHECK(plan.config.parallel.sequence == SequenceParallel::ulysses);
 }
 
 TEST_CASE("the variables that have their way are listed as they were set") {

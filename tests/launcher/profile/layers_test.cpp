@@ -222,13 +222,13 @@ TEST_CASE("every complaint of every layer comes in one error, with its place and
 
 TEST_CASE("what is not built yet is refused with its place, unless a stronger layer takes it back") {
   Site site;
-  site.run_file("parallel:\n  context: 2\n");
+  site.run_file("parallel:\n  expert: 2\n");
   const std::vector<Complaint> told = site.complaints();
   REQUIRE(told.size() == 1);
-  CHECK(told[0].what == "parallel.context 2: context parallelism is not built yet");
-  CHECK(told[0].at == Place{"run.yaml", 2, 12});
-  site.sources.sets = {"parallel.context=1"};
-  CHECK(site.read().config.parallel.context == 1);
+  CHECK(told[0].what == "parallel.expert 2: expert parallelism is not built yet");
+  CHECK(told[0].at == Place{"run.yaml", 2, 11});
+  site.sources.sets = {"parallel.expert=1"};
+  CHECK(site.read().config.parallel.expert == 1);
 }
 
 TEST_CASE("a run file that is not there, and a profile that extends itself") {
