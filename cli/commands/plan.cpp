@@ -151,7 +151,7 @@ void plan(const PlanCommand& command, Context& context) {
   }
   print_plan(plan, costs, context.out());
   if (command.schedule) print_schedule(plan, pipeline_forecast(plan), context.out());
-  if (plan.device == Device::cuda) print_what_does_not_fit(costs, input.node, context.out());
+  if (plan.device == Device::cuda) print_what_does_not_fit(plan, costs, input.node, context.out());
 }
 
 /// A flag of the contract whose work is not done yet: refused by name, not unknown.

@@ -47,6 +47,7 @@ const ProcessCase kCases[] = {
     {"llama-tiny", "mpi", {.sequence_size = 2, .context = 2, .pipeline = 2}, "--set parallel.schedule=zero_bubble"},
     {"gpt2-tiny", "tcp", {.sequence_size = 2, .context = 2}, "--set parallel.zero=2"},
     {"llama-tiny", "mpi", {.context = 2, .pipeline = 2}, "--set parallel.schedule=zero_bubble_v --set parallel.recompute=full"},
+    {"llama-packed", "tcp", {.sequence_size = 2, .context = 2}, "--set data.document_masks=true"},
 };
 
 }  // namespace

@@ -19,7 +19,11 @@ void read(const IndexedDataset& dataset) {
   fuzz::promise(tokens <= dataset.tokens(), "documents lie inside the data");
   std::vector<int64_t> out(static_cast<size_t>(std::min<int64_t>(dataset.tokens(), 1000)));
   dataset.read(0, out);
-  dataset.read(dataset.tokens() - static_cast<int64_t>(out.size()), out);
+  const int64_t last = dataset.tokens() - static_cast<int64_t>(out.size());
+  dataset.read(last, out);
+  dataset.document_begins(last, out);
+  for (int64_t i = 0; i < std::ssize(out); ++i)
+    fuzz::promise(0 <= out[static_cast<size_t>(i)] && out[static_cast<size_t>(i)] <= last + i, "a document begins at its tokens or before");
 }
 
 }  // namespace

@@ -115,6 +115,7 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   config.train.precision = Precision::fp32;
   config.train.attention = parity_case.attention;
   config.train.clip_grad = run.at("clip_grad");
+  config.data.document_masks = run.value("document_masks", false);
   config.optimizer.lr = run.at("lr");
   config.optimizer.min_lr = run.at("min_lr").get<double>();
   config.optimizer.warmup_steps = run.at("warmup_steps");

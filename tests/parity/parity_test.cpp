@@ -48,6 +48,16 @@ TEST_CASE("two hundred products of all axes and switches, drawn at random, come 
   }
 }
 
+TEST_CASE("packed documents come out as plain PyTorch made them one by one, also where a sequence is split") {
+  for (const char* name : {"gpt2-packed", "llama-packed"}) {
+    const Golden golden = read_golden(name);
+    std::vector<ParityCase> cases = sampled_cases(golden.size(), 25, 3);
+    cases.push_back({});
+    cases.push_back({.layout = {.tensor = 2, .data = 2, .pipeline = 2}, .zero = 1});
+    expect_parity(golden, cases);
+  }
+}
+
 TEST_CASE("bf16 stays within one percent of the golden losses") {
   for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
     const Golden golden = read_golden(name);

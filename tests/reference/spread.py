@@ -14,7 +14,7 @@ from make_golden import HYPER, train
 def run(directory, ids, hyper):
     with contextlib.redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager")
-    return list(train(model.train(), ids, hyper))
+    return list(train(model.train(), ids, hyper, []))
 
 
 def spread(steps, key):

@@ -55,6 +55,22 @@ void check_type(uint8_t code, std::string_view name) {
 
 }  // namespace
 
+TEST_CASE("where the document of each token begins, empty documents and documents of one token among them") {
+  DatasetFiles files;
+  for (const size_t length : {3, 0, 1, 0, 0, 4}) files.add_document(std::vector<uint16_t>(length, 7));
+  const TemporaryDirectory directory;
+  files.write(directory / "data");
+  const IndexedDataset dataset(directory / "data");
+  std::vector<int64_t> begins(8);
+  dataset.document_begins(0, begins);
+  CHECK(begins == std::vector<int64_t>{0, 0, 0, 3, 4, 4, 4, 4});
+  for (int64_t token = 0; token < 8; ++token) {
+    std::vector<int64_t> one(1);
+    dataset.document_begins(token, one);
+    CHECK(one[0] == begins[static_cast<size_t>(token)]);
+  }
+}
+
 TEST_CASE("the golden tokens read as the first bytes of Genesis") {
   const IndexedDataset dataset(LLMRUN_SOURCE_DIR "/tests/golden/gpt2-tiny/tokens");
   CHECK(dataset.tokens() == 20481);

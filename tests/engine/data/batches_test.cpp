@@ -58,6 +58,16 @@ TEST_CASE("sequential samples overlap by one token and cross document borders") 
   for (int64_t i = 0; i < 9; ++i) CHECK(read(data, i, 1, 16) == counting(i % 4 * 16, 17));
 }
 
+TEST_CASE("where the document of each token of a sample begins, 0 where that is before the sample") {
+  const TemporaryDirectory directory;
+  write_counting(directory / "data", 0, 65);  // documents of 10
+  const auto data = TrainingData::training(config_of({{directory / "data"}}), {.seq_len = 16, .seed = 1, .vocab = 100});
+  std::vector<int64_t> begins(2 * 17);
+  data.document_begins(1, 2, begins.data());                                                  // tokens 16 to 32 and 32 to 48
+  CHECK(begins == std::vector<int64_t>{0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 14, 14, 14,  //
+                                       0, 0, 0, 0, 0, 0, 0, 0, 8, 8, 8, 8, 8, 8, 8,  8,  8});
+}
+
 TEST_CASE("the last sample needs one token more than its inputs") {
   const TemporaryDirectory directory;
   write_counting(directory / "data", 0, 64);
