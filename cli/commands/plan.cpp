@@ -34,7 +34,8 @@ json stage_json(int64_t stage, const StageForecast& forecast) {
                     {{"parameters", forecast.bytes.parameters},
                      {"gradients", forecast.bytes.gradients},
                      {"optimizer", forecast.bytes.optimizer},
-                     {"total", forecast.bytes.total()}}},
+                     {"activations", forecast.activations},
+                     {"total", forecast.memory()}}},
                    {"comm_bytes_per_step", traffic_json(forecast.traffic)}});
   return document;
 }
@@ -75,27 +76,28 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   line("steps", fmt::format("{} = {} tokens", plan.steps, human_count(static_cast<double>(plan.steps * plan.tokens_per_step()))));
   line("FLOPs per token", fmt::format("{:.4g} model (attention in full), {:.4g} model (causal half), {:.4g} hardware (with recompute)",
                                       forecast.flops.model, forecast.flops.model_causal, forecast.flops.hardware));
-  out.print("\n{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "stage", "layers", "per rank:", "parameters", "gradients", "optimizer",
-            "total");
+  out.print("\n{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "stage", "layers", "per rank:", "parameters", "gradients",
+            "optimizer", "activations", "total");
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage) {
     const StageForecast& here = forecast.stages[stage];
     const auto bytes = [](int64_t count) { return human_bytes(static_cast<double>(count)); };
     std::string layers;
     for (const Interval& chunk : here.layers)
       layers += (layers.empty() ? "" : ", ") + (chunk.size() == 0 ? "-" : fmt::format("{}-{}", chunk.begin, chunk.end - 1));
-    out.print("{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12}\n", stage, layers, human_count(static_cast<double>(here.parameters)),
-              bytes(here.bytes.parameters), bytes(here.bytes.gradients), bytes(here.bytes.optimizer), bytes(here.bytes.total()));
+    out.print("{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", stage, layers, human_count(static_cast<double>(here.parameters)),
+              bytes(here.bytes.parameters), bytes(here.bytes.gradients), bytes(here.bytes.optimizer), bytes(here.activations),
+              bytes(here.memory()));
   }
-  out.print("activations are not in these bytes\n");
+  out.print("activations are those that wait for their backward; the buffers of the unit at work come on top\n");
 }
 
-/// Says what cannot fit even without activations.
+/// Says what cannot fit even without the buffers of a kernel at work.
 void print_what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node, Output& out) {
   if (!node.gpu_memory_bytes) return;
   const std::string_view remedy = plan.config.parallel.zero < 3 ? "more tensor or pipeline ranks, or parallel.zero=3, make it less"
                                                                 : "more ranks of any axis make it less";
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
-    if (const int64_t bytes = forecast.stages[stage].bytes.total(); bytes > *node.gpu_memory_bytes)
+    if (const int64_t bytes = forecast.stages[stage].memory(); bytes > *node.gpu_memory_bytes)
       out.print("does not fit: stage {} wants {} on a GPU of {}; {}\n", stage, human_bytes(static_cast<double>(bytes)),
                 human_bytes(static_cast<double>(*node.gpu_memory_bytes)), remedy);
 }

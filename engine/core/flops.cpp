@@ -1,5 +1,8 @@
 #include "engine/core/flops.h"
 
+#include "engine/core/plan.h"
+#include "engine/core/recompute.h"
+
 namespace llmrun {
 
 double peak_tflops(const NodeConfig& node, Precision precision) {
@@ -15,15 +18,21 @@ ForwardFlops forward_flops(const ModelShape& shape, int64_t seq_len) {
   return {2 * (attention_weights + mlp_weights), 4 * query * static_cast<double>(seq_len), 2 * hidden * static_cast<double>(shape.vocab)};
 }
 
-TokenFlops flops_per_token(const ModelShape& shape, int64_t seq_len, bool full_recompute) {
+TokenFlops flops_per_token(const ModelShape& shape, int64_t seq_len, Recompute how, int64_t recomputed) {
   const ForwardFlops forward = forward_flops(shape, seq_len);
   const double layers = static_cast<double>(shape.layers);
   const double blocks = 3 * layers * forward.block_weights;
   const double attention = 3 * layers * forward.attention;
   const double head = 3 * forward.head;
 
-  const double forwards = full_recompute ? 4.0 / 3.0 : 1.0;  // backward costs two forwards
-  return {blocks + attention + head, blocks + attention / 2 + head, forwards * (blocks + attention) + head};
+  const double once = how == Recompute::none ? 0 : forward.attention + (how == Recompute::full ? forward.block_weights : 0);
+  const double again = static_cast<double>(recomputed) * once;
+  return {blocks + attention + head, blocks + attention / 2 + head, blocks + attention + again + head};
+}
+
+TokenFlops flops_per_token(const Plan& plan) {
+  const ParallelConfig& parallel = plan.config.parallel;
+  return flops_per_token(plan.model, plan.config.train.seq_len, parallel.recompute, recomputed_layers(plan.model, plan.layout, parallel));
 }
 
 }  // namespace llmrun

@@ -4,6 +4,7 @@
 
 #include "engine/core/memory.h"
 #include "engine/core/parameters.h"
+#include "engine/core/recompute.h"
 #include "engine/core/sequence_slice.h"
 
 namespace llmrun {
@@ -27,13 +28,16 @@ class Count {
         tokens_(train.micro_batch * slice_tokens(train.seq_len, layout)) {}
 
   void micro_batch() {
-    for (const UnitId& unit : units()) {
+    const std::vector<UnitId> stage = units();
+    const std::vector<Recompute> again = unit_recompute(stage, parallel_);
+    for (size_t i = 0; i < stage.size(); ++i) {
+      const UnitId& unit = stage[i];
       switch (unit.kind) {
         case UnitKind::embedding:
           leave(1), enter(1);
           break;
         case UnitKind::block:
-          block();
+          block(again[i]);
           break;
         case UnitKind::head:
           enter(1), loss(), leave(1);
@@ -83,22 +87,22 @@ class Count {
     if (sliced_) leave(times);
   }
 
-  void block() {
-    const int64_t forwards = parallel_.recompute == Recompute::full ? 2 : 1;
+  void block(Recompute again) {
+    const int64_t forwards = again == Recompute::full ? 2 : 1;
     enter(2 * forwards), leave(2 * forwards);  // forward
     enter(2), leave(2);                        // input gradients
     enter(2);                                  // weight gradients of the column linears
-    attention(forwards);
+    attention(forwards, again != Recompute::none ? 2 : 1);
   }
 
   /// The Ulysses exchanges (HeadExchange) and the rounds of the ring (ring_attention.h), whose fp32 gradients come home.
-  void attention(int64_t forwards) {
+  void attention(int64_t qkv_forwards, int64_t forwards) {
     const int64_t heads = shape_.heads / layout_.tensor, kv_heads = kv_copies(shape_, layout_.tensor).local;
     const int64_t ulysses = layout_.sequence_size, ring = layout_.context, inside = kv_copies(heads, kv_heads, ulysses).local;
-    for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) {
-      add(Purpose::sequence, tokens_ * (heads + 2 * inside * ulysses) * shape_.head_dim * element_);  // qkv, or its gradient
-      add(Purpose::sequence, tokens_ * heads * shape_.head_dim * element_);                           // the result, or its gradient
-    }
+    const int64_t qkv = tokens_ * (heads + 2 * inside * ulysses) * shape_.head_dim * element_;
+    const int64_t result = tokens_ * heads * shape_.head_dim * element_;
+    for (int64_t pass = 0; ulysses > 1 && pass < qkv_forwards + 1; ++pass) add(Purpose::sequence, qkv);  // once for its gradient
+    for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) add(Purpose::sequence, result);
     const int64_t key_value = tokens_ * ulysses * 2 * inside * shape_.head_dim;
     for (int64_t step = 0; step < (forwards + 1) * (ring - 1); ++step) add(Purpose::context, key_value * element_);
     for (int64_t step = 0; ring > 1 && step < ring; ++step) add(Purpose::context, key_value * 4);

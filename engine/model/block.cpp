@@ -30,6 +30,18 @@ at::Tensor Block::forward(const at::Tensor& x, const MicroBatch& batch, Saved& s
   return out.add_(saved[Slot::middle]);
 }
 
+void Block::release(Saved& saved) const {
+  saved[Slot::attention_norm_out].reset();
+  saved[Slot::mlp_norm_out].reset();
+  attention_.release(saved);
+}
+
+void Block::restore(const MicroBatch& batch, Saved& saved) {
+  attention_norm_.forward(saved[Slot::input], saved);
+  mlp_norm_.forward(saved[Slot::middle], saved);
+  attention_.restore(batch, saved);
+}
+
 at::Tensor Block::attend(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const {
   at::Tensor qkv = linear(context_.region.enter(normed), weight(Role::qkv_weight), weight(Role::qkv_bias));
   rotate(qkv, batch, false);

@@ -19,6 +19,9 @@ class Block : public Unit {
   at::Tensor forward(const at::Tensor& x, const MicroBatch& batch, Saved& saved) override;
   at::Tensor backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) override;
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
+  /// The norms' outputs and what came of attention, but not its qkv.
+  void release(Saved& saved) const override;
+  void restore(const MicroBatch& batch, Saved& saved) override;
 
  private:
   at::Tensor attend(const at::Tensor& normed, const MicroBatch& batch, Saved& saved) const;

@@ -14,7 +14,6 @@ class Embedding : public Unit {
   /// Returns an undefined tensor: nothing is before the embedding.
   at::Tensor backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) override;
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
-  bool recomputable() const override { return false; }  // it saves nothing
   bool parameters_in_backward() const override { return false; }
 
  private:

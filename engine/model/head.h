@@ -16,7 +16,6 @@ class Head : public Unit {
   at::Tensor forward(const at::Tensor& x, const MicroBatch& batch, Saved& saved) override;
   at::Tensor backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) override;
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
-  bool recomputable() const override { return false; }
   bool gradients_in_forward() const override { return true; }
 
   /// Since the last reset_loss(): sum over tokens, fp64, and how many they were; the same on every tensor rank. Both wait for the device.

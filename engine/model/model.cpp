@@ -1,6 +1,7 @@
 #include "engine/model/model.h"
 
 #include "engine/core/memory.h"
+#include "engine/core/recompute.h"
 #include "engine/core/sequence_slice.h"
 #include "engine/core/step_traffic.h"
 #include "engine/model/block.h"
@@ -13,7 +14,7 @@ at::ScalarType compute_dtype(Precision precision) { return precision == Precisio
 UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
   UnitContext context{options.shape,
                       &mesh,
-                      TensorRegion(mesh.tensor(), options.sequence_parallel),
+                      TensorRegion(mesh.tensor(), slices_tokens(options.parallel)),
                       options.attention == AttentionKind::automatic ? AttentionKind::flash : options.attention,
                       {},
                       options.seed,
@@ -32,16 +33,15 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
   const Layout& layout = mesh.layout();
   const int64_t tokens = options.micro_batch * slice_tokens(options.seq_len, layout);
   stage_.mesh = &mesh;
-  stage_.recompute = options.recompute;
   stage_.tokens_local = context_.region.sequence_parallel() ? tokens / layout.tensor : tokens;
   stage_.hidden = options.shape.hidden;
   stage_.dtype = compute_dtype(options.precision);
   stage_.device = options.device;
 
-  stage_.placement = options.placement;
+  stage_.placement = pipeline_placement(layout, options.parallel);
 
-  const Cut cut{layout.tensor, mesh.where().tensor, options.sequence_parallel, options.placement.closes() ? 1 : layout.pipeline};
-  const int64_t shards = options.zero >= 1 ? mesh.gradient().size() : 1;
+  const Cut cut = cut_of(layout, options.parallel, mesh.where());
+  const int64_t zero = options.parallel.zero, shards = zero >= 1 ? mesh.gradient().size() : 1;
   std::shared_ptr<UnitBuffers> embedding_buffers;
   const auto add = [&](const UnitId& id) {
     auto buffers = std::make_shared<UnitBuffers>(unit_parameters(options.shape, id, cut), shards, stage_.dtype, options.device);
@@ -63,13 +63,15 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
         break;
       }
     }
-    states_.emplace_back(buffers, mesh, options.zero, keeps_whole_gradients(options.shape, options.placement, id));
+    states_.emplace_back(buffers, mesh, zero, keeps_whole_gradients(options.shape, stage_.placement, id));
   };
-  for (const auto& chunk : stage_chunks(options.shape, options.placement, mesh.where().pipeline, options.layers_per_stage)) {
+  std::vector<UnitId> ids;
+  for (const auto& chunk : stage_chunks(options.shape, stage_.placement, mesh.where().pipeline, options.parallel.layers_per_stage)) {
     const int64_t begin = std::ssize(stage_.units);
-    for (const UnitId& id : chunk) add(id);
+    for (const UnitId& id : chunk) add(ids.emplace_back(id));
     stage_.chunks.push_back({begin, std::ssize(stage_.units)});
   }
+  stage_.recompute = unit_recompute(ids, options.parallel);
   for (size_t i = 0; i < states_.size(); ++i) {
     const bool borrows = stage_.units[i].get() == head_ && options.shape.tie_embeddings && embedding_ != nullptr;
     stage_.states.push_back({&states_[i], borrows ? &states_.front() : nullptr});

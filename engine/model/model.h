@@ -13,11 +13,7 @@ namespace llmrun {
 /// What shapes a model on a rank beside the mesh.
 struct ModelOptions {
   ModelShape shape;
-  PipelinePlacement placement;            // of mesh.layout().pipeline stages
-  std::vector<int64_t> layers_per_stage;  // one entry a part of it, or empty
-  bool sequence_parallel = false;
-  int64_t zero = 0;
-  Recompute recompute = Recompute::none;
+  ParallelConfig parallel;  // of mesh.layout()
   AttentionKind attention = AttentionKind::automatic;
   Precision precision = Precision::fp32;  // fp32 or bf16
   uint64_t seed = 0;                      // of dropout

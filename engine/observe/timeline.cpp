@@ -32,6 +32,8 @@ std::string_view word(What what) {
   switch (what) {
     case What::forward:
       return "forward";
+    case What::restore:
+      return "restore";
     case What::backward_input:
       return "backward input";
     case What::backward_weight:

@@ -13,15 +13,26 @@ AttentionCore::AttentionCore(const Mesh& mesh, int64_t heads, int64_t kv_heads, 
     : context_(mesh.context()), exchange_(mesh.sequence(), heads, kv_heads, head_dim), head_dim_(head_dim), kind_(kind) {}
 
 at::Tensor AttentionCore::forward(at::Tensor qkv, const MicroBatch& batch, Saved& saved) const {
-  const at::Tensor exchanged = exchange_.qkv_in(std::exchange(qkv, {}), batch.batch);
+  saved[Slot::qkv] = exchange_.qkv_in(std::exchange(qkv, {}), batch.batch);
+  restore(batch, saved);
+  return saved[Slot::attention_out];
+}
+
+void AttentionCore::release(Saved& saved) const {
+  for (const Slot slot :
+       {Slot::attention_out, Slot::attention_heads_out, Slot::attention_lse, Slot::attention_seed, Slot::attention_offset})
+    saved[slot].reset();
+}
+
+void AttentionCore::restore(const MicroBatch& batch, Saved& saved) const {
+  const at::Tensor& exchanged = saved[Slot::qkv];
   AttentionResult result = ring_attention_forward(context_, split_heads(exchanged, batch.batch, exchange_.heads(), exchange_.kv_heads()),
                                                   batch.documents, kind_);
-  saved[Slot::qkv] = exchanged;
   saved[Slot::attention_heads_out] = result.out.view({exchanged.size(0), exchange_.heads() * head_dim_});
   saved[Slot::attention_lse] = std::move(result.lse);
   saved[Slot::attention_seed] = std::move(result.seed);
   saved[Slot::attention_offset] = std::move(result.offset);
-  return saved[Slot::attention_out] = exchange_.queries_out(saved[Slot::attention_heads_out], batch.batch);
+  saved[Slot::attention_out] = exchange_.queries_out(saved[Slot::attention_heads_out], batch.batch);
 }
 
 at::Tensor AttentionCore::backward(const at::Tensor& dout, const MicroBatch& batch, Saved& saved) const {

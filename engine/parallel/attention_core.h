@@ -17,6 +17,9 @@ class AttentionCore {
   /// qkv: [tokens, (heads + 2 kv_heads) head_dim], columns queries, keys, values. Returns [tokens, heads head_dim], which is kept as
   /// Slot::attention_out.
   at::Tensor forward(at::Tensor qkv, const MicroBatch& batch, Saved& saved) const;
+  /// Lets go of all but qkv, and makes it again.
+  void release(Saved& saved) const;
+  void restore(const MicroBatch& batch, Saved& saved) const;
   /// Returns dqkv. Leaves Slot::attention_out, for the weights of what follows.
   at::Tensor backward(const at::Tensor& dout, const MicroBatch& batch, Saved& saved) const;
 

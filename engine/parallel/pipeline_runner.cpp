@@ -89,7 +89,8 @@ class Arrivals {
 /// A chunk of a micro-batch between its forward and the end of its backward.
 struct Flight {
   MicroBatch batch;
-  std::vector<Saved> saved;  // one a unit of the chunk
+  std::vector<Saved> saved;    // one a unit of the chunk
+  std::vector<int64_t> bytes;  // of each, when it was last counted
 };
 
 class Walk {
@@ -150,23 +151,23 @@ class Walk {
     switch (action.kind) {
       case Kind::forward:
         give(route, forward(key, taken(route)));
-        if (!training_) flights_.erase(key);
+        if (!training_) land(key);
         break;
       case Kind::backward:
         give(route, backward(key, taken(route), /*weights_too=*/true));
-        flights_.erase(key);
+        land(key);
         break;
       case Kind::backward_input:
         give(route, backward(key, taken(route), /*weights_too=*/false));
         break;
       case Kind::backward_weight:
         backward_weight(key);
-        flights_.erase(key);
+        land(key);
         break;
     }
   }
 
-  bool recomputed(const Unit& unit) const { return stage_.recompute == Recompute::full && unit.recomputable(); }
+  bool recomputes(size_t unit, Recompute how) const { return !stage_.recompute.empty() && stage_.recompute[unit] == how; }
   /// The units of a chunk, as indices of stage_.units.
   const Interval& units_of(int64_t chunk) const { return stage_.chunks[static_cast<size_t>(chunk)]; }
 
@@ -196,6 +197,7 @@ class Walk {
     flight.batch = micro_batch_(key.micro_batch);
     const auto [begin, end] = units_of(key.chunk);
     flight.saved.resize(static_cast<size_t>(end - begin));
+    flight.bytes.resize(flight.saved.size());
     for (int64_t index = begin; index < end; ++index) {
       const auto i = static_cast<size_t>(index);
       Unit& unit = *stage_.units[i];
@@ -204,12 +206,14 @@ class Walk {
       const at::Tensor input = x;
       presence_.before_forward(i);
       index + 1 < end ? presence_.want_for_forward(i + 1) : want_for_next();
-      logged(StageEvent::What::forward, i, key, [&] { x = unit.forward(input, flight.batch, recomputed(unit) ? dropped : saved); });
+      const bool keeps_input = recomputes(i, Recompute::full);
+      logged(StageEvent::What::forward, i, key, [&] { x = unit.forward(input, flight.batch, keeps_input ? dropped : saved); });
       presence_.after_forward(i);
-      if (recomputed(unit)) saved[Slot::input] = input;
+      if (keeps_input) saved[Slot::input] = input;
+      if (recomputes(i, Recompute::selective)) unit.release(saved);
+      count(flight, index - begin);
     }
     counts_.peak_micro_batches = std::max(counts_.peak_micro_batches, static_cast<int64_t>(flights_.size()));
-    counts_.peak_saved_bytes = std::max(counts_.peak_saved_bytes, saved_bytes());
     return x;
   }
 
@@ -223,12 +227,19 @@ class Walk {
       Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
       presence_.before_backward_input(i);
       index > begin ? presence_.want_for_backward(i - 1) : want_for_next();
-      if (recomputed(unit)) logged(StageEvent::What::forward, i, key, [&] { unit.forward(saved.take(Slot::input), flight.batch, saved); });
+      if (recomputes(i, Recompute::full))
+        logged(StageEvent::What::forward, i, key, [&] { unit.forward(saved.take(Slot::input), flight.batch, saved); });
+      if (recomputes(i, Recompute::selective)) logged(StageEvent::What::restore, i, key, [&] { unit.restore(flight.batch, saved); });
+      count(flight, index - begin);
       logged(StageEvent::What::backward_input, i, key, [&] { dy = unit.backward_input(dy, flight.batch, saved); });
       presence_.after_backward_input(i);
-      if (!weights_too) continue;
+      if (!weights_too) {
+        count(flight, index - begin);
+        continue;
+      }
       logged(StageEvent::What::backward_weight, i, key, [&] { unit.backward_weight(flight.batch, saved); });
       presence_.after_backward_weight(i);
+      count(flight, index - begin);
     }
     return dy;
   }
@@ -242,14 +253,21 @@ class Walk {
       Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
       logged(StageEvent::What::backward_weight, i, key, [&] { stage_.units[i]->backward_weight(flight.batch, saved); });
       presence_.after_backward_weight(i);
+      count(flight, index - begin);
     }
   }
 
-  int64_t saved_bytes() const {
-    int64_t bytes = 0;
-    for (const auto& [key, flight] : flights_)
-      for (const Saved& saved : flight.saved) bytes += saved.bytes();
-    return bytes;
+  void land(const Key& key) {
+    for (const int64_t bytes : flights_.at(key).bytes) saved_bytes_ -= bytes;
+    flights_.erase(key);
+  }
+
+  /// Unit `unit` of the chunk has saved, or let go.
+  void count(Flight& flight, int64_t unit) {
+    const auto at = static_cast<size_t>(unit);
+    saved_bytes_ -= flight.bytes[at];
+    saved_bytes_ += flight.bytes[at] = flight.saved[at].bytes();
+    counts_.peak_saved_bytes = std::max(counts_.peak_saved_bytes, saved_bytes_);
   }
 
   Stage& stage_;
@@ -262,6 +280,7 @@ class Walk {
   const StageAction* next_ = nullptr;    // behind the one that runs
   std::map<Message, at::Tensor> given_;  // from this stage to itself, where a placement turns
   std::map<Key, Flight> flights_;
+  int64_t saved_bytes_ = 0;  // of all flights
   std::deque<Work> sends_;
   StageCounts counts_;
 };

@@ -15,11 +15,11 @@ namespace llmrun {
 struct Stage {
   std::vector<std::unique_ptr<Unit>> units;  // in running order, chunk after chunk
   PipelinePlacement placement;
-  std::vector<Interval> chunks;    // of units
-  std::vector<UnitStates> states;  // of units; none: their buffers are always there
-  StageLog* log = nullptr;         // not owned; null: nothing is noted
-  const Mesh* mesh = nullptr;      // not owned
-  Recompute recompute = Recompute::none;
+  std::vector<Interval> chunks;      // of units
+  std::vector<UnitStates> states;    // of units; none: their buffers are always there
+  StageLog* log = nullptr;           // not owned; null: nothing is noted
+  const Mesh* mesh = nullptr;        // not owned
+  std::vector<Recompute> recompute;  // of units; none: nothing is computed again
   /// The tensor a stage takes from the one before and hands to the next.
   int64_t tokens_local = 0;
   int64_t hidden = 0;
@@ -30,7 +30,7 @@ struct Stage {
 /// Counted while walking, so that tests can hold schedule, recompute and memory formulas against what really happened.
 struct StageCounts {
   int64_t peak_micro_batches = 0;  // chunks of micro-batches, between a forward and the end of its backward
-  int64_t peak_saved_bytes = 0;
+  int64_t peak_saved_bytes = 0;    // between one unit's work and the next
 };
 
 /// Walks this stage's actions of a schedule. Receives are posted one action ahead and, since nothing but their order says which message is

@@ -11,6 +11,7 @@ namespace llmrun {
 struct StageEvent {
   enum class What {
     forward,
+    restore,  // selective recompute
     backward_input,
     backward_weight,
     gather_posted,   // parameters are asked for

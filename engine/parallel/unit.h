@@ -24,8 +24,9 @@ class Unit {
   virtual at::Tensor backward_input(const at::Tensor& dy, const MicroBatch& batch, Saved& saved) = 0;
   /// Adds to the unit's gradient buffer and empties `saved`.
   virtual void backward_weight(const MicroBatch& batch, Saved& saved) = 0;
-  /// Whether full recompute may drop what forward saved and run it again. The head makes its gradient in forward and keeps little.
-  virtual bool recomputable() const { return true; }
+  /// Selective recompute: `release` lets go of what is cheap to make again of the rest, and `restore` makes it before backward_input.
+  virtual void release(Saved&) const {}
+  virtual void restore(const MicroBatch&, Saved&) {}
   /// Whether backward reads parameters: what ZeRO 3 has to bring for it.
   virtual bool parameters_in_backward() const { return true; }
   /// Whether forward already adds to gradients, while training: what ZeRO 2 has to have there.

@@ -23,6 +23,7 @@ Plan bench_plan(const BenchStepOptions& options) {
   plan.config.train.seq_len = options.seq_len;
   plan.config.train.micro_batch = options.micro_batch;
   plan.config.train.precision = options.precision;
+  plan.config.parallel.recompute = options.recompute;
   return plan;
 }
 
@@ -37,19 +38,9 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   using Clock = std::chrono::steady_clock;
   const Plan plan = bench_plan(options);
   const Mesh mesh(make_solo("world", Purpose::control), plan.layout, options.shape.kv_heads);
-  Model model({options.shape,
-               {},
-               {},
-               false,
-               0,
-               options.recompute,
-               options.attention,
-               options.precision,
-               1,
-               options.micro_batch,
-               options.seq_len,
-               options.device},
-              mesh);
+  Model model(
+      {options.shape, plan.config.parallel, options.attention, options.precision, 1, options.micro_batch, options.seq_len, options.device},
+      mesh);
   for (ShardedState& state : model.states()) initialise(state, 1);
   model.publish();
   const TrainingData data = TrainingData::training(plan.config.data, {options.seq_len, 1, options.shape.vocab});
@@ -66,7 +57,7 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   std::sort(sorted.begin(), sorted.end());
   result.median_s = sorted[sorted.size() / 2];
   result.tokens_per_s = static_cast<double>(plan.tokens_per_step()) / result.median_s;
-  const TokenFlops flops = flops_per_token(options.shape, options.seq_len, options.recompute == Recompute::full);
+  const TokenFlops flops = flops_per_token(plan);
   result.model_tflops = flops.model * result.tokens_per_s / 1e12;
   result.model_tflops_causal = flops.model_causal * result.tokens_per_s / 1e12;
   result.hardware_tflops = flops.hardware * result.tokens_per_s / 1e12;

@@ -33,7 +33,7 @@ Metrics StepMeter::end(const Progress& done, const StepResult& result) {
   metrics.tokens_per_s = static_cast<double>(result.tokens) / metrics.step_time_s;
   metrics.samples_per_s = static_cast<double>(plan_.global_batch) / metrics.step_time_s;
 
-  const TokenFlops flops = flops_per_token(plan_.model, plan_.config.train.seq_len, plan_.config.parallel.recompute == Recompute::full);
+  const TokenFlops flops = flops_per_token(plan_);
   const double tera_tokens = metrics.tokens_per_s / static_cast<double>(plan_.ranks()) / 1e12;  // a second and rank
   metrics.tflops_per_rank = flops.model * tera_tokens;
   metrics.hardware_tflops_per_rank = flops.hardware * tera_tokens;

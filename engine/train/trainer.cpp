@@ -136,13 +136,8 @@ class Trainer {
 }  // namespace
 
 ModelOptions model_options(const Plan& plan, at::Device device) {
-  const ParallelConfig& parallel = plan.config.parallel;
   return {plan.model,
-          pipeline_placement(plan.layout, parallel),
-          parallel.layers_per_stage,
-          slices_tokens(parallel),
-          parallel.zero,
-          parallel.recompute,
+          plan.config.parallel,
           plan.config.train.attention,
           plan.config.train.precision,
           static_cast<uint64_t>(plan.config.run.seed),

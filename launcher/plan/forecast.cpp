@@ -1,5 +1,6 @@
 #include "launcher/plan/forecast.h"
 
+#include "engine/core/activations.h"
 #include "engine/core/parameters.h"
 
 namespace llmrun {
@@ -19,8 +20,9 @@ int64_t parameters_on(const Plan& plan, const Coordinates& where) {
 Forecast forecast(const Plan& plan) {
   const ParallelConfig& parallel = plan.config.parallel;
   const TrainConfig& train = plan.config.train;
-  Forecast result{parameter_count(plan.model), flops_per_token(plan.model, train.seq_len, parallel.recompute == Recompute::full)};
+  Forecast result{parameter_count(plan.model), flops_per_token(plan)};
   const PipelinePlacement placement = pipeline_placement(plan.layout, parallel);
+  const PipelineSchedule schedule = pipeline_schedule(parallel.schedule, placement, plan.accumulate);
   for (int64_t stage = 0; stage < plan.layout.pipeline; ++stage) {
     const Coordinates where{.pipeline = stage};
     const int64_t rank = rank_of(plan.layout, where);
@@ -29,6 +31,7 @@ Forecast forecast(const Plan& plan) {
       layers.push_back(part_layers(plan.model.layers, placement.parts(), placement.part_of(stage, chunk), parallel.layers_per_stage));
     result.stages.push_back({std::move(layers), parameters_on(plan, where),
                              state_bytes(plan.model, plan.layout, parallel, train.precision, rank),
+                             peak_activations(plan.model, plan.layout, parallel, train, schedule.stages[static_cast<size_t>(stage)], rank),
                              step_traffic(plan.model, plan.layout, parallel, train, plan.accumulate, rank)});
   }
   return result;

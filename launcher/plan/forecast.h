@@ -13,7 +13,9 @@ struct StageForecast {
   std::vector<Interval> layers;  // of each chunk
   int64_t parameters = 0;        // elements on that rank, padding left out
   StateBytes bytes;
-  Traffic traffic;  // of one step
+  int64_t activations = 0;  // bytes kept between forward and backward, at their most
+  Traffic traffic;          // of one step
+  int64_t memory() const { return bytes.total() + activations; }
 };
 
 /// What a plan will cost, by the formulas of engine/core that the trainer's own meters use.

@@ -103,6 +103,13 @@ void check_sequence(const Resolved& resolved, const ModelShape& shape, const Lay
              good_length(shape, train.seq_len, std::lcm(multiple, others * tensor / std::gcd(tensor, train.micro_batch))));
 }
 
+void check_recompute(const ParallelConfig& parallel, Critic& critic) {
+  if (!parallel.recompute_layers || parallel.recompute != Recompute::none) return;
+  critic.say(fmt::format("parallel.recompute_layers {} are computed again, and parallel.recompute is none", *parallel.recompute_layers),
+             "parallel.recompute_layers", {"parallel.recompute_layers", "parallel.recompute"},
+             "--set parallel.recompute=full, or leave parallel.recompute_layers out");
+}
+
 /// The chunks of a stage that the schedule is made for.
 void check_chunks(const ParallelConfig& parallel, Critic& critic) {
   const int64_t chunks = parallel.virtual_pipeline;
@@ -208,6 +215,7 @@ void check_layout(const Resolved& resolved, const Layout& layout, std::optional<
   check_tensor(shape, layout.tensor, critic);
   check_sequence(resolved, shape, layout, critic);
   check_chunks(resolved.config.parallel, critic);
+  check_recompute(resolved.config.parallel, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
   if (device) check_device(resolved.config, *device, critic);
 }

@@ -85,7 +85,7 @@ double median_speed(std::vector<StepMetrics> steps) {
 double speed_at_peak(const Plan& plan) {
   if (plan.device != Device::cuda) return 0;
   const double peak = peak_tflops(plan.config.machine.node, plan.config.train.precision) * 1e12;
-  const TokenFlops flops = flops_per_token(plan.model, plan.config.train.seq_len, plan.config.parallel.recompute == Recompute::full);
+  const TokenFlops flops = flops_per_token(plan);
   return static_cast<double>(plan.ranks()) * peak / flops.hardware;
 }
 

@@ -36,7 +36,7 @@ TEST_CASE("model and hardware FLOPs are the published equations of GPT") {
     const TokenFlops flops =
         flops_per_token(gpt_shape(std::stoll(row.at("layers")), std::stoll(row.at("hidden")), std::stoll(row.at("heads")),
                                   std::stoll(row.at("vocab")), std::stoll(row.at("seq_len"))),
-                        std::stoll(row.at("seq_len")), /*full_recompute=*/true);
+                        std::stoll(row.at("seq_len")), Recompute::full, std::stoll(row.at("layers")));
     CHECK(near(flops.model, 72 * l * h * h * (1 + s / (6 * h) + v / (12 * h * l)), 1e-12));     // Korthikanti 2022, eq. 7
     CHECK(near(flops.hardware, 96 * l * h * h * (1 + s / (6 * h) + v / (16 * l * h)), 1e-12));  // Narayanan 2021, eq. 3
     CHECK(near(flops.model - flops.model_causal, 6 * l * h * s, 1e-12));
@@ -52,8 +52,9 @@ TEST_CASE("published step times give the published FLOP rates") {
     CAPTURE(row.at("check"));
     const std::string& config = row.at("config");
     const int64_t seq_len = setting(config, "s");
-    const TokenFlops flops = flops_per_token(
-        gpt_shape(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len, time);
+    const TokenFlops flops =
+        flops_per_token(gpt_shape(setting(config, "L"), setting(config, "h"), setting(config, "a"), setting(config, "V"), seq_len), seq_len,
+                        time ? Recompute::full : Recompute::none, setting(config, "L"));
     const double tokens = static_cast<double>(setting(config, "B") * seq_len), gpus = static_cast<double>(setting(config, "n"));
     // The published half of the pair: a FLOP rate for the time, a time for the MFU.
     const double published =
@@ -77,8 +78,18 @@ TEST_CASE("grouped KV heads, SwiGLU and an own head size count as they are") {
   model.ffn = 96;
   model.vocab = 100;
   const double weights = 2 * (64 * 128 + 2 * 64 * 64 + 128 * 64 + 3 * 64 * 96) + 64 * 100;
-  CHECK(flops_per_token(model_shape(model, 16), 16, false).model == doctest::Approx(6 * weights + 12 * 2 * 128 * 16));
-  CHECK(flops_per_token(model_shape(model, 16), 16, false).hardware == flops_per_token(model_shape(model, 16), 16, false).model);
+  CHECK(flops_per_token(model_shape(model, 16), 16, Recompute::none, 0).model == doctest::Approx(6 * weights + 12 * 2 * 128 * 16));
+  CHECK(flops_per_token(model_shape(model, 16), 16, Recompute::none, 0).hardware ==
+        flops_per_token(model_shape(model, 16), 16, Recompute::none, 0).model);
+}
+
+TEST_CASE("recompute costs what is run again: attention alone, or whole blocks, of as many layers as are asked for") {
+  const ModelShape shape = gpt_shape(8, 128, 4, 1000, 64);
+  const ForwardFlops forward = forward_flops(shape, 64);
+  const double model = flops_per_token(shape, 64, Recompute::none, 0).hardware;
+  CHECK(flops_per_token(shape, 64, Recompute::selective, 8).hardware == doctest::Approx(model + 8 * forward.attention));
+  CHECK(flops_per_token(shape, 64, Recompute::full, 3).hardware ==
+        doctest::Approx(model + 3 * (forward.attention + forward.block_weights)));
 }
 
 }  // namespace llmrun

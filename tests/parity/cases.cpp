@@ -20,14 +20,15 @@ constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule
 constexpr size_t kSwitches = 8;
 using Choice = std::array<int, kSwitches>;
 
-std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 4, 3, 2, 2, 2, 5}; }
+std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 4, 3, 3, 2, 2, 5}; }
 
 ParityCase case_of(const Choice& choice) {
   return {golden_layouts()[choice[0]],
           choice[1] != 0 ? SequenceParallel::megatron : SequenceParallel::none,
           choice[2],
           std::array<int64_t, 3>{1, 2, 4}[choice[3]],
-          choice[4] != 0 ? Recompute::full : Recompute::none,
+          std::array{Recompute::none, Recompute::full, Recompute::selective}[static_cast<size_t>(choice[4])],
+          std::nullopt,
           choice[5] != 0 ? AttentionKind::plain : AttentionKind::flash,
           choice[6] != 0,
           kSchedules[static_cast<size_t>(choice[7])]};
@@ -102,8 +103,10 @@ std::string ParityCase::name() const {
   std::string name;
   for (const Axis axis : kAxes)
     if (layout.size(axis) > 1) name += fmt::format("{} {} ", axis_name(axis), layout.size(axis));
+  std::string recomputed = recompute == Recompute::none ? "" : fmt::format(" {} recompute", spelling(recompute));
+  if (recompute_layers) recomputed += fmt::format(" of {}", *recompute_layers);
   return fmt::format("{}{}{}micro-batch {}{}{}{} {}", name, sequence == SequenceParallel::megatron ? "megatron " : "",
-                     zero != 0 ? fmt::format("zero-{} ", zero) : "", micro_batch, recompute == Recompute::full ? " recompute" : "",
+                     zero != 0 ? fmt::format("zero-{} ", zero) : "", micro_batch, recomputed,
                      attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "", spelling(schedule));
 }
 
@@ -119,6 +122,7 @@ std::string ParityCase::arguments(int64_t layers) const {
   set("parallel.zero", zero);
   set("train.micro_batch", micro_batch);
   set("parallel.recompute", spelling(recompute));
+  if (recompute_layers) set("parallel.recompute_layers", *recompute_layers);
   set("train.attention", spelling(attention));
   set("parallel.schedule", spelling(schedule));
   set("parallel.virtual_pipeline", placement().chunks);
@@ -142,7 +146,9 @@ std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint
                                                               : one_of(std::array{SequenceParallel::none, SequenceParallel::megatron});
     drawn_case.zero = one_of(std::array<int64_t, 4>{0, 1, 2, 3});
     drawn_case.micro_batch = one_of(std::array<int64_t, 3>{1, 2, 4});
-    drawn_case.recompute = one_of(std::array{Recompute::none, Recompute::full});
+    drawn_case.recompute = one_of(std::array{Recompute::none, Recompute::selective, Recompute::full});
+    if (drawn_case.recompute != Recompute::none)
+      drawn_case.recompute_layers = one_of(std::array<std::optional<int64_t>, 2>{std::nullopt, 1});
     drawn_case.attention = one_of(std::array{AttentionKind::flash, AttentionKind::plain});
     drawn_case.uneven_stages = one_of(std::array{false, true});
     drawn_case.schedule = one_of(kSchedules);
@@ -195,7 +201,7 @@ std::vector<ParityCase> odd_cases(int64_t heads) {
   cases[6].layout = {.tensor = 2, .data = 2};  // Llama's three KV heads over two ranks
   cases[6].zero = 1;
   cases[7].layout = {.tensor = 2, .pipeline = 2};
-  cases[7].recompute = Recompute::full;
+  cases[7].recompute = Recompute::selective;
   cases[8].layout = {.data = 2, .pipeline = 3};
   cases[8].schedule = Schedule::zero_bubble;
   cases[8].recompute = Recompute::full;

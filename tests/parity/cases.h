@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct ParityCase {
   int64_t zero = 0;
   int64_t micro_batch = 2;
   Recompute recompute = Recompute::none;
+  std::optional<int64_t> recompute_layers = std::nullopt;  // of a stage; none: all
   AttentionKind attention = AttentionKind::flash;
   bool uneven_stages = false;  // one layer less on the first part of the pipeline, one more on the last
   Schedule schedule = Schedule::one_f_one_b;

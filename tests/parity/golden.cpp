@@ -107,6 +107,7 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   config.parallel.sequence = parity_case.sequence;
   config.parallel.zero = parity_case.zero;
   config.parallel.recompute = parity_case.recompute;
+  config.parallel.recompute_layers = parity_case.recompute_layers;
   config.parallel.schedule = parity_case.schedule;
   config.parallel.virtual_pipeline = parity_case.placement().chunks;
   config.parallel.layers_per_stage = parity_case.layers_per_stage(config.model.layers);

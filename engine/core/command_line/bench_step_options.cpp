@@ -25,7 +25,8 @@ void add_work(CLI::App& step, BenchStepArguments& arguments) {
                                                         {"flash", AttentionKind::flash},
                                                         {"cudnn", AttentionKind::cudnn},
                                                         {"plain", AttentionKind::plain}};
-  const std::map<std::string, Recompute> recomputes{{"none", Recompute::none}, {"full", Recompute::full}};
+  const std::map<std::string, Recompute> recomputes{
+      {"none", Recompute::none}, {"selective", Recompute::selective}, {"full", Recompute::full}};
   step.add_option("--seq-len", arguments.seq_len, "Tokens of a sequence")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--micro-batch", arguments.micro_batch, "Sequences of a step")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--precision", arguments.precision, "Of activations and matrix products; default fp32")

@@ -87,10 +87,8 @@ std::vector<Field> table() {
           .only({}, "sharding over a part of the data ranks"),
       KEY(parallel.expert, "ranks that share the experts, inside data").range(1, kManyRanks).only({}, "expert parallelism"),
       KEY(parallel.offload, "what lives in host memory").only({}, "offload"),
-      KEY(parallel.recompute, "what the backward pass computes again instead of keeping it").only({"full"}, "{} recompute"),
-      KEY(parallel.recompute_layers, "layers a stage that are computed again; auto: all")
-          .range(0, 1e5)
-          .only({}, "recomputing some of the layers"),
+      KEY(parallel.recompute, "what the backward pass computes again instead of keeping it"),
+      KEY(parallel.recompute_layers, "layers a stage that are computed again, spread evenly; auto: all").range(0, 1e5),
       KEY(parallel.schedule, "order of the pipeline's work"),
       KEY(parallel.communicator, "what carries the collectives; auto: nccl on GPUs, mpi or tcp on CPUs; thread: all ranks in one process"),
       KEY(parallel.threads, "CPU threads a rank; auto: the node's cores shared out").range(1, 4096),

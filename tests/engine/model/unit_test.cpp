@@ -32,11 +32,16 @@ MicroBatch batch_of(const ModelShape& shape) {
   return make_micro_batch({kBatch, kSeq, 0, tokens.data()}, {}, {}, at::kCPU);
 }
 
+ParallelConfig parallel(bool sequence_parallel) {
+  ParallelConfig config;
+  if (sequence_parallel) config.sequence = SequenceParallel::megatron;
+  return config;
+}
+
 /// A rank's model with weights by seed.
 struct Fixture {
   Fixture(const ModelShape& shape, const Mesh& mesh, bool sequence_parallel)
-      : model({shape, {}, {}, sequence_parallel, 0, Recompute::none, AttentionKind::plain, Precision::fp32, 1, kBatch, kSeq, at::kCPU},
-              mesh) {
+      : model({shape, parallel(sequence_parallel), AttentionKind::plain, Precision::fp32, 1, kBatch, kSeq, at::kCPU}, mesh) {
     for (ShardedState& state : model.states()) initialise(state, 3);
     model.publish();
     model.zero_gradients();
@@ -169,6 +174,13 @@ TEST_CASE("a block saves exactly its inputs to the products, the norms' statisti
       const int64_t mlp_in = shape.ffn * (shape.activation == Activation::swiglu ? 2 : 1);
       // x, norm, qkv, attention with a log-sum-exp a head; middle, norm, mlp_in.
       CHECK(saved.bytes() == 4 * tokens * (4 * shape.hidden + query + 2 * key + query + shape.heads + mlp_in + statistics));
+      // Selective recompute keeps x, qkv, middle, mlp_in, and makes the same again.
+      const at::Tensor out = saved[Slot::attention_out].clone(), normed = saved[Slot::mlp_norm_out].clone();
+      fixture.unit(1).release(saved);
+      CHECK(saved.bytes() == 4 * tokens * (2 * shape.hidden + query + 2 * key + mlp_in + statistics));
+      fixture.unit(1).restore(batch_of(shape), saved);
+      CHECK(saved[Slot::attention_out].equal(out));
+      CHECK(saved[Slot::mlp_norm_out].equal(normed));
     });
   }
 }

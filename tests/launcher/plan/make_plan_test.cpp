@@ -321,7 +321,7 @@ TEST_CASE("a pipeline is simulated with all parts alike, and by the work of each
   CHECK(forecast.even.bubble() == doctest::Approx(forecast.formula));
   double work = 0;
   for (const PartTimes& part : part_times(plan)) work += part.all();
-  CHECK(work == doctest::Approx(flops_per_token(plan.model, plan.config.train.seq_len, false).model));
+  CHECK(work == doctest::Approx(flops_per_token(plan.model, plan.config.train.seq_len, Recompute::none, 0).model));
 }
 
 TEST_CASE("a forecast's stages hold the model") {
