@@ -2,6 +2,8 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 
@@ -85,6 +87,26 @@ void Work::wait() {
   if (auto finish = std::exchange(finish_, nullptr)) finish();
 }
 
+/// Each rank's call as five numbers; all ranks see all of them, and so all come to the same verdict.
+void Communicator::compare(const Call& call) {
+  if (!compares_calls_ || size_ == 1) return;
+  const std::array<int64_t, 5> own{static_cast<int64_t>(call.verb), static_cast<int64_t>(call.element), static_cast<int64_t>(call.how),
+                                   call.root, call.count};
+  const auto numbers = at::TensorOptions().dtype(at::kLong);
+  at::Tensor mine = at::zeros({std::ssize(own)}, numbers);
+  std::copy(own.begin(), own.end(), mine.mutable_data_ptr<int64_t>());
+  at::Tensor all = at::zeros({size_ * std::ssize(own)}, numbers.device(home()));
+  do_all_gather(all, mine.to(home())).wait();
+  all = all.cpu();
+  const auto call_of = [&](int rank) {
+    const int64_t* n = all.const_data_ptr<int64_t>() + rank * std::ssize(own);
+    return Call{static_cast<Verb>(n[0]), static_cast<Element>(n[1]), static_cast<Reduce>(n[2]), static_cast<int32_t>(n[3]), n[4]};
+  };
+  for (int rank = 1; rank < size_; ++rank)
+    if (call_of(rank) != call_of(0))
+      throw Error(Exit::failed, "group '{}': {}", name_, describe_disagreement(rank, call_of(rank), 0, call_of(0)));
+}
+
 /// Runs a call under the stopwatch, and its wait too.
 template <typename Start>
 Work Communicator::timed(Start start) {
@@ -135,6 +157,7 @@ void Communicator::check_peer(const char* call, int peer) const {
 Work Communicator::all_reduce(at::Tensor inout, Reduce how) {
   check("all_reduce", {&inout});
   if (size_ == 1) return {};
+  compare({Verb::all_reduce, element_of(inout), how, -1, inout.numel()});
   return counted(inout.nbytes(), [&] { return do_all_reduce(inout, how); });
 }
 
@@ -144,6 +167,7 @@ Work Communicator::all_gather(at::Tensor out, const at::Tensor& shard) {
     out.view({-1}).copy_(shard.view({-1}));
     return {};
   }
+  compare({Verb::all_gather, Element::bytes, Reduce::sum, -1, static_cast<int64_t>(out.nbytes())});
   return counted(out.nbytes(), [&] { return do_all_gather(out, shard); });
 }
 
@@ -153,6 +177,7 @@ Work Communicator::reduce_scatter(at::Tensor shard, const at::Tensor& whole, Red
     shard.view({-1}).copy_(whole.view({-1}));
     return {};
   }
+  compare({Verb::reduce_scatter, element_of(whole), how, -1, whole.numel()});
   return counted(whole.nbytes(), [&] { return do_reduce_scatter(shard, whole, how); });
 }
 
@@ -160,6 +185,7 @@ Work Communicator::broadcast(at::Tensor inout, int root) {
   check("broadcast", {&inout});
   if (root < 0 || root >= size_) throw Error(Exit::failed, "broadcast of group '{}': no rank {} among its {}", name_, root, size_);
   if (size_ == 1) return {};
+  compare({Verb::broadcast, Element::bytes, Reduce::sum, root, static_cast<int64_t>(inout.nbytes())});
   return counted(inout.nbytes(), [&] { return do_broadcast(inout, root); });
 }
 
@@ -173,6 +199,7 @@ Work Communicator::all_to_all(at::Tensor out, const at::Tensor& in) {
     out.view({-1}).copy_(in.view({-1}));
     return {};
   }
+  compare({Verb::all_to_all, Element::bytes, Reduce::sum, -1, static_cast<int64_t>(in.nbytes())});
   return counted(in.nbytes(), [&] { return do_all_to_all(out, in); });
 }
 
@@ -191,6 +218,7 @@ Work Communicator::receive(at::Tensor tensor, int from) {
 
 void Communicator::barrier() {
   if (size_ == 1) return;
+  compare({Verb::barrier});
   if (traffic_) (*traffic_)[purpose_].calls += 1;
   Stopwatch stopwatch(traffic_, purpose_);
   do_barrier();
@@ -199,9 +227,11 @@ void Communicator::barrier() {
 void Communicator::do_barrier() { do_all_reduce(at::zeros({1}, at::kByte), Reduce::max).wait(); }
 
 std::unique_ptr<Communicator> Communicator::split(int color, int key, std::string name, Purpose purpose) {
+  compare({Verb::split});
   auto part = size_ == 1 ? make_solo(name, purpose) : do_split(color, key, name, purpose);
   if (part->size() == 1) part = make_solo(std::move(name), purpose);
   part->count_into(traffic_);
+  part->compare_calls(compares_calls_);
   return part;
 }
 

@@ -68,6 +68,11 @@ class Communicator {
   /// at least). `name` says what the group is in errors and logs.
   std::unique_ptr<Communicator> split(int color, int key, std::string name, Purpose purpose);
 
+  /// Debug mode, inherited by split: before a collective runs, all ranks of the group tell each other what they call, and where two
+  /// disagree all of them throw with both calls. It costs a small all-gather a collective, which is not counted, and waits for it. thread
+  /// and tcp see a disagreement by themselves; mpi and nccl would hang. Every rank of the group switches alike. Messages are not compared.
+  void compare_calls(bool on) { compares_calls_ = on; }
+
   /// Frees a rank that is stuck in a call of this group or of one split from it: the call throws. The group is dead afterwards.
   virtual void abort() noexcept = 0;
 
@@ -88,8 +93,11 @@ class Communicator {
   virtual Work do_send(const at::Tensor& tensor, int to) = 0;
   virtual Work do_receive(at::Tensor tensor, int from) = 0;
   virtual std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) = 0;
+  /// Where tensors lie that this backend moves.
+  virtual at::Device home() const { return at::kCPU; }
   virtual void do_barrier();  // an all_reduce of one byte, unless the backend knows better
 
+  void compare(const Call& call);
   template <typename Start>
   Work counted(int64_t bytes, Start start);
   template <typename Start>
@@ -103,6 +111,7 @@ class Communicator {
   std::string name_;
   Purpose purpose_;
   std::shared_ptr<Traffic> traffic_;
+  bool compares_calls_ = false;
 };
 
 /// A group of one rank, whose calls are copies at most and which opens nothing. What split gives for a group of one, on every backend.

@@ -215,6 +215,7 @@ class NcclCommunicator final : public Communicator {
                     [&] { return ncclRecv(tensor.data_ptr(), tensor.nbytes(), ncclUint8, /*peer=*/0, lane.comm(), lane.stream()); });
   }
   /// Unlike the others it holds up the host: that is what a barrier is for.
+  at::Device home() const override { return at::kCUDA; }
   void do_barrier() override {
     at::Tensor token = at::zeros({1}, at::TensorOptions().dtype(at::kByte).device(at::kCUDA));
     do_all_reduce(token, Reduce::max).wait();

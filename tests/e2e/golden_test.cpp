@@ -17,7 +17,7 @@ struct ProcessCase {
 
 // Layouts as processes of mpirun, half of them over MPI and half over sockets; odd sizes among them.
 const ProcessCase kCases[] = {
-    {"gpt2-tiny", "mpi", {.tensor = 2, .pipeline = 2}, ""},
+    {"gpt2-tiny", "mpi", {.tensor = 2, .pipeline = 2}, "--set parallel.check_collectives=true"},
     {"gpt2-tiny", "tcp", {.tensor = 2, .pipeline = 2}, "--set parallel.sequence=megatron"},
     {"gpt2-tiny", "mpi", {.data = 4}, "--set parallel.zero=1"},
     {"gpt2-tiny", "tcp", {.data = 2, .pipeline = 3}, "--set parallel.recompute=full"},

@@ -90,6 +90,7 @@ struct ParallelConfig {
   Schedule schedule = Schedule::one_f_one_b;
   CommunicatorKind communicator = CommunicatorKind::automatic;
   std::optional<int64_t> threads;  // CPU threads a rank; cores / ranks on the node
+  bool check_collectives = false;
 };
 
 struct TrainConfig {

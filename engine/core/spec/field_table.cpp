@@ -91,6 +91,7 @@ std::vector<Field> table() {
       KEY(parallel.recompute_layers, "layers a stage that are computed again, spread evenly; auto: all").range(0, 1e5),
       KEY(parallel.schedule, "order of the pipeline's work"),
       KEY(parallel.communicator, "what carries the collectives; auto: nccl on GPUs, mpi or tcp on CPUs; thread: all ranks in one process"),
+      KEY(parallel.check_collectives, "debugging: ranks compare each collective before it runs, and name one that differs"),
       KEY(parallel.threads, "CPU threads a rank; auto: the node's cores shared out").range(1, 4096),
 
       KEY(train.seq_len, "tokens of a sequence; auto: 1024, or model.max_positions where that is less")

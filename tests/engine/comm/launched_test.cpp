@@ -62,6 +62,31 @@ TEST_CASE("a plan of another size is refused with exit code 5") {
   }
 }
 
+TEST_CASE("ranks that make different calls are told both before one runs, where calls are compared") {
+  const World world = world_of_this_launch();
+  world.comm->compare_calls(true);
+  const auto group = world.comm->split(0, world.comm->rank(), "axis", Purpose::data);
+  at::Tensor x = at::zeros({10}), all = at::zeros({10 * world.comm->size()});
+  group->all_reduce(x).wait();  // alike: it runs
+  const auto said_by = [](const auto& call) -> std::string {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  const int odd = world.comm->size() - 1;
+  const std::string verb = said_by([&] { group->rank() == odd ? group->all_gather(all, x).wait() : group->all_reduce(x).wait(); });
+  CHECK(verb == fmt::format("group 'axis': rank {} called all_gather of {} bytes where rank 0 called all_reduce of 10 float32 (sum)", odd,
+                            40 * world.comm->size()));
+  const std::string size = said_by([&] { group->all_reduce(x.narrow(0, 0, group->rank() == odd ? 9 : 10)).wait(); });
+  CHECK(size.find("all_reduce of 9 float32") != std::string::npos);
+  CHECK(said_by([&] { group->rank() == odd ? group->barrier() : group->all_reduce(x).wait(); }).find("called barrier") !=
+        std::string::npos);
+  world.comm->barrier();  // nothing is broken: no call ran
+}
+
 TEST_CASE("rank 1 is killed, and the others are told which rank is gone") {
   const World world = world_of_this_launch();
   world.comm->barrier();
