@@ -52,31 +52,29 @@ TEST_CASE("calls and bytes of a step are the formula's, on every rank and axis")
     const Golden golden = read_golden(name);
     std::vector<ParityCase> cases = pairwise_cases(golden.size());
     for (const ParityCase& drawn : sampled_cases(golden.size(), 50, 2)) cases.push_back(drawn);
-    for (const ParityCase& parity_case : cases)
-      for (Precision precision : {Precision::fp32, Precision::bf16}) {
-        Plan plan = golden_plan(golden, parity_case, "/nowhere");
-        plan.config.train.precision = precision;
-        count_step(plan, [&](const Counted& counted) {
-          const Traffic wanted =
-              step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
-          for (int i = 0; i < kPurposes; ++i) {
-            CHECK_MESSAGE(counted.traffic.cells[i].calls == wanted.cells[i].calls, parity_case.name(), ": calls on ",
-                          std::string(kPurposeNames[i]));
-            CHECK_MESSAGE(counted.traffic.cells[i].bytes == wanted.cells[i].bytes, parity_case.name(), ": bytes on ",
-                          std::string(kPurposeNames[i]));
-          }
-        });
-      }
+    int64_t number = 0;
+    for (const ParityCase& parity_case : cases) {
+      Plan plan = golden_plan(golden, parity_case, "/nowhere");
+      plan.config.train.precision = ++number % 2 == 0 ? Precision::fp32 : Precision::bf16;
+      count_step(plan, [&](const Counted& counted) {
+        const Traffic wanted =
+            step_traffic(plan.model, plan.layout, plan.config.parallel, plan.config.train, plan.accumulate, counted.mesh->rank());
+        for (int i = 0; i < kPurposes; ++i) {
+          CHECK_MESSAGE(counted.traffic.cells[i].calls == wanted.cells[i].calls, parity_case.name(), ": calls on ",
+                        std::string(kPurposeNames[i]));
+          CHECK_MESSAGE(counted.traffic.cells[i].bytes == wanted.cells[i].bytes, parity_case.name(), ": bytes on ",
+                        std::string(kPurposeNames[i]));
+        }
+      });
+    }
   }
 }
 
 TEST_CASE("what a stage keeps for backward is the formula's to the byte, whatever is split, scheduled or computed again") {
   for (const char* name : {"gpt2-tiny", "llama-tiny", "gpt2-odd", "llama-odd"}) {
     const Golden golden = read_golden(name);
-    std::vector<ParityCase> cases = sampled_cases(golden.size(), 50, 4);
-    for (const ParityCase& pair : pairwise_cases(golden.size())) cases.push_back(pair);
     int64_t number = 0;
-    for (const ParityCase& parity_case : cases) {
+    for (const ParityCase& parity_case : sampled_cases(golden.size(), 50, 4)) {
       Plan plan = golden_plan(golden, parity_case, "/nowhere");
       plan.config.train.precision = ++number % 2 == 0 ? Precision::fp32 : Precision::bf16;
       const PipelineSchedule schedule = pipeline_schedule(plan.config.parallel.schedule, parity_case.placement(), plan.accumulate);

@@ -42,9 +42,10 @@ TEST_CASE("gpt2-tiny comes out as plain PyTorch made it, in every layout") { exp
 TEST_CASE("llama-tiny comes out as plain PyTorch made it, in every layout") { expect_parity("llama-tiny"); }
 
 TEST_CASE("two hundred products of all axes and switches, drawn at random, come out as plain PyTorch made them") {
-  for (const char* name : {"gpt2-tiny", "llama-tiny", "gpt2-odd", "llama-odd"}) {
+  // Most where a run is short.
+  for (const auto& [name, count] : {std::pair{"gpt2-tiny", 20}, {"llama-tiny", 20}, {"gpt2-odd", 80}, {"llama-odd", 80}}) {
     const Golden golden = read_golden(name);
-    expect_parity(golden, sampled_cases(golden.size(), 50, 1));
+    expect_parity(golden, sampled_cases(golden.size(), static_cast<size_t>(count), 1));
   }
 }
 
