@@ -91,15 +91,24 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   out.print("activations are those that wait for their backward; the buffers of the unit at work come on top\n");
 }
 
+/// What makes a stage need less: of what it has most.
+std::string_view remedy(const ParallelConfig& parallel, const StageForecast& stage) {
+  const bool keeps_much = 2 * stage.activations > stage.memory();
+  if (keeps_much && (parallel.recompute != Recompute::full || parallel.recompute_layers))
+    return "parallel.recompute=full, or less of train.micro_batch, makes it less";
+  if (keeps_much) return "less of train.micro_batch, or more tensor, sequence or context ranks, makes it less";
+  if (parallel.zero < 3) return "more tensor or pipeline ranks, or parallel.zero=3, make it less";
+  return "more ranks of any axis make it less";
+}
+
 /// Says what cannot fit even without the buffers of a kernel at work.
 void print_what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node, Output& out) {
   if (!node.gpu_memory_bytes) return;
-  const std::string_view remedy = plan.config.parallel.zero < 3 ? "more tensor or pipeline ranks, or parallel.zero=3, make it less"
-                                                                : "more ranks of any axis make it less";
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
     if (const int64_t bytes = forecast.stages[stage].memory(); bytes > *node.gpu_memory_bytes)
       out.print("does not fit: stage {} wants {} on a GPU of {}; {}\n", stage, human_bytes(static_cast<double>(bytes)),
-                human_bytes(static_cast<double>(*node.gpu_memory_bytes)), remedy);
+                human_bytes(static_cast<double>(*node.gpu_memory_bytes)),
+                remedy(plan.config.parallel, forecast.stages[stage]));
 }
 
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/core/memory.h"
 #include "engine/core/parameters.h"
 #include "engine/core/recompute.h"
 #include "engine/core/sequence_slice.h"
@@ -14,7 +15,7 @@ constexpr int64_t kFp32 = 4;
 /// The sizes of one micro-batch on one rank.
 struct Sizes {
   Sizes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train)
-      : element(train.precision == Precision::fp32 ? 4 : 2), tokens(train.micro_batch * slice_tokens(train.seq_len, layout)) {
+      : element(element_bytes(train.precision)), tokens(train.micro_batch * slice_tokens(train.seq_len, layout)) {
     const int64_t slices = slices_tokens(parallel) ? layout.tensor : 1;
     row = tokens / slices * shape.hidden * element;
     whole_row = tokens * shape.hidden * element;
@@ -28,13 +29,12 @@ struct Sizes {
 };
 
 KeptActivations of_block(const ModelShape& shape, const Layout& layout, const Sizes& sizes, Recompute how, int64_t tensor_rank) {
-  const int64_t heads = shape.heads / layout.tensor, kv_heads = kv_copies(shape, layout.tensor).local;
-  const int64_t inside = kv_copies(heads, kv_heads, layout.sequence_size).local;
+  const LocalHeads heads = local_heads(shape, layout);
   const int64_t head = sizes.tokens * shape.head_dim * sizes.element;  // one head of every token
-  const int64_t qkv = (heads + 2 * inside * layout.sequence_size) * head;
-  const int64_t result = heads * head;                              // of attention
-  const int64_t exchanged = layout.sequence_size > 1 ? result : 0;  // and as it was before the exchange
-  const int64_t again = exchanged + heads * sizes.tokens * kFp32;   // with its log-sum-exp
+  const int64_t qkv = (heads.query + 2 * heads.exchanged_kv) * head;
+  const int64_t result = heads.query * head;                            // of attention
+  const int64_t exchanged = layout.sequence_size > 1 ? result : 0;      // and as it was before the exchange
+  const int64_t again = exchanged + heads.query * sizes.tokens * kFp32;   // with its log-sum-exp
   const int64_t ffn = part(shape.ffn, layout.tensor, tensor_rank).size() * (shape.activation == Activation::swiglu ? 2 : 1);
   const int64_t mlp_in = sizes.tokens * ffn * sizes.element;
 
@@ -44,7 +44,7 @@ KeptActivations of_block(const ModelShape& shape, const Layout& layout, const Si
   kept.after_forward = kept.before_backward;
   if (how == Recompute::selective) kept.after_forward -= again + result + 2 * sizes.row;
   if (how == Recompute::full) kept.after_forward = sizes.row;
-  kept.after_backward_input = products + 2 * sizes.whole_row + mlp_in + (heads + 2 * kv_heads) * head;
+  kept.after_backward_input = products + 2 * sizes.whole_row + mlp_in + (heads.query + 2 * heads.kv) * head;
   return kept;
 }
 

@@ -15,7 +15,7 @@ StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const Para
   for (const UnitId& unit : stage_units(shape, placement, where.pipeline, parallel.layers_per_stage)) {
     const int64_t elements = unit_parameters(shape, unit, cut).elements;
     const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;
-    bytes.parameters += (parallel.zero >= 3 ? shard : whole) * (narrow ? 2 : 4);
+    bytes.parameters += (parallel.zero >= 3 ? shard : whole) * element_bytes(precision);
     bytes.gradients += (parallel.zero >= 2 && !keeps_whole_gradients(shape, placement, unit) ? shard : whole) * 4;
     bytes.optimizer += shard * (narrow ? 12 : 8);
   }

@@ -6,6 +6,9 @@
 
 namespace llmrun {
 
+/// Of one number of the products and of what is kept for backward.
+constexpr int64_t element_bytes(Precision precision) { return precision == Precision::fp32 ? 4 : 2; }
+
 /// Bytes that a rank holds from the first step to the last.
 struct StateBytes {
   int64_t parameters = 0;  // in the precision of the products

@@ -23,6 +23,11 @@ KvCopies kv_copies(int64_t heads, int64_t kv_heads, int64_t ranks) {
   return {each / run, group / run, ranks / std::gcd(ranks, kv_heads)};
 }
 
+LocalHeads local_heads(const ModelShape& shape, const Layout& layout) {
+  const int64_t query = shape.heads / layout.tensor, kv = kv_copies(shape, layout.tensor).local;
+  return {query, kv, kv_copies(query, kv, layout.sequence_size).local * layout.sequence_size};
+}
+
 PartialSum partial_sum(const UnitParameters& table, Partial kind) {
   PartialSum sum;
   std::map<int64_t, int64_t> begin;  // of each tensor's rows in the buffer

@@ -109,6 +109,15 @@ struct KvCopies {
 KvCopies kv_copies(int64_t heads, int64_t kv_heads, int64_t ranks);
 inline KvCopies kv_copies(const ModelShape& shape, int64_t tensor) { return kv_copies(shape.heads, shape.kv_heads, tensor); }
 
+/// Attention's heads on one rank of the tensor axis, copies counted. Ulysses exchanges `query` and `exchanged_kv` of them, which are
+/// `kv` or, where its axis does not divide those, more copies.
+struct LocalHeads {
+  int64_t query = 0;
+  int64_t kv = 0;
+  int64_t exchanged_kv = 0;
+};
+LocalHeads local_heads(const ModelShape& shape, const Layout& layout);
+
 /// One buffer for all gradients of a unit that are partial in the same way, where copies of a row share a place: added into it, summed over
 /// the group, and read back, each is whole.
 struct PartialSum {

@@ -24,7 +24,7 @@ class Count {
         parallel_(parallel),
         where_(coordinates(layout, rank)),
         sliced_(slices_tokens(parallel) && layout.tensor > 1),
-        element_(train.precision == Precision::fp32 ? 4 : 2),
+        element_(element_bytes(train.precision)),
         tokens_(train.micro_batch * slice_tokens(train.seq_len, layout)) {}
 
   void micro_batch() {
@@ -97,13 +97,12 @@ class Count {
 
   /// The Ulysses exchanges (HeadExchange) and the rounds of the ring (ring_attention.h), whose fp32 gradients come home.
   void attention(int64_t qkv_forwards, int64_t forwards) {
-    const int64_t heads = shape_.heads / layout_.tensor, kv_heads = kv_copies(shape_, layout_.tensor).local;
-    const int64_t ulysses = layout_.sequence_size, ring = layout_.context, inside = kv_copies(heads, kv_heads, ulysses).local;
-    const int64_t qkv = tokens_ * (heads + 2 * inside * ulysses) * shape_.head_dim * element_;
-    const int64_t result = tokens_ * heads * shape_.head_dim * element_;
+    const LocalHeads heads = local_heads(shape_, layout_);
+    const int64_t ulysses = layout_.sequence_size, ring = layout_.context, head = tokens_ * shape_.head_dim;  // of every token here
+    const int64_t qkv = (heads.query + 2 * heads.exchanged_kv) * head * element_, result = heads.query * head * element_;
     for (int64_t pass = 0; ulysses > 1 && pass < qkv_forwards + 1; ++pass) add(Purpose::sequence, qkv);  // once for its gradient
     for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) add(Purpose::sequence, result);
-    const int64_t key_value = tokens_ * ulysses * 2 * inside * shape_.head_dim;
+    const int64_t key_value = 2 * heads.exchanged_kv * head;
     for (int64_t step = 0; step < (forwards + 1) * (ring - 1); ++step) add(Purpose::context, key_value * element_);
     for (int64_t step = 0; ring > 1 && step < ring; ++step) add(Purpose::context, key_value * 4);
   }

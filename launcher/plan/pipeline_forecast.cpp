@@ -1,7 +1,5 @@
 #include "launcher/plan/pipeline_forecast.h"
 
-#include <algorithm>
-
 #include "engine/core/flops.h"
 #include "engine/core/recompute.h"
 
@@ -9,17 +7,15 @@ namespace llmrun {
 
 namespace {
 
-/// Blocks of a part that are computed again: its chunk's share of its stage's.
-double recomputed_of(const Plan& plan, const PipelinePlacement& placement, int64_t part) {
+/// Blocks of a part that are computed again: those of its stage's that lie in `layers`.
+int64_t recomputed_of(const Plan& plan, const PipelinePlacement& placement, int64_t stage, Interval layers) {
   const ParallelConfig& parallel = plan.config.parallel;
-  const auto chunks = stage_chunks(plan.model, placement, placement.stage_of(part), parallel.layers_per_stage);
-  std::vector<UnitId> units;
-  for (const auto& chunk : chunks) units.insert(units.end(), chunk.begin(), chunk.end());
+  const std::vector<UnitId> units = stage_units(plan.model, placement, stage, parallel.layers_per_stage);
   const std::vector<Recompute> how = unit_recompute(units, parallel);
-  auto unit = how.begin();
-  for (int64_t chunk = 0; chunk < placement.chunk_of(part); ++chunk) unit += std::ssize(chunks[static_cast<size_t>(chunk)]);
-  const auto end = unit + std::ssize(chunks[static_cast<size_t>(placement.chunk_of(part))]);
-  return static_cast<double>(std::count_if(unit, end, [](Recompute of) { return of != Recompute::none; }));
+  int64_t count = 0;
+  for (size_t i = 0; i < units.size(); ++i)
+    count += how[i] != Recompute::none && units[i].layer >= layers.begin && units[i].layer < layers.end ? 1 : 0;
+  return count;
 }
 
 }  // namespace
@@ -31,8 +27,9 @@ std::vector<PartTimes> part_times(const Plan& plan) {
   const double block = flops.block_weights + flops.attention;
   std::vector<PartTimes> times;
   for (int64_t part = 0; part < placement.parts(); ++part) {
-    const auto layers = static_cast<double>(part_layers(plan.model.layers, placement.parts(), part, parallel.layers_per_stage).size());
-    const double again = recomputed_of(plan, placement, part);
+    const Interval held = part_layers(plan.model.layers, placement.parts(), part, parallel.layers_per_stage);
+    const auto layers = static_cast<double>(held.size());
+    const auto again = static_cast<double>(recomputed_of(plan, placement, placement.stage_of(part), held));
     PartTimes& time = times.emplace_back();
     time.forward = layers * block;
     time.backward_input = layers * (flops.block_weights + 2 * flops.attention);

@@ -78,9 +78,9 @@ void check_sequence(const Resolved& resolved, const ModelShape& shape, const Lay
                "parallel.sequence_size", {"parallel.sequence_size", "parallel.sequence"}, "--set parallel.sequence=ulysses");
   const int64_t heads = shape.heads / layout.tensor;  // of a tensor rank
   if (shape.heads % layout.tensor == 0 && heads % layout.sequence_size != 0)
-    critic.say(fmt::format("cannot exchange heads: parallel.sequence_size {} does not divide the {}", layout.sequence_size,
+    critic.say(fmt::format("cannot exchange heads: parallel.sequence_size {} does not divide {}", layout.sequence_size,
                            layout.tensor == 1 ? fmt::format("model.heads {}", heads)
-                                              : fmt::format("{} heads of a tensor rank ({} / {})", heads, shape.heads, layout.tensor)),
+                                              : fmt::format("the {} heads of a tensor rank ({} / {})", heads, shape.heads, layout.tensor)),
                "parallel.sequence_size", {"parallel.sequence_size", "parallel.tensor"},
                divisors_hint("parallel.sequence_size", heads, layout.sequence_size));
 

@@ -52,8 +52,10 @@ void compare_metrics(const Golden& golden, const Plan& plan, Agreement& result) 
     result.grad_norm = std::max(result.grad_norm, relative(got[i].at("grad_norm"), golden.expected[i].at("grad_norm")));
     if (relative(got[i].at("lr"), golden.expected[i].at("lr")) > 1e-9) result.complaints.push_back("another learning rate");
   }
-  const std::vector<int64_t>& split = plan.config.parallel.layers_per_stage;
-  const bool attends = split.empty() || split.front() > 0;  // rank 0, whose bytes these are
+  // The bytes are rank 0's, whose stage may hold no block.
+  const PipelinePlacement placement = pipeline_placement(plan.layout, plan.config.parallel);
+  const std::vector<UnitId> units = stage_units(plan.model, placement, /*stage=*/0, plan.config.parallel.layers_per_stage);
+  const bool attends = std::any_of(units.begin(), units.end(), [](const UnitId& unit) { return unit.kind == UnitKind::block; });
   for (Axis axis : kAxes)
     if (plan.layout.size(axis) > 1 && (attends || (axis != Axis::sequence && axis != Axis::context)) &&
         got.back().at("comm_bytes").at(std::string(axis_name(axis))).get<int64_t>() == 0)

@@ -3,8 +3,12 @@
 # usage: tests/reference/bench_pair.sh [ROUNDS] [bench step options...]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-rounds=${1:-3}
-shift || true
+rounds=3
+case "${1:-}" in
+  "" | -*) ;;
+  *[!0-9]* | 0) printf 'bench_pair.sh: ROUNDS is %s, which is no number of rounds\n' "'$1'" >&2; exit 2 ;;
+  *) rounds=$1; shift ;;
+esac
 export PYTHONPATH=${PYTHONPATH:-$root/.deps/python}
 field() { python3 -c 'import json,sys; print(round(json.loads(sys.stdin.read())["tokens_per_s"]))'; }
 ours=() theirs=()

@@ -208,7 +208,7 @@ TEST_CASE("SP_TYPE=ds gives Ulysses every rank that the pipeline leaves, and ZeR
   CHECK(plan.config.parallel.sequence == SequenceParallel::ulysses);
   CHECK(plan.name == "gpt_actCkpt_GPT13B_z3_seqlen2048_mp1_pp1_sp8_nl40_hs5120_gb1_mb1");
   CHECK_THROWS_WITH_AS(plan_of(on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}}, 32)),
-                       doctest::Contains("parallel.sequence_size 128 does not divide the model.heads 64"), Error);
+                       doctest::Contains("parallel.sequence_size 128 does not divide model.heads 64"), Error);
 }
 
 TEST_CASE("SP_TYPE=ds with MPSIZE over some of the ranks gives Ulysses the others") {
