@@ -103,6 +103,20 @@ void check_total(const std::vector<FileRecord>& files) {
     if (__builtin_add_overflow(total, file.bytes, &total)) reject("its files take more than 2^63 bytes");
 }
 
+LossScale loss_scale_from(const json& from, int64_t steps) {
+  const json& scale = from.at("scale");
+  LossScale loss_scale{scale.is_null() ? std::nullopt : std::optional(scale.get<double>()), whole_number(from.at("good_steps")),
+                       whole_number(from.at("skipped_steps"))};
+  if ((loss_scale.scale && !(*loss_scale.scale > 0)) || loss_scale.good_steps < 0 || loss_scale.skipped_steps < 0 ||
+      loss_scale.skipped_steps > steps)
+    reject(fmt::format("its loss scale is {}", from.dump()));
+  return loss_scale;
+}
+
+json loss_scale_json(const LossScale& of) {
+  return {{"scale", of.scale ? json(*of.scale) : json(nullptr)}, {"good_steps", of.good_steps}, {"skipped_steps", of.skipped_steps}};
+}
+
 Manifest manifest_from(const json& from) {
   if (from.value("format", "") != kFormat) reject("it is not an llmrun manifest");
   const int64_t version = whole_number(from.at("version"));
@@ -110,6 +124,7 @@ Manifest manifest_from(const json& from) {
   Manifest manifest;
   manifest.snapshot = {whole_number(from.at("step")),       whole_number(from.at("samples")),  from.at("seed").get_ref<const uint64_t&>(),
                        layout_from_json(from.at("layout")), model_from_json(from.at("model")), from.at("config")};
+  if (from.contains("loss_scale")) manifest.snapshot.loss_scale = loss_scale_from(from.at("loss_scale"), manifest.snapshot.step);
   manifest.time = from.at("time");
   for (const json& file : from.at("files")) manifest.files.push_back(file_from(file));
   check_total(manifest.files);
@@ -136,6 +151,7 @@ std::string manifest_text(const Manifest& manifest) {
   std::string text =
       fmt::format("{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"seed\": {},\n\"time\": {},\n", kFormat,
                   kManifestVersion, snapshot.step, snapshot.samples, snapshot.seed, json(manifest.time).dump());
+  if (snapshot.loss_scale != LossScale{}) text += fmt::format("\"loss_scale\": {},\n", loss_scale_json(snapshot.loss_scale).dump());
   text += fmt::format("\"layout\": {},\n\"model\": {},\n\"config\": {},\n\"config_xxh3\": \"{}\",\n", layout_json(snapshot.layout).dump(),
                       model_json(snapshot.model).dump(), config, checksum_text(xxh3(config)));
   text += fmt::format("\"files\": {},\n\"tensors\": {}", list(manifest.files, file_line), list(manifest.tensors, tensor_lines));

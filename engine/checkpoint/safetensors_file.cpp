@@ -11,6 +11,7 @@
 #include "engine/checkpoint/checksum.h"
 #include "engine/checkpoint/safetensors.h"
 #include "engine/checkpoint/safetensors_header.h"
+#include "engine/core/half.h"
 
 namespace llmrun {
 
@@ -74,18 +75,6 @@ void SafetensorsFile::read_file(int64_t offset, int64_t size, void* into) const 
 }
 
 bool is_loadable(std::string_view dtype) { return dtype == "F32" || dtype == "F16" || dtype == "BF16"; }
-
-namespace {
-
-float fp16_to_fp32(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, exponent = (half >> 10) & 0x1F, mantissa = half & 0x3FF;
-  if (exponent == 0)
-    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(static_cast<float>(mantissa) * 0x1p-24F));  // subnormal or 0
-  const uint32_t wide = exponent == 0x1F ? 0xFF : exponent + (127 - 15);
-  return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
-}
-
-}  // namespace
 
 void to_fp32(std::string_view dtype, const void* from, int64_t elements, float* into) {
   if (dtype == "F32") {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "engine/core/loss_scale.h"
 #include "engine/core/shape_json.h"
 
 namespace llmrun {
@@ -13,6 +14,7 @@ struct Snapshot {
   Layout layout;  // that wrote it; a reader needs no other
   ModelShape model;
   json config = json::object();  // resolved, as in plan.json: so that a resume can tell what changed
+  LossScale loss_scale;          // of the next step
 };
 
 }  // namespace llmrun

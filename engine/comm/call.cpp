@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::array<const char*, 8> kVerbs{"all_reduce", "all_gather", "reduce_scatter", "broadcast",
                                             "all_to_all", "barrier",    "split",          "message"};
-constexpr std::array<const char*, 6> kElements{"bytes", "float32", "bfloat16", "float64", "int64", "uint8"};
-constexpr std::array<size_t, 6> kSizes{1, 4, 2, 8, 8, 1};
+constexpr std::array<const char*, 7> kElements{"bytes", "float32", "bfloat16", "float16", "float64", "int64", "uint8"};
+constexpr std::array<size_t, 7> kSizes{1, 4, 2, 2, 8, 8, 1};
 
 }  // namespace
 

@@ -12,7 +12,7 @@ enum class Reduce { sum, max };
 enum class Verb : uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, all_to_all, barrier, split, message };
 
 /// The element types that can be reduced. `bytes` is for calls that only move data, whatever it is.
-enum class Element : uint8_t { bytes, float32, bfloat16, float64, int64, uint8 };
+enum class Element : uint8_t { bytes, float32, bfloat16, float16, float64, int64, uint8 };
 size_t size_of(Element element);
 
 struct Call {

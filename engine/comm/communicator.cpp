@@ -53,6 +53,8 @@ Element element_of(const at::Tensor& tensor) {
       return Element::float32;
     case at::kBFloat16:
       return Element::bfloat16;
+    case at::kHalf:
+      return Element::float16;
     case at::kDouble:
       return Element::float64;
     case at::kLong:

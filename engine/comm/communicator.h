@@ -117,7 +117,7 @@ class Communicator {
 /// A group of one rank, whose calls are copies at most and which opens nothing. What split gives for a group of one, on every backend.
 std::unique_ptr<Communicator> make_solo(std::string name, Purpose purpose);
 
-/// The element type that a reduction of this tensor works in. Throws where it cannot be reduced (fp16, int32...).
+/// The element type that a reduction of this tensor works in. Throws where it cannot be reduced (int32, bool...).
 Element element_of(const at::Tensor& tensor);
 
 }  // namespace llmrun

@@ -34,6 +34,8 @@ ncclDataType_t nccl_type(Element element) {
       return ncclFloat32;
     case Element::bfloat16:
       return ncclBfloat16;
+    case Element::float16:
+      return ncclFloat16;
     case Element::float64:
       return ncclFloat64;
     case Element::int64:

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "engine/core/error.h"
+#include "engine/core/half.h"
 
 namespace llmrun {
 namespace {
@@ -28,6 +29,13 @@ struct BFloat16 {
     if (value != value) return static_cast<Stored>((bits >> 16) | 0x40);     // a NaN stays one
     return static_cast<Stored>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);  // to nearest, ties to even
   }
+};
+
+struct Float16 {
+  using Stored = uint16_t;
+  using Sum = float;
+  static Sum load(Stored value) { return fp16_to_fp32(value); }
+  static Stored store(Sum value) { return fp32_to_fp16(value); }
 };
 
 constexpr int64_t kBlock = 1024;  // elements summed at a time: the accumulators stay in the first cache
@@ -66,6 +74,8 @@ void reduce_in_rank_order(Element element, Reduce how, std::span<const std::byte
       return reduce<Plain<float>>(how, inputs, outputs, count);
     case Element::bfloat16:
       return reduce<BFloat16>(how, inputs, outputs, count);
+    case Element::float16:
+      return reduce<Float16>(how, inputs, outputs, count);
     case Element::float64:
       return reduce<Plain<double>>(how, inputs, outputs, count);
     case Element::int64:

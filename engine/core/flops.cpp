@@ -6,7 +6,17 @@
 namespace llmrun {
 
 double peak_tflops(const NodeConfig& node, Precision precision) {
-  return precision == Precision::fp32 ? node.peak_tflops_fp32 : node.peak_tflops_bf16;
+  switch (precision) {
+    case Precision::fp32:
+      return node.peak_tflops_fp32;
+    case Precision::bf16:
+      return node.peak_tflops_bf16;
+    case Precision::fp16:
+      return node.peak_tflops_fp16;
+    case Precision::fp8:
+      break;
+  }
+  return 0;
 }
 
 ForwardFlops forward_flops(const ModelShape& shape, int64_t seq_len) {

@@ -19,9 +19,9 @@ at::Tensor Head::forward(const at::Tensor& x, const MicroBatch& batch, Saved& sa
   Communicator& tensor = context_.region.communicator();
   norm_.forward(x, saved);
   const at::Tensor normed = context_.region.enter(saved.take(Slot::mlp_norm_out));
-  LossResult loss =
-      linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()), tensor,
-                           context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true, context_.loss_chunk);
+  LossResult loss = linear_cross_entropy(normed, projection(), batch.targets, part(context_.shape.vocab, tensor.size(), tensor.rank()),
+                                         tensor, context_.training ? projection_->gradient(projection_role_) : at::Tensor(), true,
+                                         context_.loss_chunk, gradient_scale_);
   loss_sum_ = loss_sum_.defined() ? at::add(loss_sum_, loss.loss_sum) : loss.loss_sum;
   tokens_ = tokens_.defined() ? at::add(tokens_, loss.tokens) : loss.tokens;
   if (context_.training) {
@@ -42,7 +42,8 @@ double Head::loss_sum() const { return loss_sum_.defined() ? loss_sum_.item<doub
 
 int64_t Head::tokens() const { return tokens_.defined() ? tokens_.item<int64_t>() : 0; }
 
-void Head::reset_loss() {
+void Head::begin_step(double gradient_scale) {
+  gradient_scale_ = gradient_scale;
   loss_sum_.reset();
   tokens_.reset();
 }

@@ -18,10 +18,11 @@ class Head : public Unit {
   void backward_weight(const MicroBatch& batch, Saved& saved) override;
   bool gradients_in_forward() const override { return true; }
 
-  /// Since the last reset_loss(): sum over tokens, fp64, and how many they were; the same on every tensor rank. Both wait for the device.
+  /// Since begin_step(): sum over tokens, fp64, and how many they were; the same on every tensor rank. Both wait for the device.
   double loss_sum() const;
   int64_t tokens() const;
-  void reset_loss();
+  /// Of training or evaluation. `gradient_scale`: on the gradients of the sum over tokens (core/loss_scale.h).
+  void begin_step(double gradient_scale = 1);
 
   /// x: [n, hidden] -> [n, vocab] fp32, for generation. REQUIRES tensor size 1.
   at::Tensor logits(const at::Tensor& x) const;
@@ -32,6 +33,7 @@ class Head : public Unit {
   NormLayer norm_;
   std::shared_ptr<UnitBuffers> projection_;
   Role projection_role_;
+  double gradient_scale_ = 1;
   at::Tensor loss_sum_;  // fp64 scalar on the device: read once a step
   at::Tensor tokens_;    // int64 scalar, likewise
 };

@@ -9,7 +9,18 @@
 namespace llmrun {
 namespace {
 
-at::ScalarType compute_dtype(Precision precision) { return precision == Precision::bf16 ? at::kBFloat16 : at::kFloat; }
+at::ScalarType compute_dtype(Precision precision) {
+  switch (precision) {
+    case Precision::bf16:
+      return at::kBFloat16;
+    case Precision::fp16:
+      return at::kHalf;
+    case Precision::fp32:
+    case Precision::fp8:
+      break;
+  }
+  return at::kFloat;
+}
 
 UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
   UnitContext context{options.shape,

@@ -15,7 +15,7 @@ struct ModelOptions {
   ModelShape shape;
   ParallelConfig parallel;  // of mesh.layout()
   AttentionKind attention = AttentionKind::automatic;
-  Precision precision = Precision::fp32;  // fp32 or bf16
+  Precision precision = Precision::fp32;  // fp32, bf16 or fp16
   uint64_t seed = 0;                      // of dropout
   int64_t micro_batch = 1;
   int64_t seq_len = 1;

@@ -57,6 +57,8 @@ std::string to_json_line(const Metrics& metrics) {
             {"tflops_per_rank", metrics.tflops_per_rank},
             {"mfu", metrics.mfu ? number(*metrics.mfu) : json(nullptr)},
             {"hardware_tflops_per_rank", metrics.hardware_tflops_per_rank}};
+  if (metrics.loss_scale) line["loss_scale"] = *metrics.loss_scale;
+  if (metrics.skipped_steps) line["skipped_steps"] = *metrics.skipped_steps;
   if (metrics.valid_loss) line["valid_loss"] = number(*metrics.valid_loss);
   line["step_time_s"] = metrics.step_time_s;
   line["data_time_s"] = metrics.data_time_s;

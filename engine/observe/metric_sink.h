@@ -14,8 +14,10 @@ struct Metrics {
   double loss = 0;       // mean over the tokens of the global batch, before the update
   double grad_norm = 0;  // before clipping
   double lr = 0;
-  int64_t tokens = 0;   // seen since the run began
-  int64_t samples = 0;  // likewise
+  std::optional<double> loss_scale;      // of this step; in fp16 only
+  std::optional<int64_t> skipped_steps;  // likewise: since the run began, this one counted
+  int64_t tokens = 0;                    // seen since the run began
+  int64_t samples = 0;                   // likewise
   double tokens_per_s = 0;
   double samples_per_s = 0;
   double tflops_per_rank = 0;           // model FLOPs, attention in full

@@ -16,8 +16,15 @@ namespace {
 class LinearCrossEntropy {
  public:
   LinearCrossEntropy(const at::Tensor& x, const at::Tensor& w, const at::Tensor& targets, Interval rows, Communicator& tensor,
-                     const at::Tensor& grad_w, bool accumulate)
-      : x_(x), w_(w), targets_(targets), rows_(rows), tensor_(tensor), grad_w_(grad_w), accumulate_(accumulate) {
+                     const at::Tensor& grad_w, bool accumulate, double gradient_scale)
+      : x_(x),
+        w_(w),
+        targets_(targets),
+        rows_(rows),
+        tensor_(tensor),
+        grad_w_(grad_w),
+        accumulate_(accumulate),
+        gradient_scale_(gradient_scale) {
     result_.loss_sum = at::zeros({}, x.options().dtype(at::kDouble));
     if (grad_w.defined()) result_.dx = at::empty_like(x);
   }
@@ -31,6 +38,7 @@ class LinearCrossEntropy {
     result_.loss_sum.add_(softmax.loss(targets));
     if (!result_.dx.defined()) return;
     softmax.turn_into_gradient(logits, targets, rows_);
+    if (gradient_scale_ != 1) logits.mul_(gradient_scale_);
     const at::Tensor dlogits = logits.to(x.scalar_type());
     at::Tensor dx = result_.dx.narrow(0, begin, tokens);
     at::mm_out(dx, dlogits, w_);
@@ -59,14 +67,15 @@ class LinearCrossEntropy {
   Communicator& tensor_;
   const at::Tensor& grad_w_;
   bool accumulate_;
+  double gradient_scale_;
   LossResult result_;
 };
 
 }  // namespace
 
 LossResult linear_cross_entropy(const at::Tensor& x, const at::Tensor& w, const at::Tensor& targets, Interval rows, Communicator& tensor,
-                                const at::Tensor& grad_w, bool accumulate, int64_t chunk) {
-  LinearCrossEntropy loss(x, w, targets, rows, tensor, grad_w, accumulate);
+                                const at::Tensor& grad_w, bool accumulate, int64_t chunk, double gradient_scale) {
+  LinearCrossEntropy loss(x, w, targets, rows, tensor, grad_w, accumulate, gradient_scale);
   for (int64_t begin = 0; begin < x.size(0); begin += chunk) loss.add_chunk(begin, std::min(chunk, x.size(0) - begin));
   return loss.finish();
 }

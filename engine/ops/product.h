@@ -4,7 +4,8 @@
 namespace llmrun {
 
 // Matrix products whose sum is wanted in fp32, whatever the dtype of the factors. A GPU has them (bf16 in, fp32 out); oneDNN rounds a bf16
-// product to bf16 once, at its end. a: [m, k], b: [k, n], of one dtype, transposed views welcome; results are fp32 [m, n].
+// product to bf16 once, at its end; a CPU makes those of fp16, whose range a sum leaves easily, of fp32 copies. a: [m, k], b: [k, n], of
+// one dtype, transposed views welcome; results are fp32 [m, n].
 
 at::Tensor product_in_fp32(const at::Tensor& a, const at::Tensor& b);
 

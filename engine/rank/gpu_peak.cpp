@@ -5,7 +5,7 @@ namespace {
 
 struct Peak {
   std::string_view name;  // how the driver's name begins
-  double bf16, fp32;
+  double half, fp32;      // bf16 and fp16 alike
 };
 
 // NVIDIA's data sheets, without sparsity; fp32 without TF32. The first match counts.
@@ -18,7 +18,7 @@ constexpr Peak kPeaks[]{
 
 double gpu_peak_tflops(std::string_view name, Precision precision) {
   for (const Peak& peak : kPeaks)
-    if (name.starts_with(peak.name)) return precision == Precision::fp32 ? peak.fp32 : peak.bf16;
+    if (name.starts_with(peak.name)) return precision == Precision::fp32 ? peak.fp32 : peak.half;
   return 0;
 }
 

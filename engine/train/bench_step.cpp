@@ -46,12 +46,13 @@ BenchStepResult bench_step(const BenchStepOptions& options) {
   const TrainingData data = TrainingData::training(plan.config.data, {options.seq_len, 1, options.shape.vocab});
 
   BenchStepResult result;
-  for (int64_t step = 1; step <= plan.steps; ++step) {
+  Progress progress{.loss_scale = loss_scale(plan.config.train)};
+  while (progress.step < plan.steps) {
     synchronise(options.device);
     const auto begin = Clock::now();
-    train_step(model, mesh, data, plan, step, (step - 1) * plan.global_batch);
+    train_step(model, mesh, data, plan, progress);
     synchronise(options.device);
-    if (step > options.warmup) result.step_times_s.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    if (progress.step > options.warmup) result.step_times_s.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
   }
   std::vector<double> sorted = result.step_times_s;
   std::sort(sorted.begin(), sorted.end());

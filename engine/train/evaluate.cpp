@@ -23,7 +23,7 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
   Plan whole = plan;                                                        // one long accumulation
   whole.accumulate = (samples + each - 1) / each;
   model.set_training(false);
-  if (model.head() != nullptr) model.head()->reset_loss();
+  if (model.head() != nullptr) model.head()->begin_step();
   run_schedule(model.stage(), forward_only(model.stage().placement, whole.accumulate), [&](int64_t index) {
     return without_samples_from(samples, sample_of(whole, mesh, index),
                                 read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
@@ -36,7 +36,7 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
       sums.mutable_data_ptr<double>()[0] = head->loss_sum();
       sums.mutable_data_ptr<double>()[1] = static_cast<double>(head->tokens());
     }
-    head->reset_loss();
+    head->begin_step();
   }
   sums = sums.to(model.stage().device);
   mesh.world().all_reduce(sums).wait();

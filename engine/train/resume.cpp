@@ -30,7 +30,7 @@ Progress load_fitting(Model& model, const Mesh& mesh, const Plan& plan, const st
   if (!refused.empty())
     throw Error(Exit::config, "checkpoint '{}' is of another model: {}", directory.string(), fmt::join(refused, ", "))
         .hint("leave the model as it was, or --set run.dir=outputs/another");
-  return load_state(model, reader);
+  return load_state(model, plan, reader);
 }
 
 /// The newest checkpoint of the run that every rank could load; nullopt when it has none.
@@ -81,7 +81,7 @@ Progress restore(Model& model, const Mesh& mesh, const Plan& plan, const RunPath
     for (ShardedState& state : model.states()) initialise(state, static_cast<uint64_t>(plan.config.run.seed));
     model.publish();
   }
-  return {};
+  return {.loss_scale = loss_scale(plan.config.train)};
 }
 
 }  // namespace llmrun

@@ -28,6 +28,8 @@ Metrics StepMeter::end(const Progress& done, const StepResult& result) {
   metrics.loss = result.loss;
   metrics.grad_norm = result.grad_norm;
   metrics.lr = learning_rate(lr_plan(plan_), done.step);
+  metrics.loss_scale = result.loss_scale;
+  if (result.loss_scale) metrics.skipped_steps = done.loss_scale.skipped_steps;
   metrics.samples = done.samples;
   metrics.tokens = metrics.samples * plan_.config.train.seq_len;
   metrics.tokens_per_s = static_cast<double>(result.tokens) / metrics.step_time_s;

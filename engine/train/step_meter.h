@@ -4,7 +4,7 @@
 #include "engine/core/plan.h"
 #include "engine/model/model.h"
 #include "engine/observe/metric_sink.h"
-#include "engine/train/saved_state.h"
+#include "engine/train/progress.h"
 #include "engine/train/train_step.h"
 
 namespace llmrun {

@@ -64,17 +64,20 @@ MicroBatch read_micro_batch(const TrainingData& data, const Plan& plan, const Me
   return make_micro_batch(samples, mesh.layout(), mesh.where(), device);
 }
 
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, int64_t first_sample,
-                      StopWish wish) {
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, Progress& progress, StopWish wish) {
   using Clock = std::chrono::steady_clock;
+  const int64_t step = progress.step + 1;
   StepResult result;
+  result.loss_scale = progress.loss_scale.scale;
+  // The scale is the mean loss's, and our gradients are of the sum over tokens.
+  const double gradient_scale = result.loss_scale ? *result.loss_scale / static_cast<double>(plan.tokens_per_step()) : 1;
   model.zero_gradients();
-  if (model.head() != nullptr) model.head()->reset_loss();
+  if (model.head() != nullptr) model.head()->begin_step(gradient_scale);
 
   const PipelineSchedule schedule = pipeline_schedule(plan.config.parallel.schedule, model.stage().placement, plan.accumulate);
   result.counts = run_schedule(model.stage(), schedule, [&](int64_t index) {
     const auto begin = Clock::now();
-    MicroBatch batch = read_micro_batch(data, plan, mesh, first_sample, index, model.stage().device);
+    MicroBatch batch = read_micro_batch(data, plan, mesh, progress.samples, index, model.stage().device);
     result.data_time_s += std::chrono::duration<double>(Clock::now() - begin).count();
     return batch;
   });
@@ -83,22 +86,26 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   const auto [loss_sum, tokens, squares, stops] = exchange_scalars(model, mesh, wish);
   result.loss = loss_sum / tokens;
   result.tokens = static_cast<int64_t>(tokens);
-  result.grad_norm = std::sqrt(squares) / tokens;
+  result.grad_norm = std::sqrt(squares) / tokens / gradient_scale;
   result.stop = strongest(stops);
-  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
+  result.skipped = result.loss_scale && !std::isfinite(result.grad_norm);
+  if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped))
     throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, result.loss, result.grad_norm)
         .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={} --set optimizer.warmup_steps={}",
               plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
 
-  const OptimizerConfig& optimizer = plan.config.optimizer;
-  const AdamWStep how{learning_rate(lr_plan(plan), step),
-                      optimizer.betas[0],
-                      optimizer.betas[1],
-                      optimizer.eps,
-                      optimizer.weight_decay,
-                      step,
-                      clip_coefficient(result.grad_norm, plan.config.train.clip_grad) / tokens};
-  for (ShardedState& state : model.states()) state.step(how);
+  if (!result.skipped) {
+    const OptimizerConfig& optimizer = plan.config.optimizer;
+    const AdamWStep how{learning_rate(lr_plan(plan), step),
+                        optimizer.betas[0],
+                        optimizer.betas[1],
+                        optimizer.eps,
+                        optimizer.weight_decay,
+                        step - progress.loss_scale.skipped_steps,
+                        clip_coefficient(result.grad_norm, plan.config.train.clip_grad) / tokens / gradient_scale};
+    for (ShardedState& state : model.states()) state.step(how);
+  }
+  progress = {step, progress.samples + plan.global_batch, next_loss_scale(plan.config.train, progress.loss_scale, !result.skipped)};
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/core/plan.h"
 #include "engine/data/batches.h"
 #include "engine/model/model.h"
+#include "engine/train/progress.h"
 
 namespace llmrun {
 
@@ -15,8 +16,10 @@ enum class StopWish {
 
 /// What every rank knows after a step, the same on each.
 struct StepResult {
-  double loss = 0;                 // mean over the tokens of the global batch, before the update
-  double grad_norm = 0;            // before clipping
+  double loss = 0;       // mean over the tokens of the global batch, before the update
+  double grad_norm = 0;  // before clipping; not finite on a step that was skipped
+  std::optional<double> loss_scale;
+  bool skipped = false;            // a gradient overflowed fp16: the weights are as they were
   int64_t tokens = 0;              // of the global batch
   StopWish stop = StopWish::none;  // the strongest wish of any rank
   double data_time_s = 0;          // this rank: reading samples
@@ -24,9 +27,10 @@ struct StepResult {
 };
 
 /// One optimizer step: the schedule over this data rank's micro-batches, the gradient reductions, one exchange of scalars, clipping, AdamW.
-/// `step` counts from 1; the step takes samples [first_sample, first_sample + global_batch). Collective over the mesh.
-/// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change.
-StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, int64_t step, int64_t first_sample,
+/// Takes the next global_batch samples and moves `progress` on. Collective over the mesh.
+/// A loss or norm that is not finite is an Error(Exit::numerics) on every rank, before the weights change; in fp16 a norm that is not
+/// skips the update on every rank, as long as there is a smaller loss scale to try.
+StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, const Plan& plan, Progress& progress,
                       StopWish wish = StopWish::none);
 
 LrPlan lr_plan(const Plan& plan);

@@ -71,9 +71,10 @@ class Trainer {
     const bool draws = plan_.config.observe.profile && !profiled_ && (++steps_here_ == kProfiledStep || number == plan_.steps);
     model_.stage().log = draws ? &drawn : nullptr;
     meter_.begin();
-    const StepResult result = train_step(model_, mesh_, *data_, plan_, number, progress_.samples, wish());
+    const StepResult result = train_step(model_, mesh_, *data_, plan_, progress_, wish());
     if (draws) write_profile(drawn);
-    progress_ = {number, progress_.samples + plan_.global_batch};
+    if (result.skipped && mesh_.rank() == 0)
+      log_.warn("step {} is skipped: a gradient overflows fp16; the loss scale is now {}", number, *progress_.loss_scale.scale);
     Metrics metrics = meter_.end(progress_, result);
     if (evaluation_is_due()) {
       options_.entering("evaluation", number);

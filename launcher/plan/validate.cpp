@@ -165,6 +165,10 @@ void check_device(const Config& config, Device device, Critic& critic) {
   if (device == Device::cuda && config.data.document_masks && attention != AttentionKind::plain)
     critic.say("data.document_masks has no fused attention on a GPU yet", "data.document_masks", {"data.document_masks", "train.attention"},
                "--set train.attention=plain");
+  if (config.train.loss_scale && config.train.precision != Precision::fp16)
+    critic.say(fmt::format("train.loss_scale {} is for fp16, and train.precision is {}", *config.train.loss_scale,
+                           spelling(config.train.precision)),
+               "train.loss_scale", {"train.loss_scale", "train.precision"}, "leave it out, or --set train.precision=fp16");
   if (device == Device::cpu && attention == AttentionKind::cudnn)
     critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"},
                "--set train.attention=auto");

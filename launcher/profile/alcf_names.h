@@ -30,7 +30,7 @@ struct ScriptList {
 std::span<const ScriptName> old_script_names();  // count with MODEL_SIZE_KEY or SP_TYPE
 std::span<const ScriptName> new_script_names();  // count with MODEL_ARCH; of two names of a key, the later one holds
 std::span<const ScriptList> new_script_lists();  // so do these
-/// fp16, and the optimizer in host memory, are left out: the first asks for loss scaling, the second for patience.
+/// fp16, and the optimizer in host memory, are left out: bf16 is as fast and overflows nowhere, and the second is slow.
 std::span<const ScriptDefault> old_script_defaults();
 std::span<const ScriptDefault> new_script_defaults();
 /// What depends on the kind of sequence parallelism and on the model. `ulysses`: SP_TYPE=ds.

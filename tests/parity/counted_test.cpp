@@ -35,7 +35,8 @@ void count_step(const Plan& plan, const std::function<void(Counted)>& check) {
     model.publish();
     const TrainingData data = TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab});
     const Traffic before = mesh.traffic();
-    const StepResult result = train_step(model, mesh, data, plan, 1, 0);
+    Progress progress{.loss_scale = loss_scale(plan.config.train)};
+    const StepResult result = train_step(model, mesh, data, plan, progress);
     Traffic difference;
     for (int i = 0; i < kPurposes; ++i) {
       difference.cells[i].calls = mesh.traffic().cells[i].calls - before.cells[i].calls;
@@ -103,7 +104,7 @@ TEST_CASE("KV heads that two tensor ranks share cost what the formula says") {
 TEST_CASE("parameter, gradient and optimizer bytes between steps are the formula's, whatever ZeRO divides") {
   const Golden golden = read_golden("gpt2-tiny");
   for (int64_t zero : {0, 1, 2, 3})
-    for (Precision precision : {Precision::fp32, Precision::bf16}) {
+    for (Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16}) {
       ParityCase parity_case{{.tensor = 2, .data = 2, .pipeline = 2}};
       parity_case.zero = zero;
       Plan plan = golden_plan(golden, parity_case, "/nowhere");
@@ -174,7 +175,8 @@ TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the
     model.publish();
     StageLog log;
     model.stage().log = &log;
-    train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, 1, 0);
+    Progress progress{.loss_scale = loss_scale(plan.config.train)};
+    train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, progress);
     const std::vector<StageEvent>& events = log.events();
     const int64_t units = std::ssize(model.stage().units);
     // The newest event of a kind and unit before event `at`, and the next one behind it.

@@ -57,7 +57,7 @@ std::map<std::string, std::vector<float>> loaded_state(const Plan& plan) {
     const at::NoGradGuard no_grad;
     const Mesh mesh(world, plan.layout, plan.model.kv_heads);
     Model model(model_options(plan, at::kCPU), mesh);
-    const Progress progress = load_state(model, CheckpointReader(found->directory));
+    const Progress progress = load_state(model, plan, CheckpointReader(found->directory));
     save_state(model, mesh, again, progress, RunPaths(again.dir).checkpoints());
   });
   return state_of(again);

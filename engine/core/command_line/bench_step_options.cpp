@@ -20,7 +20,7 @@ void add_model(CLI::App& step, BenchStepArguments& arguments) {
 }
 
 void add_work(CLI::App& step, BenchStepArguments& arguments) {
-  const std::map<std::string, Precision> precisions{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}};
+  const std::map<std::string, Precision> precisions{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}, {"fp16", Precision::fp16}};
   const std::map<std::string, AttentionKind> attentions{{"auto", AttentionKind::automatic},
                                                         {"flash", AttentionKind::flash},
                                                         {"cudnn", AttentionKind::cudnn},

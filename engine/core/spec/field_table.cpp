@@ -103,8 +103,8 @@ std::vector<Field> table() {
       KEY(train.accumulate, "micro batches of an optimizer step on a data rank; auto: 1, or what global_batch asks")
           .range(1, kManyTokens)
           .env({"GAS"}),
-      KEY(train.precision, "of activations and matrix products; weights keep fp32 masters").only({"fp32"}, "{} precision"),
-      KEY(train.loss_scale, "fixed loss scale for fp16; auto: dynamic").above(0).only({}, "loss scaling"),
+      KEY(train.precision, "of activations and matrix products; weights keep fp32 masters").only({"fp32", "fp16"}, "{} precision"),
+      KEY(train.loss_scale, "fixed loss scale for fp16; auto: dynamic").above(0),
       KEY(train.attention, "kernel; auto: the fused one for this device; plain: the reference"),
       KEY(train.clip_grad, "largest global gradient norm; 0: no clipping").at_least(0),
       KEY(train.objective, "what is learned").only({}, "the {} objective"),

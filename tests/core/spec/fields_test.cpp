@@ -188,10 +188,9 @@ TEST_CASE("nearest is the one with the fewest slips, or none") {
 
 TEST_CASE("what is not built yet is refused by name, each once") {
   const std::vector<std::pair<const char*, const char*>> refused{
-      {"parallel.shard_group", "2"},   {"parallel.expert", "2"},     {"model.experts", "8"},     {"train.precision", "fp16"},
-      {"train.precision", "fp8"},      {"train.loss_scale", "1024"}, {"train.objective", "sft"}, {"checkpoint.async", "true"},
-      {"observe.tensorboard", "true"}, {"observe.wandb", "p"},       {"observe.mlflow", "p"},    {"optimizer.schedule", "wsd"},
-      {"model.family", "neox"}};
+      {"parallel.shard_group", "2"}, {"parallel.expert", "2"},      {"model.experts", "8"},          {"train.precision", "fp8"},
+      {"train.objective", "sft"},    {"checkpoint.async", "true"},  {"observe.tensorboard", "true"}, {"observe.wandb", "p"},
+      {"observe.mlflow", "p"},       {"optimizer.schedule", "wsd"}, {"model.family", "neox"}};
   for (const auto& [path, value] : refused) {
     const std::vector<Complaint> complaints = unbuilt(with(path, scalar(value)));
     REQUIRE_MESSAGE(complaints.size() == 1, path);
@@ -199,7 +198,7 @@ TEST_CASE("what is not built yet is refused by name, each once") {
     CHECK(complaints[0].what.ends_with(" is not built yet"));
   }
   CHECK(unbuilt(with("parallel.expert", scalar("2")))[0].what == "parallel.expert 2: expert parallelism is not built yet");
-  CHECK(unbuilt(with("train.precision", scalar("fp16")))[0].hint == "this version takes train.precision bf16 or fp32");
+  CHECK(unbuilt(with("train.precision", scalar("fp8")))[0].hint == "this version takes train.precision bf16 or fp32 or fp16");
 }
 
 TEST_CASE("what is built is not refused") {
@@ -213,6 +212,8 @@ TEST_CASE("what is built is not refused") {
                                                                                     {"parallel.recompute", "selective"},
                                                                                     {"parallel.recompute_layers", "1"},
                                                                                     {"train.precision", "fp32"},
+                                                                                    {"train.precision", "fp16"},
+                                                                                    {"train.loss_scale", "1024"},
                                                                                     {"train.precision", "bf16"},
                                                                                     {"optimizer.schedule", "constant"},
                                                                                     {"optimizer.schedule", "linear"},

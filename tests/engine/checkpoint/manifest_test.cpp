@@ -23,6 +23,19 @@ TEST_CASE("a manifest read and written again is the same text, for every model")
   }
 }
 
+TEST_CASE("a manifest keeps the loss scale of an fp16 run, and reads one that has none") {
+  Manifest manifest = parse_manifest(saved_manifest(small_gpt()));
+  CHECK(manifest.snapshot.loss_scale == LossScale{});
+  for (const LossScale& kept : {LossScale{4096, 17, 2}, LossScale{{}, 0, 2}}) {
+    manifest.snapshot.loss_scale = kept;
+    CHECK(parse_manifest(manifest_text(manifest)).snapshot.loss_scale == kept);
+  }
+  for (const LossScale& absurd : {LossScale{-1, 0, 0}, LossScale{1, -1, 0}, LossScale{1, 0, manifest.snapshot.step + 1}}) {
+    manifest.snapshot.loss_scale = absurd;
+    CHECK_THROWS_AS(parse_manifest(manifest_text(manifest)), BadManifest);
+  }
+}
+
 TEST_CASE("a manifest with any byte changed or cut is refused") {
   const std::string text = saved_manifest(small_gpt());
   for (size_t i = 0; i < text.size(); i += 7) {

@@ -35,7 +35,7 @@ void all_reduce_sums_every_size(Communicator& world) {
 }
 
 void all_reduce_sums_every_type(Communicator& world) {
-  for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble, at::kLong, at::kByte}) {
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble, at::kLong, at::kByte}) {
     at::Tensor x = ramp(world.rank(), 257, type);
     world.all_reduce(x).wait();
     CHECK(at::equal(x, sum_of_ramps(world.size(), 257, type)));
@@ -43,7 +43,7 @@ void all_reduce_sums_every_type(Communicator& world) {
 }
 
 void all_reduce_takes_the_maximum_of_every_type(Communicator& world) {
-  for (const auto type : {at::kFloat, at::kBFloat16, at::kDouble, at::kLong, at::kByte}) {
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf, at::kDouble, at::kLong, at::kByte}) {
     at::Tensor x = ramp(world.rank(), 257, type);
     world.all_reduce(x, Reduce::max).wait();
     CHECK(at::equal(x, ramp(world.size() - 1, 257, type)));

@@ -1,5 +1,6 @@
 #include "engine/ops/linear.h"
 #include "engine/ops/norm.h"
+#include "engine/ops/simd.h"
 #include "engine/ops/vector_math.h"
 #include "tests/engine/ops/oracle.h"
 
@@ -26,6 +27,25 @@ TEST_CASE("a norm's weight gradients have the same bits for any number of thread
   });
   CHECK(grads[0].equal(grads[1]));
   CHECK(grads[0].equal(grads[2]));
+}
+
+TEST_CASE("every fp16 number widens, and every fp32 number narrows to fp16, as LibTorch's do") {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const at::Half half(static_cast<uint16_t>(bits), at::Half::from_bits());
+    const float ours = widen(half), theirs = static_cast<float>(half);
+    REQUIRE((ours == theirs || (ours != ours && theirs != theirs)));
+  }
+  const auto same = [](uint32_t bits) {
+    const auto value = std::bit_cast<float>(bits);
+    const uint16_t ours = narrow<at::Half>(value).x, theirs = at::Half(value).x;
+    return ours == theirs || (value != value && (ours & 0x7FFF) > 0x7C00);
+  };
+  int64_t wrong = 0;
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 257) wrong += same(static_cast<uint32_t>(bits)) ? 0 : 1;
+  for (uint32_t exponent = 0; exponent < 256; ++exponent)
+    for (uint32_t tail : {0x0U, 0x1U, 0xFFFU, 0x1000U, 0x1001U, 0x1FFFU, 0x2000U, 0x3000U, 0x7FF000U, 0x7FFFFFU})
+      wrong += same((exponent << 23) | tail) ? 0 : 1;
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("vector_exp is within 2 ulp of e^x, and right at the edges") {
