@@ -31,11 +31,12 @@ json stage_json(int64_t stage, const StageForecast& forecast) {
   if (chunks.size() == 1) document["layers"] = chunks.front();
   document.update({{"parameters_per_rank", forecast.parameters},
                    {"bytes_per_rank",
-                    {{"parameters", forecast.bytes.parameters},
-                     {"gradients", forecast.bytes.gradients},
-                     {"optimizer", forecast.bytes.optimizer},
-                     {"activations", forecast.activations},
-                     {"total", forecast.memory()}}},
+                    {{"parameters", forecast.memory.state.parameters},
+                     {"gradients", forecast.memory.state.gradients},
+                     {"optimizer", forecast.memory.state.optimizer},
+                     {"activations", forecast.memory.kept},
+                     {"work", forecast.memory.passing()},
+                     {"total", forecast.memory.total()}}},
                    {"comm_bytes_per_step", traffic_json(forecast.traffic)}});
   return document;
 }
@@ -76,24 +77,24 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   line("steps", fmt::format("{} = {} tokens", plan.steps, human_count(static_cast<double>(plan.steps * plan.tokens_per_step()))));
   line("FLOPs per token", fmt::format("{:.4g} model (attention in full), {:.4g} model (causal half), {:.4g} hardware (with recompute)",
                                       forecast.flops.model, forecast.flops.model_causal, forecast.flops.hardware));
-  out.print("\n{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "stage", "layers", "per rank:", "parameters", "gradients",
-            "optimizer", "activations", "total");
+  out.print("\n{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "stage", "layers", "per rank:", "parameters", "gradients",
+            "optimizer", "activations", "work", "total");
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage) {
     const StageForecast& here = forecast.stages[stage];
     const auto bytes = [](int64_t count) { return human_bytes(static_cast<double>(count)); };
     std::string layers;
     for (const Interval& chunk : here.layers)
       layers += (layers.empty() ? "" : ", ") + (chunk.size() == 0 ? "-" : fmt::format("{}-{}", chunk.begin, chunk.end - 1));
-    out.print("{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", stage, layers, human_count(static_cast<double>(here.parameters)),
-              bytes(here.bytes.parameters), bytes(here.bytes.gradients), bytes(here.bytes.optimizer), bytes(here.activations),
-              bytes(here.memory()));
+    out.print("{:<6} {:<10} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", stage, layers,
+              human_count(static_cast<double>(here.parameters)), bytes(here.memory.state.parameters), bytes(here.memory.state.gradients),
+              bytes(here.memory.state.optimizer), bytes(here.memory.kept), bytes(here.memory.passing()), bytes(here.memory.total()));
   }
-  out.print("activations are those that wait for their backward; the buffers of the unit at work come on top\n");
+  out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
 }
 
 /// What makes a stage need less: of what it has most.
 std::string_view remedy(const ParallelConfig& parallel, const StageForecast& stage) {
-  const bool keeps_much = 2 * stage.activations > stage.memory();
+  const bool keeps_much = 2 * (stage.memory.kept + stage.memory.working) > stage.memory.total();
   if (keeps_much && (parallel.recompute != Recompute::full || parallel.recompute_layers))
     return "parallel.recompute=full, or less of train.micro_batch, makes it less";
   if (keeps_much) return "less of train.micro_batch, or more tensor, sequence or context ranks, makes it less";
@@ -101,14 +102,13 @@ std::string_view remedy(const ParallelConfig& parallel, const StageForecast& sta
   return "more ranks of any axis make it less";
 }
 
-/// Says what cannot fit even without the buffers of a kernel at work.
+/// Says what cannot fit, even without what an allocator rounds up and kernels take for themselves.
 void print_what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node, Output& out) {
   if (!node.gpu_memory_bytes) return;
   for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
-    if (const int64_t bytes = forecast.stages[stage].memory(); bytes > *node.gpu_memory_bytes)
+    if (const int64_t bytes = forecast.stages[stage].memory.total(); bytes > *node.gpu_memory_bytes)
       out.print("does not fit: stage {} wants {} on a GPU of {}; {}\n", stage, human_bytes(static_cast<double>(bytes)),
-                human_bytes(static_cast<double>(*node.gpu_memory_bytes)),
-                remedy(plan.config.parallel, forecast.stages[stage]));
+                human_bytes(static_cast<double>(*node.gpu_memory_bytes)), remedy(plan.config.parallel, forecast.stages[stage]));
 }
 
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {

@@ -32,9 +32,9 @@ KeptActivations of_block(const ModelShape& shape, const Layout& layout, const Si
   const LocalHeads heads = local_heads(shape, layout);
   const int64_t head = sizes.tokens * shape.head_dim * sizes.element;  // one head of every token
   const int64_t qkv = (heads.query + 2 * heads.exchanged_kv) * head;
-  const int64_t result = heads.query * head;                            // of attention
-  const int64_t exchanged = layout.sequence_size > 1 ? result : 0;      // and as it was before the exchange
-  const int64_t again = exchanged + heads.query * sizes.tokens * kFp32;   // with its log-sum-exp
+  const int64_t result = heads.query * head;                             // of attention
+  const int64_t exchanged = layout.sequence_size > 1 ? result : 0;       // and as it was before the exchange
+  const int64_t again = exchanged + heads.query * sizes.tokens * kFp32;  // with its log-sum-exp
   const int64_t ffn = part(shape.ffn, layout.tensor, tensor_rank).size() * (shape.activation == Activation::swiglu ? 2 : 1);
   const int64_t mlp_in = sizes.tokens * ffn * sizes.element;
 

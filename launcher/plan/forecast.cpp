@@ -1,6 +1,5 @@
 #include "launcher/plan/forecast.h"
 
-#include "engine/core/activations.h"
 #include "engine/core/parameters.h"
 
 namespace llmrun {
@@ -29,9 +28,7 @@ Forecast forecast(const Plan& plan) {
     std::vector<Interval> layers;
     for (int64_t chunk = 0; chunk < placement.chunks; ++chunk)
       layers.push_back(part_layers(plan.model.layers, placement.parts(), placement.part_of(stage, chunk), parallel.layers_per_stage));
-    result.stages.push_back({std::move(layers), parameters_on(plan, where),
-                             state_bytes(plan.model, plan.layout, parallel, train.precision, rank),
-                             peak_activations(plan.model, plan.layout, parallel, train, schedule.stages[static_cast<size_t>(stage)], rank),
+    result.stages.push_back({std::move(layers), parameters_on(plan, where), peak_memory(plan, schedule, rank),
                              step_traffic(plan.model, plan.layout, parallel, train, plan.accumulate, rank)});
   }
   return result;

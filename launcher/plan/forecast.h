@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "engine/core/flops.h"
-#include "engine/core/memory.h"
+#include "engine/core/peak_memory.h"
 #include "engine/core/plan.h"
 #include "engine/core/step_traffic.h"
 
@@ -12,10 +12,8 @@ namespace llmrun {
 struct StageForecast {
   std::vector<Interval> layers;  // of each chunk
   int64_t parameters = 0;        // elements on that rank, padding left out
-  StateBytes bytes;
-  int64_t activations = 0;  // bytes kept between forward and backward, at their most
-  Traffic traffic;          // of one step
-  int64_t memory() const { return bytes.total() + activations; }
+  PeakMemory memory;
+  Traffic traffic;  // of one step
 };
 
 /// What a plan will cost, by the formulas of engine/core that the trainer's own meters use.

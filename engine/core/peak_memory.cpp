@@ -1,0 +1,182 @@
+#include "engine/core/peak_memory.h"
+
+#include "engine/core/activations.h"
+#include "engine/core/parameters.h"
+#include "engine/core/recompute.h"
+#include "engine/core/sequence_slice.h"
+#include "engine/core/unit_work.h"
+
+namespace llmrun {
+namespace {
+
+using Kind = StageAction::Kind;
+
+/// What one unit of the stage needs.
+struct UnitNeeds {
+  UnitId id;
+  Recompute recompute;
+  KeptActivations kept;
+  UnitWork work;
+  int64_t gathered = 0;         // whole parameters, where ZeRO keeps a shard
+  int64_t whole_gradients = 0;  // likewise
+  int64_t gradient_shard = 0;
+  bool has_gradients = false;  // whole ones, now
+};
+
+class Walk {
+ public:
+  Walk(const Plan& plan, const PipelineSchedule& schedule, int64_t rank)
+      : plan_(plan),
+        where_(coordinates(plan.layout, rank)),
+        placement_(schedule.placement),
+        actions_(schedule.stages[static_cast<size_t>(where_.pipeline)]) {
+    const ParallelConfig& parallel = plan.config.parallel;
+    const TrainConfig& train = plan.config.train;
+    peak_.state = state_bytes(plan.model, plan.layout, parallel, train.precision, rank);
+    const int64_t tokens = train.micro_batch * slice_tokens(train.seq_len, plan.layout);
+    tokens_ = 4 * tokens * 8 + (plan.config.data.document_masks ? tokens * plan.layout.sequence_size * 8 : 0);
+    row_ = tokens / (slices_tokens(parallel) ? plan.layout.tensor : 1) * plan.model.hidden * element_bytes(train.precision);
+
+    if (plan.model.positions == Positions::rotary) kept_ = 2 * plan.model.max_positions * (plan.model.head_dim / 2) * 4;
+
+    const auto chunks = stage_chunks(plan.model, placement_, where_.pipeline, parallel.layers_per_stage);
+    const auto how = unit_recompute(stage_units(plan.model, placement_, where_.pipeline, parallel.layers_per_stage), parallel);
+    size_t index = 0;
+    for (const auto& chunk : chunks) {
+      chunks_.emplace_back();
+      for (const UnitId& id : chunk) chunks_.back().push_back(needs_of(id, how[index++]));
+    }
+  }
+
+  PeakMemory run() {
+    for (size_t i = 0; i < actions_.size(); ++i) {
+      next_ = i + 1 < actions_.size() ? &actions_[i + 1] : nullptr;
+      act(actions_[i]);
+    }
+    return peak_;
+  }
+
+ private:
+  UnitNeeds needs_of(const UnitId& id, Recompute how) const {
+    const ParallelConfig& parallel = plan_.config.parallel;
+    const TrainConfig& train = plan_.config.train;
+    const bool separate_products = plan_.device == Device::cpu && train.precision == Precision::bf16;
+    UnitNeeds needs{id, how, kept_activations(plan_.model, plan_.layout, parallel, train, id, how, where_.tensor),
+                    unit_work(plan_.model, plan_.layout, parallel, train, id, where_, separate_products)};
+    const int64_t sharers = plan_.layout.data * plan_.layout.context * plan_.layout.sequence_size;
+    if (sharers == 1 || parallel.zero < 2) return needs;
+    const int64_t elements = unit_parameters(plan_.model, id, cut_of(plan_.layout, parallel, where_)).elements;
+    const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;
+    if (parallel.zero >= 3) needs.gathered = whole * element_bytes(train.precision);
+    if (keeps_whole_gradients(plan_.model, placement_, id)) return needs;
+    needs.whole_gradients = whole * 4;
+    needs.gradient_shard = shard * 4;
+    return needs;
+  }
+
+  /// A tensor that comes from another stage stands from the action before its own on.
+  int64_t coming() const {
+    if (next_ == nullptr || next_->kind == Kind::backward_weight) return 0;
+    const int64_t from = placement_.part_of(where_.pipeline, next_->chunk) + (next_->kind == Kind::forward ? -1 : 1);
+    return from >= 0 && from < placement_.parts() && placement_.stage_of(from) != where_.pipeline ? row_ : 0;
+  }
+
+  /// `gathered`: parameters that stand whole.
+  void reach(const UnitNeeds& unit, int64_t working, int64_t gathered) {
+    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, unit.id};
+    if (now.total() > peak_.total()) peak_ = now;
+  }
+
+  /// Parameters of the unit that the stage comes to next.
+  int64_t wanted_next(const std::vector<UnitNeeds>& units, size_t index, bool forward) const {
+    if (forward && index + 1 < units.size()) return units[index + 1].gathered;
+    if (!forward && index > 0) return units[index - 1].id.kind == UnitKind::embedding ? 0 : units[index - 1].gathered;
+    if (next_ == nullptr || next_->kind == Kind::backward_weight) return 0;
+    const std::vector<UnitNeeds>& then = chunks_[static_cast<size_t>(next_->chunk)];
+    if (then.empty()) return 0;
+    return next_->kind == Kind::forward ? then.front().gathered : then.back().id.kind == UnitKind::embedding ? 0 : then.back().gathered;
+  }
+
+  void act(const StageAction& action) {
+    std::vector<UnitNeeds>& units = chunks_[static_cast<size_t>(action.chunk)];
+    if (action.kind == Kind::forward) return forward(units);
+    if (action.kind == Kind::backward_weight) return backward_weight(units);
+    backward(units, action.kind == Kind::backward);
+  }
+
+  void forward(std::vector<UnitNeeds>& units) {
+    kept_ += tokens_;
+    for (size_t i = 0; i < units.size(); ++i) {
+      UnitNeeds& unit = units[i];
+      const int64_t input = unit.id.kind == UnitKind::embedding ? 0 : row_;
+      int64_t gathered = unit.gathered;
+      if (unit.id.kind == UnitKind::head) {  // its forward has gradients already, in a tied model those of the embedding
+        have_gradients(unit);
+        if (plan_.model.tie_embeddings && placement_.closes()) {
+          UnitNeeds& embedding = chunks_.front().front();
+          have_gradients(embedding);
+          gathered += embedding.gathered;
+        }
+      }
+      reach(unit, input + unit.work.forward + coming(), gathered + wanted_next(units, i, true));
+      kept_ += unit.kept.after_forward;
+    }
+  }
+
+  void backward(std::vector<UnitNeeds>& units, bool weights_too) {
+    for (size_t i = units.size(); i-- > 0;) {
+      UnitNeeds& unit = units[i];
+      have_gradients(unit);
+      const bool reads = unit.id.kind != UnitKind::embedding;
+      const int64_t gradient = unit.id.kind == UnitKind::head ? 0 : row_;
+      const int64_t sharding = (reads ? unit.gathered : 0) + wanted_next(units, i, false);
+      if (unit.recompute == Recompute::full) reach(unit, gradient + unit.work.forward + coming(), sharding);
+      kept_ += unit.kept.before_backward - unit.kept.after_forward;
+      reach(unit, gradient + unit.work.backward_input + coming(), sharding);
+      kept_ += unit.kept.after_backward_input - unit.kept.before_backward;
+      if (weights_too) weights(unit, wanted_next(units, i, false));
+    }
+    if (weights_too) kept_ -= tokens_;
+  }
+
+  void backward_weight(std::vector<UnitNeeds>& units) {
+    for (auto unit = units.rbegin(); unit != units.rend(); ++unit) weights(*unit, 0);
+    kept_ -= tokens_;
+  }
+
+  void weights(UnitNeeds& unit, int64_t wanted) {
+    have_gradients(unit);
+    const int64_t handed_on = unit.id.kind == UnitKind::embedding ? 0 : row_;
+    reach(unit, handed_on + unit.work.backward_weight + coming(), wanted);
+    kept_ -= unit.kept.after_backward_input;
+    reducing_ = 0;  // the sum before this one is awaited
+    if (!unit.has_gradients) return;
+    reducing_ = unit.whole_gradients + unit.gradient_shard;
+    gradients_ -= unit.whole_gradients;
+    unit.has_gradients = false;
+  }
+
+  void have_gradients(UnitNeeds& unit) {
+    if (unit.has_gradients || unit.whole_gradients == 0) return;
+    unit.has_gradients = true;
+    gradients_ += unit.whole_gradients;
+  }
+
+  const Plan& plan_;
+  Coordinates where_;
+  const PipelinePlacement& placement_;
+  const std::vector<StageAction>& actions_;
+  std::vector<std::vector<UnitNeeds>> chunks_;
+  int64_t tokens_ = 0, row_ = 0;
+  const StageAction* next_ = nullptr;
+  PeakMemory peak_;
+  int64_t kept_ = 0;
+  int64_t gradients_ = 0;  // whole ones
+  int64_t reducing_ = 0;   // whose sum is under way, with the shard it becomes
+};
+
+}  // namespace
+
+PeakMemory peak_memory(const Plan& plan, const PipelineSchedule& schedule, int64_t rank) { return Walk(plan, schedule, rank).run(); }
+
+}  // namespace llmrun

@@ -1,0 +1,24 @@
+#pragma once
+#include "engine/core/memory.h"
+#include "engine/core/pipeline/schedule.h"
+#include "engine/core/plan.h"
+
+namespace llmrun {
+
+/// Where a training step of one rank needs the most bytes of tensors, and what they are.
+struct PeakMemory {
+  StateBytes state;      // from the first step to the last
+  int64_t kept = 0;      // activations that wait for their backward at that moment, with the tokens of their micro-batches, and the
+                         // table of rotary angles
+  int64_t working = 0;   // of the unit at work: its results before they are kept or sent on (unit_work.h)
+  int64_t sharding = 0;  // whole parameters and gradients that ZeRO 2 and 3 have for a while, and shards under way
+  UnitId unit;           // at work
+  int64_t passing() const { return working + sharding; }
+  int64_t total() const { return state.total() + kept + passing(); }
+};
+
+/// Walks the rank's part of the schedule as engine/parallel/pipeline_runner.cpp does. A device's allocator adds what it rounds up and
+/// keeps for later; kernels and communicators have buffers of their own.
+PeakMemory peak_memory(const Plan& plan, const PipelineSchedule& schedule, int64_t rank);
+
+}  // namespace llmrun
