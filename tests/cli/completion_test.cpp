@@ -22,7 +22,7 @@ TEST_CASE("commands, options, keys and values complete from the command tree and
 
 TEST_CASE("what this version refuses is not offered") {
   const Workplace at;
-  CHECK(at.words_offered("llmrun plan --set train.precision=fp") == "train.precision=fp32\n");
+  CHECK(at.words_offered("llmrun plan --set train.precision=fp") == "train.precision=fp32\ntrain.precision=fp16\n");
   CHECK(at.words_offered("llmrun plan --set model.experts") == "");
   CHECK(at.words_offered("llmrun checkpoint resh") == "");
   CHECK(at.words_offered("llmrun plan --sea") == "");
