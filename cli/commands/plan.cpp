@@ -1,14 +1,17 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
 #include "cli/plan_options.h"
+#include "cli/ui/rank_text.h"
 #include "cli/ui/schedule_text.h"
 #include "engine/core/spec/spellings.h"
 #include "engine/core/units.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
+#include "launcher/plan/rank_forecast.h"
 
 namespace llmrun::cli {
 namespace {
@@ -16,11 +19,12 @@ namespace {
 struct PlanCommand {
   PlanOptions options;
   bool schedule = false;
+  std::optional<int64_t> trace_rank;
 };
 
 json traffic_json(const Traffic& traffic) {
   json bytes = json::object();
-  for (int i = 0; i < kPurposes; ++i) bytes[std::string(kPurposeNames[i])] = traffic.cells[i].bytes;
+  for (int i = 0; i < kPurposes; ++i) bytes[std::string(kPurposeNames[i])] = traffic.cells[i].bytes();
   return bytes;
 }
 
@@ -149,10 +153,20 @@ void print_schedule(const Plan& plan, const PipelineForecast& forecast, Output& 
             plan.config.parallel.schedule == Schedule::zero_bubble || placement.vee ? ", W of the weights" : " and the weights");
 }
 
+void trace_rank(const Plan& plan, int64_t rank, Context& context) {
+  if (rank < 0 || rank >= plan.ranks())
+    throw Error(Exit::usage, "--trace-rank {}: the plan has ranks 0 to {}", rank, plan.ranks() - 1)
+        .hint("--trace-rank {}", plan.ranks() - 1);
+  const RankForecast forecast = rank_forecast(plan, rank);
+  if (context.json) return context.out().print("{}\n", rank_json(plan, forecast).dump(2));
+  context.out().write(rank_text(plan, forecast));
+}
+
 void plan(const PlanCommand& command, Context& context) {
   const Variables environment = Variables::of_this_process();
   const PlanInput input = plan_input(command.options, environment, /*starting=*/false, context);
   const Plan plan = make_plan(input);
+  if (command.trace_rank) return trace_rank(plan, *command.trace_rank, context);
   const Forecast costs = forecast(plan);
   if (context.json) {
     json document = plan_json(plan, costs);
@@ -180,12 +194,18 @@ void add_plan(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("plan", "Say whether a run can work, how it is laid out, and what it costs; start nothing");
   add_plan_options(*command, options->options);
   command->add_flag("--schedule", options->schedule, "Draw what each pipeline stage does when, with the time it stands still");
-  for (const char* flag : {"--search", "--trace-rank", "--max-seq-len"}) refuse(*command, flag);
+  command
+      ->add_option("--trace-rank", options->trace_rank, "What this rank holds at the peak of a step, and each of its calls, in exact bytes")
+      ->type_name("RANK")
+      ->excludes("--schedule");
+  for (const char* flag : {"--search", "--max-seq-len"}) refuse(*command, flag);
   command->footer(
       "Examples:\n  llmrun plan my-run.yaml --ranks 8\n  llmrun plan --set machine=polaris --set model=gpt-13b --set job.nodes=10 --set "
       "run.steps=1000 --json\n"
       "  llmrun plan my-run.yaml --ranks 4 --set parallel.pipeline=4 --set train.accumulate=8 --set parallel.schedule=zero_bubble "
-      "--schedule");
+      "--schedule\n"
+      "  llmrun plan --set machine=perlmutter --set model=gpt-25b --set job.nodes=1024 --set parallel.tensor=4 --set parallel.pipeline=8 "
+      "--set run.steps=1000 --trace-rank 4095");
   command->callback([=, &context] { plan(*options, context); });
 }
 

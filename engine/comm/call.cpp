@@ -7,8 +7,6 @@
 namespace llmrun {
 namespace {
 
-constexpr std::array<const char*, 8> kVerbs{"all_reduce", "all_gather", "reduce_scatter", "broadcast",
-                                            "all_to_all", "barrier",    "split",          "message"};
 constexpr std::array<const char*, 7> kElements{"bytes", "float32", "bfloat16", "float16", "float64", "int64", "uint8"};
 constexpr std::array<size_t, 7> kSizes{1, 4, 2, 2, 8, 8, 1};
 
@@ -17,7 +15,7 @@ constexpr std::array<size_t, 7> kSizes{1, 4, 2, 2, 8, 8, 1};
 size_t size_of(Element element) { return kSizes[static_cast<size_t>(element)]; }
 
 std::string describe(const Call& call) {
-  std::string text = kVerbs[static_cast<size_t>(call.verb)];
+  std::string text(verb_name(call.verb));
   if (call.verb == Verb::barrier || call.verb == Verb::split) return text;
   text += fmt::format(" of {} {}", call.count, kElements[static_cast<size_t>(call.element)]);
   if (call.verb == Verb::broadcast) text += fmt::format(" from rank {}", call.root);

@@ -3,18 +3,18 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/core/traffic.h"
+
 namespace llmrun {
 
 enum class Reduce { sum, max };
-
-/// What a call does, in words that ranks compare: every rank of a group must make the same collective Call, and a backend that can see
-/// both throws an Error with both rather than hang. A message is a send, or the receive it is meant for. Torch-free.
-enum class Verb : uint8_t { all_reduce, all_gather, reduce_scatter, broadcast, all_to_all, barrier, split, message };
 
 /// The element types that can be reduced. `bytes` is for calls that only move data, whatever it is.
 enum class Element : uint8_t { bytes, float32, bfloat16, float16, float64, int64, uint8 };
 size_t size_of(Element element);
 
+/// What a call does, in words that ranks compare: every rank of a group must make the same collective Call, and a backend that can see
+/// both throws an Error with both rather than hang. Torch-free.
 struct Call {
   Verb verb = Verb::barrier;
   Element element = Element::bytes;

@@ -123,11 +123,8 @@ Work Communicator::timed(Start start) {
 }
 
 template <typename Start>
-Work Communicator::counted(int64_t bytes, Start start) {
-  if (traffic_) {
-    (*traffic_)[purpose_].calls += 1;
-    (*traffic_)[purpose_].bytes += bytes;
-  }
+Work Communicator::counted(Verb verb, int64_t bytes, Start start) {
+  if (traffic_) (*traffic_)[purpose_].add(verb, bytes);
   if (bytes == 0) return {};
   return timed(start);
 }
@@ -160,7 +157,7 @@ Work Communicator::all_reduce(at::Tensor inout, Reduce how) {
   check("all_reduce", {&inout});
   if (size_ == 1) return {};
   compare({Verb::all_reduce, element_of(inout), how, -1, inout.numel()});
-  return counted(inout.nbytes(), [&] { return do_all_reduce(inout, how); });
+  return counted(Verb::all_reduce, inout.nbytes(), [&] { return do_all_reduce(inout, how); });
 }
 
 Work Communicator::all_gather(at::Tensor out, const at::Tensor& shard) {
@@ -170,7 +167,7 @@ Work Communicator::all_gather(at::Tensor out, const at::Tensor& shard) {
     return {};
   }
   compare({Verb::all_gather, Element::bytes, Reduce::sum, -1, static_cast<int64_t>(out.nbytes())});
-  return counted(out.nbytes(), [&] { return do_all_gather(out, shard); });
+  return counted(Verb::all_gather, out.nbytes(), [&] { return do_all_gather(out, shard); });
 }
 
 Work Communicator::reduce_scatter(at::Tensor shard, const at::Tensor& whole, Reduce how) {
@@ -180,7 +177,7 @@ Work Communicator::reduce_scatter(at::Tensor shard, const at::Tensor& whole, Red
     return {};
   }
   compare({Verb::reduce_scatter, element_of(whole), how, -1, whole.numel()});
-  return counted(whole.nbytes(), [&] { return do_reduce_scatter(shard, whole, how); });
+  return counted(Verb::reduce_scatter, whole.nbytes(), [&] { return do_reduce_scatter(shard, whole, how); });
 }
 
 Work Communicator::broadcast(at::Tensor inout, int root) {
@@ -188,7 +185,7 @@ Work Communicator::broadcast(at::Tensor inout, int root) {
   if (root < 0 || root >= size_) throw Error(Exit::failed, "broadcast of group '{}': no rank {} among its {}", name_, root, size_);
   if (size_ == 1) return {};
   compare({Verb::broadcast, Element::bytes, Reduce::sum, root, static_cast<int64_t>(inout.nbytes())});
-  return counted(inout.nbytes(), [&] { return do_broadcast(inout, root); });
+  return counted(Verb::broadcast, inout.nbytes(), [&] { return do_broadcast(inout, root); });
 }
 
 Work Communicator::all_to_all(at::Tensor out, const at::Tensor& in) {
@@ -202,13 +199,13 @@ Work Communicator::all_to_all(at::Tensor out, const at::Tensor& in) {
     return {};
   }
   compare({Verb::all_to_all, Element::bytes, Reduce::sum, -1, static_cast<int64_t>(in.nbytes())});
-  return counted(in.nbytes(), [&] { return do_all_to_all(out, in); });
+  return counted(Verb::all_to_all, in.nbytes(), [&] { return do_all_to_all(out, in); });
 }
 
 Work Communicator::send(const at::Tensor& tensor, int to) {
   check("send", {&tensor});
   check_peer("send", to);
-  return counted(tensor.nbytes(), [&] { return do_send(tensor, to); });
+  return counted(Verb::message, tensor.nbytes(), [&] { return do_send(tensor, to); });
 }
 
 Work Communicator::receive(at::Tensor tensor, int from) {
@@ -221,7 +218,7 @@ Work Communicator::receive(at::Tensor tensor, int from) {
 void Communicator::barrier() {
   if (size_ == 1) return;
   compare({Verb::barrier});
-  if (traffic_) (*traffic_)[purpose_].calls += 1;
+  if (traffic_) (*traffic_)[purpose_].add(Verb::barrier, 0);
   Stopwatch stopwatch(traffic_, purpose_);
   do_barrier();
 }

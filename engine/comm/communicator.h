@@ -99,7 +99,7 @@ class Communicator {
 
   void compare(const Call& call);
   template <typename Start>
-  Work counted(int64_t bytes, Start start);
+  Work counted(Verb verb, int64_t bytes, Start start);
   template <typename Start>
   Work timed(Start start);
   void check(const char* call, std::initializer_list<const at::Tensor*> tensors) const;

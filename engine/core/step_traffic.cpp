@@ -50,7 +50,8 @@ class Count {
     for (int64_t chunk = 0; chunk < placement.chunks; ++chunk)
       for (const int64_t next : {1, -1}) {  // the activation on, its gradient back
         const int64_t to = placement.part_of(where_.pipeline, chunk) + next;
-        if (to >= 0 && to < placement.parts() && placement.stage_of(to) != where_.pipeline) add(Purpose::pipeline, activation);
+        if (to >= 0 && to < placement.parts() && placement.stage_of(to) != where_.pipeline)
+          add(Purpose::pipeline, Verb::message, activation);
       }
   }
 
@@ -64,7 +65,7 @@ class Count {
   }
 
   void control() {
-    if (layout_.ranks() > 1) add(Purpose::control, kStepScalars * 8);
+    if (layout_.ranks() > 1) add(Purpose::control, Verb::all_reduce, kStepScalars * 8);
   }
 
   const Traffic& traffic() const { return traffic_; }
@@ -74,17 +75,15 @@ class Count {
     return stage_units(shape_, pipeline_placement(layout_, parallel_), where_.pipeline, parallel_.layers_per_stage);
   }
 
-  void add(Purpose purpose, int64_t bytes) {
-    ++traffic_[purpose].calls;
-    traffic_[purpose].bytes += bytes;
-  }
+  void add(Purpose purpose, Verb verb, int64_t bytes) { traffic_[purpose].add(verb, bytes); }
 
   /// TensorRegion::enter and leave: what they move is [tokens, hidden] whole, whichever collective it is.
-  void leave(int64_t times) {
-    for (int64_t i = 0; layout_.tensor > 1 && i < times; ++i) add(Purpose::tensor, tokens_ * shape_.hidden * element_);
-  }
+  void leave(int64_t times) { border(sliced_ ? Verb::reduce_scatter : Verb::all_reduce, times); }
   void enter(int64_t times) {
-    if (sliced_) leave(times);
+    if (sliced_) border(Verb::all_gather, times);
+  }
+  void border(Verb verb, int64_t times) {
+    for (int64_t i = 0; layout_.tensor > 1 && i < times; ++i) add(Purpose::tensor, verb, tokens_ * shape_.hidden * element_);
   }
 
   void block(Recompute again) {
@@ -100,11 +99,12 @@ class Count {
     const LocalHeads heads = local_heads(shape_, layout_);
     const int64_t ulysses = layout_.sequence_size, ring = layout_.context, head = tokens_ * shape_.head_dim;  // of every token here
     const int64_t qkv = (heads.query + 2 * heads.exchanged_kv) * head * element_, result = heads.query * head * element_;
-    for (int64_t pass = 0; ulysses > 1 && pass < qkv_forwards + 1; ++pass) add(Purpose::sequence, qkv);  // once for its gradient
-    for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) add(Purpose::sequence, result);
+    for (int64_t pass = 0; ulysses > 1 && pass < qkv_forwards + 1; ++pass)
+      add(Purpose::sequence, Verb::all_to_all, qkv);  // once for its gradient
+    for (int64_t pass = 0; ulysses > 1 && pass < forwards + 1; ++pass) add(Purpose::sequence, Verb::all_to_all, result);
     const int64_t key_value = 2 * heads.exchanged_kv * head;
-    for (int64_t step = 0; step < (forwards + 1) * (ring - 1); ++step) add(Purpose::context, key_value * element_);
-    for (int64_t step = 0; ring > 1 && step < ring; ++step) add(Purpose::context, key_value * 4);
+    for (int64_t step = 0; step < (forwards + 1) * (ring - 1); ++step) add(Purpose::context, Verb::message, key_value * element_);
+    for (int64_t step = 0; ring > 1 && step < ring; ++step) add(Purpose::context, Verb::message, key_value * 4);
   }
 
   void loss() {
@@ -112,20 +112,20 @@ class Count {
     const int64_t chunk = loss_chunk(tokens_, shape_.vocab, layout_.tensor);
     for (int64_t begin = 0; begin < tokens_; begin += chunk) {
       const int64_t size = std::min(chunk, tokens_ - begin);
-      add(Purpose::tensor, 4 * size);  // the row's maximum
-      add(Purpose::tensor, 8 * size);  // the sum of exponentials and the target's logit
+      add(Purpose::tensor, Verb::all_reduce, 4 * size);  // the row's maximum
+      add(Purpose::tensor, Verb::all_reduce, 8 * size);  // the sum of exponentials and the target's logit
     }
   }
 
   void partial(const UnitParameters& table, Partial kind, int64_t ranks) {
     const int64_t elements = partial_sum(table, kind).elements;
-    if (ranks > 1 && elements > 0) add(Purpose::tensor, 4 * elements);
+    if (ranks > 1 && elements > 0) add(Purpose::tensor, Verb::all_reduce, 4 * elements);
   }
 
   void tied(const UnitParameters& table) {
     if (!shape_.tie_embeddings || pipeline_placement(layout_, parallel_).closes()) return;
     const LocalParameter* shared = table.find(table.unit.kind == UnitKind::embedding ? Role::token_embedding : Role::output_projection);
-    if (shared != nullptr) add(Purpose::pipeline, 4 * shared->elements());
+    if (shared != nullptr) add(Purpose::pipeline, Verb::all_reduce, 4 * shared->elements());
   }
 
   /// ZeRO 2 and 3, a micro-batch.
@@ -152,10 +152,10 @@ class Count {
   void reduce(const UnitParameters& table) {
     partial(table, Partial::tensor, layout_.tensor);
     partial(table, Partial::kv_copies, kv_copies(shape_, layout_.tensor).ranks);
-    if (sharers() > 1) add(Purpose::data, 4 * whole_elements(table));
+    if (sharers() > 1) add(Purpose::data, parallel_.zero == 0 ? Verb::all_reduce : Verb::reduce_scatter, 4 * whole_elements(table));
   }
 
-  void gather(const UnitParameters& table) { add(Purpose::data, element_ * whole_elements(table)); }
+  void gather(const UnitParameters& table) { add(Purpose::data, Verb::all_gather, element_ * whole_elements(table)); }
 
   const ModelShape& shape_;
   const Layout& layout_;

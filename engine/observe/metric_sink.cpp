@@ -63,7 +63,7 @@ std::string to_json_line(const Metrics& metrics) {
   line["step_time_s"] = metrics.step_time_s;
   line["data_time_s"] = metrics.data_time_s;
   line["comm_time_s"] = metrics.comm_time_s;
-  for (int i = 0; i < kPurposes; ++i) line["comm_bytes"][std::string(kPurposeNames[i])] = metrics.comm.cells[i].bytes;
+  for (int i = 0; i < kPurposes; ++i) line["comm_bytes"][std::string(kPurposeNames[i])] = metrics.comm.cells[i].bytes();
   line["param_bytes"] = metrics.param_bytes;
   line["grad_bytes"] = metrics.grad_bytes;
   line["optimizer_bytes"] = metrics.optimizer_bytes;

@@ -110,7 +110,7 @@ CommTiming time_case(Communicator& world, Collective collective, int64_t bytes, 
   for (int i = 0; i < options.iterations; ++i) one.call();
   one.synchronise();
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  timing.counted_bytes = (*traffic)[world.purpose()].bytes;
+  timing.counted_bytes = (*traffic)[world.purpose()].bytes();
   world.count_into(nullptr);
 
   wrong += one.wrong();

@@ -4,18 +4,6 @@
 #include "engine/observe/memory_peak.h"
 
 namespace llmrun {
-namespace {
-
-Traffic difference(const Traffic& now, const Traffic& before) {
-  Traffic change;
-  for (int i = 0; i < kPurposes; ++i)
-    change.cells[i] = {now.cells[i].calls - before.cells[i].calls, now.cells[i].bytes - before.cells[i].bytes,
-                       now.cells[i].seconds - before.cells[i].seconds};
-  return change;
-}
-
-}  // namespace
-
 void StepMeter::begin() {
   begin_ = Clock::now();
   before_ = mesh_.traffic();
@@ -43,7 +31,7 @@ Metrics StepMeter::end(const Progress& done, const StepResult& result) {
     metrics.mfu = metrics.tflops_per_rank / peak;
 
   metrics.data_time_s = result.data_time_s;
-  metrics.comm = difference(mesh_.traffic(), before_);
+  metrics.comm = mesh_.traffic().since(before_);
   for (const Traffic::Cell& cell : metrics.comm.cells) metrics.comm_time_s += cell.seconds;
   for (ShardedState& state : model_.states()) {
     metrics.param_bytes += state.parameter_bytes();

@@ -37,6 +37,29 @@ void make_run(const CommandLine& shell, const std::string& log, const json& exit
 
 }  // namespace
 
+TEST_CASE("plan --trace-rank knows one rank of 4,096: where it stands, what it holds, what it says, in bytes") {
+  const CommandLine shell;
+  const std::string large =
+      "llmrun plan --set machine=perlmutter --set model=gpt-25b --set job.nodes=1024 --set parallel.tensor=4 "
+      "--set parallel.pipeline=8 --set parallel.zero=1 --set train.accumulate=16 --set run.steps=10 --trace-rank ";
+  const Outcome outcome = shell(large + "4095");
+  REQUIRE_MESSAGE(outcome.exit == 0, outcome.err);
+  CHECK(anonymous(shell, outcome.out) == golden("plan-trace-rank.txt", anonymous(shell, outcome.out)));
+
+  const json rank = json::parse(shell(large + "4094 --json").out);
+  CHECK(rank.at("rank") == 4094);
+  CHECK(rank.at("axes").at("tensor").at("ranks") == json{4092, 4093, 4094, 4095});
+  const json bytes = rank.at("bytes");
+  int64_t sum = 0;
+  for (const char* part : {"parameters", "gradients", "optimizer", "activations", "unit_work", "zero_buffers"})
+    sum += bytes.at(part).get<int64_t>();
+  CHECK(bytes.at("total") == sum);
+
+  const Outcome beyond = shell(large + "4096");
+  CHECK(beyond.exit == 2);
+  CHECK(beyond.err.find("--trace-rank 4096: the plan has ranks 0 to 4095") != std::string::npos);
+}
+
 TEST_CASE("plan tells people what a run on Polaris will be") {
   const CommandLine shell;
   const Outcome outcome = shell("llmrun plan" + kPolaris);

@@ -305,8 +305,8 @@ void a_group_of_one_copies_and_counts_nothing(Communicator& world) {
   alone->broadcast(out, 0).wait();
   alone->barrier();
   CHECK(at::equal(out, ramp(5, 6)));
-  CHECK((*alone->traffic())[Purpose::context].calls == 0);
-  CHECK((*alone->traffic())[Purpose::context].bytes == 0);
+  CHECK((*alone->traffic())[Purpose::context].calls() == 0);
+  CHECK((*alone->traffic())[Purpose::context].bytes() == 0);
 }
 
 void calls_and_bytes_are_counted_as_the_header_says(Communicator& world) {
@@ -326,11 +326,11 @@ void calls_and_bytes_are_counted_as_the_header_says(Communicator& world) {
   if (group->rank() == 0) group->send(small, 1).wait();     // 40, at the sender
   if (group->rank() == 1) group->receive(small, 0).wait();  // nothing
   const auto& cell = (*traffic)[Purpose::data];
-  CHECK(cell.calls == 6 + (group->rank() == 0));
-  CHECK(cell.bytes == 80 + 120 * n + 40 * (group->rank() == 0));
+  CHECK(cell.calls() == 6 + (group->rank() == 0));
+  CHECK(cell.bytes() == 80 + 120 * n + 40 * (group->rank() == 0));
   CHECK(cell.seconds > 0);
   for (const auto other : {Purpose::tensor, Purpose::sequence, Purpose::context, Purpose::pipeline, Purpose::control}) {
-    CHECK((*traffic)[other].calls == 0);
+    CHECK((*traffic)[other].calls() == 0);
   }
 }
 

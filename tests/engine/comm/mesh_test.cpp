@@ -66,16 +66,16 @@ TEST_CASE("kv_copies joins the tensor ranks that hold the same KV head") {
 
 TEST_CASE("a mesh counts what its axes carry, and not how it was wired") {
   run_mesh({.tensor = 2, .data = 2}, 8, [](const Mesh& mesh) {
-    for (const auto& cell : mesh.traffic().cells) CHECK(cell.calls == 0);
+    for (const auto& cell : mesh.traffic().cells) CHECK(cell.calls() == 0);
     at::Tensor x = at::full({4}, 1.0, at::kFloat);
     mesh.tensor().all_reduce(x).wait();
     mesh.gradient().all_reduce(x).wait();
     mesh.world().all_reduce(x).wait();
     mesh.pipeline().all_reduce(x).wait();  // a group of one
-    CHECK(mesh.traffic()[Purpose::tensor].bytes == 16);
-    CHECK(mesh.traffic()[Purpose::data].bytes == 16);
-    CHECK(mesh.traffic()[Purpose::control].calls == 1);
-    CHECK(mesh.traffic()[Purpose::pipeline].calls == 0);
+    CHECK(mesh.traffic()[Purpose::tensor].bytes() == 16);
+    CHECK(mesh.traffic()[Purpose::data].bytes() == 16);
+    CHECK(mesh.traffic()[Purpose::control].calls() == 1);
+    CHECK(mesh.traffic()[Purpose::pipeline].calls() == 0);
   });
 }
 

@@ -106,8 +106,8 @@ TEST_CASE("each chunk makes two all-reduces, and one rank none") {
       const Interval rows = part(kVocab, ranks, tensor.rank());
       linear_cross_entropy(whole.x, held_rows(whole.w, rows, 0), whole.targets, rows, tensor, {}, false, 10);
       const Traffic::Cell& cell = (*traffic)[tensor.purpose()];
-      CHECK(cell.calls == (ranks == 1 ? 0 : 2 * 3));
-      CHECK(cell.bytes == (ranks == 1 ? 0 : 3 * kTokens * 4));
+      CHECK(cell.calls() == (ranks == 1 ? 0 : 2 * 3));
+      CHECK(cell.bytes() == (ranks == 1 ? 0 : 3 * kTokens * 4));
     });
   }
 }

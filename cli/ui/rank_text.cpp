@@ -1,0 +1,101 @@
+#include "cli/ui/rank_text.h"
+
+#include <fmt/format.h>
+
+#include "cli/ui/table.h"
+#include "engine/core/units.h"
+
+namespace llmrun::cli {
+namespace {
+
+std::string bytes(int64_t count) { return human_bytes(static_cast<double>(count)); }
+
+/// "ranks 8-11", "16 ranks from 2, every 64th".
+std::string ranks_text(const std::vector<int64_t>& ranks) {
+  const int64_t step = ranks.size() > 1 ? ranks[1] - ranks[0] : 1;
+  if (step == 1) return fmt::format("ranks {}-{}", ranks.front(), ranks.back());
+  return fmt::format("{} ranks from {} to {}, {} apart", ranks.size(), ranks.front(), ranks.back(), step);
+}
+
+std::string units_text(const std::vector<UnitId>& units) {
+  std::string text;
+  for (size_t i = 0; i < units.size();) {
+    size_t end = i + 1;
+    const auto goes_on = [&](size_t at) {
+      return units[at].kind == UnitKind::block && units[at - 1].kind == UnitKind::block && units[at].layer == units[at - 1].layer + 1;
+    };
+    while (end < units.size() && goes_on(end)) ++end;
+    const std::string run = end - i == 1 ? unit_name(units[i]) : fmt::format("blocks {}-{}", units[i].layer, units[end - 1].layer);
+    text += (text.empty() ? "" : ", ") + run;
+    i = end;
+  }
+  return text;
+}
+
+template <typename Visit>
+void for_each_call(const Traffic& traffic, const Visit& visit) {
+  for (int axis = 0; axis < kPurposes; ++axis)
+    for (int verb = 0; verb < kVerbs; ++verb)
+      if (const Traffic::Count& count = traffic.cells[axis].verbs[verb]; count.calls > 0)
+        visit(kPurposeNames[axis], kVerbNames[verb], count);
+}
+
+}  // namespace
+
+std::string rank_text(const Plan& plan, const RankForecast& rank) {
+  std::string text;
+  const auto line = [&](std::string_view name, const std::string& value) { text += fmt::format("{:<18} {}\n", name, value); };
+  line(fmt::format("rank {}", rank.rank),
+       fmt::format("of {}, local rank {}{}", plan.ranks(), rank.local_rank, rank.host.empty() ? "" : " on " + one_line(rank.host)));
+  for (const Axis axis : kAxes)
+    if (plan.layout.size(axis) > 1)
+      line(fmt::format("  {}", axis_name(axis)),
+           fmt::format("{} of {}: {}", rank.where[axis], plan.layout.size(axis), ranks_text(group(plan.layout, rank.rank, {axis}))));
+  line("  holds", units_text(rank.units));
+
+  const PeakMemory& memory = rank.memory;
+  text += fmt::format("\nat the peak of a step, while {} works:\n", unit_name(memory.unit));
+  for (const auto& [name, count] : {std::pair{"parameters", memory.state.parameters},
+                                    {"gradients", memory.state.gradients},
+                                    {"optimizer", memory.state.optimizer},
+                                    {"activations", memory.kept},
+                                    {"work of the unit", memory.working},
+                                    {"ZeRO's buffers", memory.sharding},
+                                    {"together", memory.total()}})
+    text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", name, count, bytes(count));
+
+  text += fmt::format("\nits calls in a step:\n  {:<10} {:<16} {:>10} {:>20}\n", "axis", "call", "calls", "bytes");
+  for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
+    text += fmt::format("  {:<10} {:<16} {:>10} {:>20}  {:>10}\n", axis, verb, count.calls, count.bytes, bytes(count.bytes));
+  });
+  return text;
+}
+
+json rank_json(const Plan& plan, const RankForecast& rank) {
+  json axes = json::object(), units = json::array(), calls = json::array();
+  for (const Axis axis : kAxes)
+    axes[std::string(axis_name(axis))] = {
+        {"index", rank.where[axis]}, {"size", plan.layout.size(axis)}, {"ranks", group(plan.layout, rank.rank, {axis})}};
+  for (const UnitId& unit : rank.units) units.push_back(unit_name(unit));
+  for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
+    calls.push_back({{"axis", axis}, {"call", verb}, {"calls", count.calls}, {"bytes", count.bytes}});
+  });
+  const PeakMemory& memory = rank.memory;
+  return {{"rank", rank.rank},
+          {"host", rank.host.empty() ? json(nullptr) : json(rank.host)},
+          {"local_rank", rank.local_rank},
+          {"axes", axes},
+          {"units", units},
+          {"bytes",
+           {{"parameters", memory.state.parameters},
+            {"gradients", memory.state.gradients},
+            {"optimizer", memory.state.optimizer},
+            {"activations", memory.kept},
+            {"unit_work", memory.working},
+            {"zero_buffers", memory.sharding},
+            {"total", memory.total()}}},
+          {"peak_at", unit_name(memory.unit)},
+          {"calls_per_step", calls}};
+}
+
+}  // namespace llmrun::cli
