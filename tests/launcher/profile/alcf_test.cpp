@@ -162,9 +162,12 @@ TEST_CASE("the architecture that the scripts train with ZeRO 2 is planned so") {
   CHECK(plan_of(on_polaris({{"MODEL_ARCH", "33B"}}, 12)).config.parallel.zero == 2);
 }
 
+TEST_CASE("the precision that the scripts name is trained in") {
+  CHECK(plan_of(on_polaris({{"MODEL_ARCH", "7B"}, {"DTYPE", "fp16"}}, 12)).config.train.precision == Precision::fp16);
+}
+
 TEST_CASE("what the scripts can do and we cannot yet is refused by name") {
   const auto says = [](const Words& words, const char* text) { return refusal(words).find(text) != std::string::npos; };
-  CHECK(says({{"MODEL_ARCH", "7B"}, {"DTYPE", "fp16"}}, "train.precision fp16: fp16 precision is not built yet"));
   CHECK(says({{"MODEL_ARCH", "7B"}, {"OPT", "muon"}}, "OPT=muon: optimizers other than adamw are not built yet"));
   CHECK(says({{"MODEL_ARCH", "7B"}, {"CPU_OPTIMIZER", "1"}}, "parallel.offload"));
   CHECK(says({{"SP_TYPE", "both"}}, "SP_TYPE=both is neither megatron nor ds"));
