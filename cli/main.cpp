@@ -9,6 +9,7 @@
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
+#include "engine/core/json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -90,7 +91,13 @@ int run(int argc, char** argv) {
   try {
     try {
       app.parse(argc, argv);
-    } catch (const CLI::Success& asked) {  // --help, --version
+    } catch (const CLI::CallForVersion& asked) {
+      if (asks_for_json(argc, argv)) {
+        context.out().print("{}\n", json{{"version", 1}, {"llmrun", LLMRUN_VERSION}}.dump(2));
+      } else {
+        app.exit(asked);
+      }
+    } catch (const CLI::Success& asked) {  // --help
       app.exit(asked);
     } catch (const CLI::ParseError& failure) {
       context.json = asks_for_json(argc, argv);

@@ -76,6 +76,7 @@ void add_bench_comm(CLI::App& bench, Context& context) {
 
 void add_bench(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("bench", "Measure the trainer, or the way between ranks");
+  command->footer("Examples:\n  llmrun bench step --threads 2\n  llmrun bench comm --ranks 4");
   command->require_subcommand(1);
   add_bench_step(*command, context);
   add_bench_comm(*command, context);

@@ -8,6 +8,7 @@
 #include "cli/completion/line.h"
 #include "cli/completion_scripts.h"
 #include "cli/context.h"
+#include "engine/core/json.h"
 
 namespace llmrun::cli {
 namespace {
@@ -50,7 +51,8 @@ void add_completion(CLI::App& app, Context& context) {
   command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->footer("Examples:\n  source <(llmrun completion bash)\n  llmrun completion fish > ~/.config/fish/completions/llmrun.fish");
   command->callback([=, &context] {
-    context.out().write(*shell == "bash" ? kBashCompletion : *shell == "zsh" ? kZshCompletion : kFishCompletion);
+    const std::string script(*shell == "bash" ? kBashCompletion : *shell == "zsh" ? kZshCompletion : kFishCompletion);
+    context.out().write(context.json ? json{{"version", 1}, {"shell", *shell}, {"script", script}}.dump(2) + "\n" : script);
   });
 }
 

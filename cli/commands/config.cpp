@@ -100,6 +100,7 @@ void add_config(CLI::App& app, Context& context) {
   auto options = std::make_shared<ConfigOptions>();
   auto* command = app.add_subcommand("config", "Show, check and describe the configuration of a run");
   command->require_subcommand(1);
+  command->footer("Examples:\n  llmrun config show my-run.yaml --origin\n  llmrun config check my-run.yaml\n  llmrun config schema --text");
 
   auto* show_command = command->add_subcommand("show", "Print the configuration with every layer applied, as YAML");
   add_run_options(*show_command, options->run);

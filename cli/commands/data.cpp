@@ -143,6 +143,9 @@ void add_prepare(CLI::App& data, Context& context) {
 
 void add_data(CLI::App& app, Context& context) {
   auto* data = app.add_subcommand("data", "Prepare and look at training data");
+  data->footer(
+      "Examples:\n  llmrun data prepare book.txt --out data/book --tokenizer bytes\n  llmrun data inspect data/book\n"
+      "  llmrun data verify data/book");
   data->require_subcommand(1);
   add_prepare(*data, context);
 

@@ -52,6 +52,10 @@ std::string run_directory(const PlanInput& input, const std::string& name) {
 }
 
 void check_name(const std::string& name, const Resolved& resolved, std::vector<Complaint>& complaints) {
+  if (name == "last") {
+    complaints.push_back({"run.name 'last' is how commands call the newest run", {}, {resolved.set_by("run.name")}, "any other name"});
+    return;
+  }
   if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with('-') && name.size() <= 255) return;
   complaints.push_back({fmt::format("run.name '{}' cannot name a directory", name),
                         {},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/core/spec/nearest.h"
 #include "launcher/profile/alcf_names.h"
 #include "launcher/profile/data_list.h"
 
@@ -63,7 +64,10 @@ std::optional<ModelOfKey> read_model(std::string_view name, const Catalog& catal
   const std::string key = words.text(name);
   auto model = catalog.model_of_key(key);
   if (!model) {
-    words.complain(name, fmt::format("no model profile has the key {}={}", name, key), "llmrun profiles list");
+    const std::vector<std::string> known = catalog.model_keys();
+    const std::string_view near = nearest(key, std::vector<std::string_view>(known.begin(), known.end()));
+    words.complain(name, fmt::format("no model profile has the key {}={}", name, key),
+                   near.empty() ? "llmrun profiles list" : fmt::format("did you mean {}={}?", name, near));
     return {};
   }
   Value section{.kind = Value::Kind::map, .keys = {{"extends", {}}}, .items = {Value::scalar(model->profile)}};

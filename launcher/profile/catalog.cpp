@@ -131,4 +131,11 @@ std::optional<ModelOfKey> Catalog::model_of_key(std::string_view key) const {
   return {};
 }
 
+std::vector<std::string> Catalog::model_keys() const {
+  std::vector<std::string> keys;
+  for (const std::string& name : names(ProfileKind::model))
+    for (std::string& key : words_under(read_yaml_file(find(ProfileKind::model, name)), "keys")) keys.push_back(std::move(key));
+  return keys;
+}
+
 }  // namespace llmrun

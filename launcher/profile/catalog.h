@@ -34,6 +34,7 @@ class Catalog {
   std::optional<std::string> machine_of_host(const std::string& host) const;
   /// The model among whose `keys` this is. A key "GPT145B_{2,4,80}L" stands for three, each with that many layers.
   std::optional<ModelOfKey> model_of_key(std::string_view key) const;
+  std::vector<std::string> model_keys() const;  // as the profiles spell them
 
  private:
   std::vector<std::string> hosts_of(const std::string& machine) const;

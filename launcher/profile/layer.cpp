@@ -151,7 +151,8 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
     const fs::path file = catalog.find(kind, *next, times);  // a site's own polaris may extend the one that it hides
     if (file.empty())
       throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), *next)
-          .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next));
+          .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next))
+          .hint("let one of them stand alone, without 'extends'");
     seen.push_back(*next);
     Value tree = read_yaml_file(file);
     std::optional<std::string> below = take_extends(tree);

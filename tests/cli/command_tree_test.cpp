@@ -32,6 +32,25 @@ TEST_CASE("on a terminal of 80 columns every help fits it") {
   }
 }
 
+TEST_CASE("the version and a completion script are JSON too, where one asks") {
+  const CommandLine shell;
+  const std::string version = json::parse(shell("llmrun --version --json").out).at("llmrun");
+  CHECK(shell("llmrun --version").out == "llmrun " + version + "\n");
+  const json completion = json::parse(shell("llmrun completion zsh --json").out);
+  CHECK(completion.at("shell") == "zsh");
+  CHECK(completion.at("script") == shell("llmrun completion zsh").out);
+}
+
+TEST_CASE("every command with commands below it shows examples of its own") {
+  const CommandLine shell;
+  for (const CommandHelp& command : every_command(shell)) {
+    const std::string help = shell("llmrun " + command.name + " --help").out;
+    const size_t examples = help.find("Examples:");
+    REQUIRE_MESSAGE(examples != std::string::npos, command.name);
+    CHECK_MESSAGE(help.find("llmrun " + command.name, examples) != std::string::npos, command.name);
+  }
+}
+
 TEST_CASE("an option that does not exist is an error in JSON under --json, of every command") {
   const CommandLine shell;
   for (const CommandHelp& command : every_command(shell)) {

@@ -166,6 +166,15 @@ TEST_CASE("the precision that the scripts name is trained in") {
   CHECK(plan_of(on_polaris({{"MODEL_ARCH", "7B"}, {"DTYPE", "fp16"}}, 12)).config.train.precision == Precision::fp16);
 }
 
+TEST_CASE("a key with a slip is understood") {
+  try {
+    read_config(shipped_sources({{"MODEL_SIZE_KEY", "GTP13B"}}));
+    FAIL("it was accepted");
+  } catch (const Error& error) {
+    CHECK(error.complaints().front().hint == "did you mean MODEL_SIZE_KEY=GPT13B?");
+  }
+}
+
 TEST_CASE("what the scripts can do and we cannot yet is refused by name") {
   const auto says = [](const Words& words, const char* text) { return refusal(words).find(text) != std::string::npos; };
   CHECK(says({{"MODEL_ARCH", "7B"}, {"OPT", "muon"}}, "OPT=muon: optimizers other than adamw are not built yet"));

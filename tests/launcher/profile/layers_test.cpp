@@ -239,6 +239,7 @@ TEST_CASE("a run file that is not there, and a profile that extends itself") {
   site.write("profiles/models/loop.yaml", "extends: loop\n");
   site.sources.sets = {"model=loop"};
   CHECK(site.complaints()[0].what == "model profile 'loop' extends itself");
+  CHECK(site.complaints()[0].hint == "let one of them stand alone, without 'extends'");
 }
 
 TEST_CASE("an earlier directory hides a profile of the same name") {
