@@ -1,5 +1,6 @@
 #include "engine/comm/mesh.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "engine/core/error.h"
@@ -25,7 +26,7 @@ int kv_color(const Layout& layout, const Coordinates& where, int64_t rank, int64
 
 }  // namespace
 
-Mesh::Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads)
+Mesh::Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads, int64_t shard_ranks)
     : layout_(layout), where_(coordinates(layout, world->rank())), world_(std::move(world)) {
   if (world_->size() != layout.ranks()) {
     throw Error(Exit::failed, "the layout has {} ranks and the world {}", layout.ranks(), world_->size());
@@ -45,7 +46,10 @@ Mesh::Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv
   context_ = split(along({Axis::context}), "context", Purpose::context);
   data_ = split(along({Axis::data}), "data", Purpose::data);
   pipeline_ = split(along({Axis::pipeline}), "pipeline", Purpose::pipeline);
-  gradient_ = split(along({Axis::data, Axis::context, Axis::sequence}), "gradient", Purpose::data);
+  const std::vector<int64_t> sharing = group(layout, rank, {Axis::data, Axis::context, Axis::sequence});
+  const int64_t place = std::find(sharing.begin(), sharing.end(), rank) - sharing.begin(), in_shards = place % shard_ranks;
+  shards_ = split(static_cast<int>(sharing[static_cast<size_t>(place - in_shards)]), "shards", Purpose::data);
+  replicas_ = split(static_cast<int>(sharing[static_cast<size_t>(in_shards)]), "replicas", Purpose::data);
   tied_ = split(tied_color(layout, where_, rank), "tied", Purpose::pipeline);
   kv_copies_ = split(kv_color(layout, where_, rank, kv_heads), "kv_copies", Purpose::tensor);
   world_->count_into(traffic);

@@ -11,8 +11,8 @@ namespace llmrun {
 class Mesh {
  public:
   /// Collective over the world. REQUIRES world->size() == layout.ranks(). kv_heads tells which tensor ranks hold copies of the same KV
-  /// heads.
-  Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads);
+  /// heads; shard_ranks (core/parameters.h) how many ranks divide a unit's shards.
+  Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv_heads, int64_t shard_ranks = 1);
 
   const Layout& layout() const { return layout_; }
   const Coordinates& where() const { return where_; }
@@ -26,8 +26,10 @@ class Mesh {
   Communicator& context() const { return *context_; }
   Communicator& data() const { return *data_; }
   Communicator& pipeline() const { return *pipeline_; }
-  /// data x context x sequence: the ranks that hold the same parameters and see other tokens. Counts as data.
-  Communicator& gradient() const { return *gradient_; }
+  /// The ranks that hold the same parameters and see other tokens are shards() x replicas(): consecutive ones divide a unit's shards
+  /// between them, and those at the same place in other such groups hold the same shard. Under ZeRO 0 all are replicas. Both count as data.
+  Communicator& shards() const { return *shards_; }
+  Communicator& replicas() const { return *replicas_; }
   /// The first and the last stage, for tied embeddings; on other stages, and with one stage, a group of one. Counts as pipeline.
   Communicator& tied() const { return *tied_; }
   /// The tensor ranks that hold copies of the same KV heads, where the axis does not divide them; else a group of one. Counts as tensor.
@@ -41,7 +43,7 @@ class Mesh {
   Layout layout_;
   Coordinates where_;
   std::shared_ptr<Communicator> world_;
-  std::unique_ptr<Communicator> tensor_, sequence_, context_, data_, pipeline_, gradient_, tied_, kv_copies_;
+  std::unique_ptr<Communicator> tensor_, sequence_, context_, data_, pipeline_, shards_, replicas_, tied_, kv_copies_;
 };
 
 }  // namespace llmrun

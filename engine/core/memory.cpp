@@ -7,7 +7,7 @@ namespace llmrun {
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank) {
   const Coordinates where = coordinates(layout, rank);
   const Cut cut = cut_of(layout, parallel, where);
-  const int64_t sharers = parallel.zero > 0 ? layout.data * layout.context * layout.sequence_size : 1;
+  const int64_t sharers = shard_ranks(layout, parallel);
   const bool narrow = precision != Precision::fp32;
 
   StateBytes bytes;

@@ -20,7 +20,7 @@ struct StateBytes {
 
 /// The sum over the units of `rank`'s stage (parameters.h), padding and the copy of a tied embedding included.
 /// A parameter costs 4 + 4 + 8 bytes in fp32, 2 + 4 + 12 in bf16; with ZeRO (Rajbhandari et al. 2020) the ranks that share gradients
-/// (data x context x sequence) divide the optimizer's part from stage 1 on, the gradients' from 2 and the parameters' from 3, in shards of
+/// (shard_ranks) divide the optimizer's part from stage 1 on, the gradients' from 2 and the parameters' from 3, in shards of
 /// shard_elements() a unit, and what is whole is as long as those shards together. REQUIRES what unit_parameters() does.
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
 

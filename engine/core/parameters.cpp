@@ -23,6 +23,10 @@ KvCopies kv_copies(int64_t heads, int64_t kv_heads, int64_t ranks) {
   return {each / run, group / run, ranks / std::gcd(ranks, kv_heads)};
 }
 
+int64_t shard_ranks(const Layout& layout, const ParallelConfig& parallel) {
+  return parallel.zero == 0 ? 1 : parallel.shard_group.value_or(gradient_ranks(layout));
+}
+
 LocalHeads local_heads(const ModelShape& shape, const Layout& layout) {
   const int64_t query = shape.heads / layout.tensor, kv = kv_copies(shape, layout.tensor).local;
   return {query, kv, kv_copies(query, kv, layout.sequence_size).local * layout.sequence_size};

@@ -131,6 +131,13 @@ struct PartialSum {
 /// The parts point into `table`.
 PartialSum partial_sum(const UnitParameters& table, Partial kind);
 
+/// The ranks that hold the same parameters and see other tokens: data x context x sequence.
+inline int64_t gradient_ranks(const Layout& layout) { return layout.data * layout.context * layout.sequence_size; }
+/// Of those, the consecutive ones that a unit's shards are divided over; 1 under ZeRO 0. With `parallel.shard_group` they are a part, so
+/// that what ZeRO asks for all the time stays inside a node, and every part holds the same (Zhang et al. 2022, MiCS; Wang et al. 2023,
+/// ZeRO++).
+int64_t shard_ranks(const Layout& layout, const ParallelConfig& parallel);
+
 /// Elements of one of `ranks` equal shards of a buffer of `elements`: a multiple of kAlignment, so that the whole may grow by padding.
 int64_t shard_elements(int64_t elements, int64_t ranks);
 

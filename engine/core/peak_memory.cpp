@@ -63,7 +63,7 @@ class Walk {
     const bool separate_products = plan_.device == Device::cpu && train.precision == Precision::bf16;
     UnitNeeds needs{id, how, kept_activations(plan_.model, plan_.layout, parallel, train, id, how, where_.tensor),
                     unit_work(plan_.model, plan_.layout, parallel, train, id, where_, separate_products)};
-    const int64_t sharers = plan_.layout.data * plan_.layout.context * plan_.layout.sequence_size;
+    const int64_t sharers = shard_ranks(plan_.layout, parallel);
     if (sharers == 1 || parallel.zero < 2) return needs;
     const int64_t elements = unit_parameters(plan_.model, id, cut_of(plan_.layout, parallel, where_)).elements;
     const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;

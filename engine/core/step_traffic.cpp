@@ -60,6 +60,7 @@ class Count {
       const UnitParameters table = unit_parameters(shape_, unit, cut_of(layout_, parallel_, where_));
       tied(table);
       if (!shards_gradients(unit)) reduce(table);
+      if (gradient_ranks(layout_) > sharers()) add(Purpose::data, Verb::all_reduce, 4 * shard(table));
       if (sharers() > 1 && (parallel_.zero == 1 || parallel_.zero == 2)) gather(table);
     }
   }
@@ -144,18 +145,16 @@ class Count {
     return sharers() > 1 && parallel_.zero >= 2 && !keeps_whole_gradients(shape_, pipeline_placement(layout_, parallel_), unit);
   }
 
-  int64_t sharers() const { return layout_.data * layout_.context * layout_.sequence_size; }
-  int64_t whole_elements(const UnitParameters& table) const {
-    return parallel_.zero == 0 ? table.elements : sharers() * shard_elements(table.elements, sharers());
-  }
+  int64_t sharers() const { return shard_ranks(layout_, parallel_); }
+  int64_t shard(const UnitParameters& table) const { return shard_elements(table.elements, sharers()); }
 
   void reduce(const UnitParameters& table) {
     partial(table, Partial::tensor, layout_.tensor);
     partial(table, Partial::kv_copies, kv_copies(shape_, layout_.tensor).ranks);
-    if (sharers() > 1) add(Purpose::data, parallel_.zero == 0 ? Verb::all_reduce : Verb::reduce_scatter, 4 * whole_elements(table));
+    if (sharers() > 1) add(Purpose::data, Verb::reduce_scatter, 4 * sharers() * shard(table));
   }
 
-  void gather(const UnitParameters& table) { add(Purpose::data, Verb::all_gather, element_ * whole_elements(table)); }
+  void gather(const UnitParameters& table) { add(Purpose::data, Verb::all_gather, element_ * sharers() * shard(table)); }
 
   const ModelShape& shape_;
   const Layout& layout_;

@@ -20,7 +20,8 @@ int64_t loss_chunk(int64_t tokens, int64_t vocab, int64_t tensor);
 /// 4.2.2); two small all-reduces a loss chunk; partial gradients. pipeline: one send each way and micro-batch, and the tied embedding's
 /// gradient. sequence: an all-to-all each of qkv and of the result, and
 /// backwards (Jacobs et al. 2023). context: keys and values round the ring in both passes, in backward also their gradients in fp32.
-/// data: the gradient buffers, with ZeRO-1 also the parameters' all-gather. control: the step's scalars.
+/// data: the gradient buffers, with ZeRO also the parameters' all-gathers, and the shards once more over the groups that hold the same.
+/// control: the step's scalars.
 Traffic step_traffic(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train,
                      int64_t accumulate, int64_t rank);
 

@@ -52,7 +52,7 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
   stage_.placement = pipeline_placement(layout, options.parallel);
 
   const Cut cut = cut_of(layout, options.parallel, mesh.where());
-  const int64_t zero = options.parallel.zero, shards = zero >= 1 ? mesh.gradient().size() : 1;
+  const int64_t zero = options.parallel.zero, shards = mesh.shards().size();
   std::shared_ptr<UnitBuffers> embedding_buffers;
   const auto add = [&](const UnitId& id) {
     auto buffers = std::make_shared<UnitBuffers>(unit_parameters(options.shape, id, cut), shards, stage_.dtype, options.device);

@@ -12,14 +12,13 @@ namespace llmrun {
 ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients)
     : buffers_(std::move(buffers)),
       mesh_(mesh),
-      sharded_(zero >= 1 && mesh.gradient().size() > 1),
+      sharded_(mesh.shards().size() > 1),
       shards_gradients_(sharded_ && zero >= 2 && !whole_gradients),
       shards_parameters_(sharded_ && zero >= 3) {
   const int64_t elements = buffers_->elements();
-  const int64_t each = sharded_ ? elements / mesh.gradient().size() : elements;
-  const int64_t begin = sharded_ ? each * mesh.gradient().rank() : 0;
+  const int64_t each = elements / mesh.shards().size(), begin = each * mesh.shards().rank();
   shard_ = {begin, begin + each};
-  owns_shard_ = sharded_ || mesh.gradient().rank() == 0;
+  owns_shard_ = mesh.replicas().rank() == 0;
 
   if (!shards_parameters_) buffers_->parameters() = buffers_->new_parameters();
   if (!shards_gradients_) buffers_->gradients() = buffers_->new_gradients();
@@ -34,7 +33,7 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
 bool ShardedState::want_parameters() {
   if (!shards_parameters_ || gathering_.defined() || buffers_->parameters().defined()) return false;
   gathering_ = at::empty({buffers_->elements()}, parameter_shard_.options());
-  gather_ = mesh_.gradient().all_gather(gathering_, parameter_shard_);
+  gather_ = mesh_.shards().all_gather(gathering_, parameter_shard_);
   return true;
 }
 
@@ -60,7 +59,7 @@ bool ShardedState::post_reduce() {
   reduce_partial();
   scattering_ = std::exchange(buffers_->gradients(), at::Tensor());
   summed_ = at::empty_like(reduced_);
-  scatter_ = mesh_.gradient().reduce_scatter(summed_, scattering_);
+  scatter_ = mesh_.shards().reduce_scatter(summed_, scattering_);
   return true;
 }
 
@@ -100,15 +99,15 @@ void ShardedState::reduce_partial() {
 
 void ShardedState::reduce() {
   finish_reduce();
-  if (shards_gradients_) return;
-  reduce_partial();
-  if (sharded_) {
-    const at::Tensor mine = at::empty_like(reduced_);  // no backend writes its result over its input
-    mesh_.gradient().reduce_scatter(mine, buffers_->gradients()).wait();
-    reduced_.copy_(mine);
-  } else {
-    mesh_.gradient().all_reduce(buffers_->gradients()).wait();
+  if (!shards_gradients_) {
+    reduce_partial();
+    if (sharded_) {
+      const at::Tensor mine = at::empty_like(reduced_);  // no backend writes its result over its input
+      mesh_.shards().reduce_scatter(mine, buffers_->gradients()).wait();
+      reduced_.copy_(mine);
+    }
   }
+  mesh_.replicas().all_reduce(reduced_).wait();
 }
 
 double ShardedState::owned_sum_of_squares() const {
@@ -138,7 +137,7 @@ void ShardedState::publish() {
 void ShardedState::gather() {
   if (!sharded_ || shards_parameters_) return;
   const at::Tensor mine = parameter_shard_.clone();  // no backend writes its result over its input
-  mesh_.gradient().all_gather(buffers_->parameters(), mine).wait();
+  mesh_.shards().all_gather(buffers_->parameters(), mine).wait();
 }
 
 void ShardedState::zero_gradients() {

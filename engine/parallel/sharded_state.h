@@ -12,7 +12,7 @@ namespace llmrun {
 
 /// The optimizer's side of a unit: fp32 master weights and Adam moments of this rank's shard of the flat buffer, and the reductions
 /// that bring the gradients there. ZeRO is a property of the buffer (Rajbhandari et al. 2020): stage 0 all-reduces the gradients and
-/// every rank of mesh.gradient() steps the whole; stage 1 reduce-scatters them at the end of the step, steps a shard, and gathers the
+/// every rank steps the whole; stage 1 reduce-scatters them at the end of the step, steps a shard, and gathers the
 /// parameters again; stage 2 reduce-scatters after each backward and keeps the shard's sum alone; stage 3 keeps the shard's parameters
 /// alone, and has them whole only while the unit works.
 ///
@@ -36,8 +36,8 @@ class ShardedState {
   bool post_reduce();
   bool finish_reduce();
 
-  /// At the end of a step. Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.gradient(), where that
-  /// was not done on the way. One collective for each partial axis that has segments, one for the data ranks.
+  /// At the end of a step. Sums gradients that only saw a part of the tokens or queries (Partial), then over mesh.shards(), where that
+  /// was not done on the way, and mesh.replicas(): between nodes once a step, whatever ZeRO asks for inside one.
   void reduce();
   /// Of the reduced gradients, over what this rank owns: each element of the model once in the world.
   double owned_sum_of_squares() const;
@@ -50,7 +50,7 @@ class ShardedState {
   UnitBuffers& buffers() { return *buffers_; }
   const UnitBuffers& buffers() const { return *buffers_; }
   Interval shard() const { return shard_; }  // of the buffer's elements
-  /// A rank that holds the same shard as another leaves norm and checkpoint to the one with gradient rank 0.
+  /// A rank that holds the same shard as another leaves norm and checkpoint to the first of mesh.replicas().
   bool owns_shard() const { return owns_shard_; }
   at::Tensor& master() { return master_; }          // fp32 [shard]
   at::Tensor& exp_avg() { return exp_avg_; }        // fp32 [shard]

@@ -66,7 +66,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_r
     const at::Device device = prepare_device(device_needs(plan), local_rank);
     at::set_num_threads(static_cast<int>(plan.threads));
     world->compare_calls(plan.config.parallel.check_collectives);
-    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
+    const Mesh mesh(world, plan.layout, plan.model.kv_heads, shard_ranks(plan.layout, plan.config.parallel));
     const Exit exit = train(plan, mesh, {attempt, log, device, &asked_to_stop, stop_at, [&](const char* name, int64_t step) {
                                            section = fmt::format("{}, step {}", name, step);
                                            maybe_fail(fault, rank, name, step);

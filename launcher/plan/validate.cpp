@@ -103,6 +103,20 @@ void check_sequence(const Resolved& resolved, const ModelShape& shape, const Lay
              good_length(shape, train.seq_len, std::lcm(multiple, others * tensor / std::gcd(tensor, train.micro_batch))));
 }
 
+void check_shards(const ParallelConfig& parallel, const Layout& layout, Critic& critic) {
+  if (!parallel.shard_group) return;
+  const int64_t wanted = *parallel.shard_group, all = gradient_ranks(layout);
+  if (parallel.zero == 0 || wanted == 1)
+    critic.say(fmt::format("parallel.shard_group {} divides nothing under parallel.zero {}", wanted, parallel.zero), "parallel.shard_group",
+               {"parallel.shard_group", "parallel.zero"},
+               parallel.zero == 0 ? "--set parallel.zero=1, or leave parallel.shard_group out" : "--set parallel.zero=0");
+  else if (all % wanted != 0)
+    critic.say(fmt::format("cannot divide shards: parallel.shard_group {} does not divide the {} ranks that share parameters (data {} x "
+                           "context {} x sequence {})",
+                           wanted, all, layout.data, layout.context, layout.sequence_size),
+               "parallel.shard_group", {"parallel.shard_group", "parallel.data"}, divisors_hint("parallel.shard_group", all, wanted));
+}
+
 void check_recompute(const ParallelConfig& parallel, Critic& critic) {
   if (!parallel.recompute_layers || parallel.recompute != Recompute::none) return;
   critic.say(fmt::format("parallel.recompute_layers {} are computed again, and parallel.recompute is none", *parallel.recompute_layers),
@@ -219,6 +233,7 @@ void check_layout(const Resolved& resolved, const Layout& layout, std::optional<
   check_tensor(shape, layout.tensor, critic);
   check_sequence(resolved, shape, layout, critic);
   check_chunks(resolved.config.parallel, critic);
+  check_shards(resolved.config.parallel, layout, critic);
   check_recompute(resolved.config.parallel, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
   if (device) check_device(resolved.config, *device, critic);

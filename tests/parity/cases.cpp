@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "engine/core/parameters.h"
 #include "engine/core/philox.h"
 #include "engine/core/sequence_slice.h"
 #include "engine/core/spec/spellings.h"
@@ -26,6 +27,7 @@ ParityCase case_of(const Choice& choice) {
   return {golden_layouts()[choice[0]],
           choice[1] != 0 ? SequenceParallel::megatron : SequenceParallel::none,
           choice[2],
+          std::nullopt,
           std::array<int64_t, 3>{1, 2, 4}[choice[3]],
           std::array{Recompute::none, Recompute::full, Recompute::selective}[static_cast<size_t>(choice[4])],
           std::nullopt,
@@ -106,8 +108,9 @@ std::string ParityCase::name() const {
   std::string recomputed = recompute == Recompute::none ? "" : fmt::format(" {} recompute", spelling(recompute));
   if (recompute_layers) recomputed += fmt::format(" of {}", *recompute_layers);
   return fmt::format("{}{}{}micro-batch {}{}{}{} {}", name, sequence == SequenceParallel::megatron ? "megatron " : "",
-                     zero != 0 ? fmt::format("zero-{} ", zero) : "", micro_batch, recomputed,
-                     attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "", spelling(schedule));
+                     zero != 0 ? fmt::format("zero-{}{} ", zero, shard_group ? fmt::format(" in groups of {}", *shard_group) : "") : "",
+                     micro_batch, recomputed, attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "",
+                     spelling(schedule));
 }
 
 std::string ParityCase::arguments(int64_t layers) const {
@@ -120,6 +123,7 @@ std::string ParityCase::arguments(int64_t layers) const {
   set("parallel.pipeline", layout.pipeline);
   set("parallel.sequence", spelling(sequence));
   set("parallel.zero", zero);
+  if (shard_group) set("parallel.shard_group", *shard_group);
   set("train.micro_batch", micro_batch);
   set("parallel.recompute", spelling(recompute));
   if (recompute_layers) set("parallel.recompute_layers", *recompute_layers);
@@ -145,6 +149,7 @@ std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint
     drawn_case.sequence = drawn_case.layout.sequence_size > 1 ? SequenceParallel::ulysses
                                                               : one_of(std::array{SequenceParallel::none, SequenceParallel::megatron});
     drawn_case.zero = one_of(std::array<int64_t, 4>{0, 1, 2, 3});
+    drawn_case.shard_group = one_of(std::array<std::optional<int64_t>, 3>{std::nullopt, 2, 3});
     drawn_case.micro_batch = one_of(std::array<int64_t, 3>{1, 2, 4});
     drawn_case.recompute = one_of(std::array{Recompute::none, Recompute::selective, Recompute::full});
     if (drawn_case.recompute != Recompute::none)
@@ -153,6 +158,9 @@ std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint
     drawn_case.uneven_stages = one_of(std::array{false, true});
     drawn_case.schedule = one_of(kSchedules);
     const Layout& layout = drawn_case.layout;
+    const int64_t sharers = gradient_ranks(layout);
+    if (drawn_case.zero == 0 || sharers % drawn_case.shard_group.value_or(1) != 0 || sharers == drawn_case.shard_group)
+      drawn_case.shard_group.reset();
     const bool splits = layout.sequence_size * layout.context > 1 || drawn_case.sequence == SequenceParallel::megatron;
     if (!splits || layout.ranks() > 12 || !drawn_case.can_exist(size)) continue;
     if (known.insert(drawn_case.name()).second) cases.push_back(drawn_case);

@@ -22,6 +22,7 @@ struct ParityCase {
   Layout layout;
   SequenceParallel sequence = SequenceParallel::none;
   int64_t zero = 0;
+  std::optional<int64_t> shard_group = std::nullopt;
   int64_t micro_batch = 2;
   Recompute recompute = Recompute::none;
   std::optional<int64_t> recompute_layers = std::nullopt;  // of a stage; none: all

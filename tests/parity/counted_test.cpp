@@ -28,7 +28,7 @@ struct Counted {
 
 /// One training step of a golden shape on every rank of a case; `check` sees what each rank counted.
 void count_step(const Plan& plan, const std::function<void(Counted)>& check) {
-  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+  run_mesh(plan, [&](const Mesh& mesh) {
     const at::NoGradGuard no_grad;
     Model model(model_options(plan, at::kCPU), mesh);
     for (ShardedState& state : model.states()) initialise(state, 1);
@@ -163,7 +163,7 @@ TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the
   parity_case.zero = 3;
   parity_case.micro_batch = 1;
   const Plan plan = golden_plan(golden, parity_case, "/nowhere");
-  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+  run_mesh(plan, [&](const Mesh& mesh) {
     const at::NoGradGuard no_grad;
     Model model(model_options(plan, at::kCPU), mesh);
     for (ShardedState& state : model.states()) initialise(state, 1);

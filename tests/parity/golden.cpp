@@ -108,6 +108,7 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   config.model = model_of(golden.dir);
   config.parallel.sequence = parity_case.sequence;
   config.parallel.zero = parity_case.zero;
+  config.parallel.shard_group = parity_case.shard_group;
   config.parallel.recompute = parity_case.recompute;
   config.parallel.recompute_layers = parity_case.recompute_layers;
   config.parallel.schedule = parity_case.schedule;
@@ -135,7 +136,7 @@ void run_plan(const Plan& plan, int64_t stop_in, const std::function<at::Device(
     const at::NoGradGuard no_grad;
     TrainerOptions options;
     options.device = device(world->rank());
-    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
+    const Mesh mesh(world, plan.layout, plan.model.kv_heads, shard_ranks(plan.layout, plan.config.parallel));
     options.log = std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_mt>());
     std::atomic<int> signal{0};
     options.signal = &signal;

@@ -40,7 +40,7 @@ struct Seen {
 /// Steps of a rank each, from a scale that fp16 cannot hold.
 std::vector<std::vector<Seen>> steps_from(const Plan& plan, double scale, int steps) {
   std::vector<std::vector<Seen>> seen(static_cast<size_t>(plan.ranks()));
-  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+  run_mesh(plan, [&](const Mesh& mesh) {
     const at::NoGradGuard no_grad;
     Model model(model_options(plan, at::kCPU), mesh);
     for (ShardedState& state : model.states()) initialise(state, 1);

@@ -51,7 +51,7 @@ std::string measure(const std::string& name, Plan plan, double tolerance) {
   CountingAllocator allocator;
   std::mutex mutex;
   int64_t formula = 0, counted = 0;
-  run_mesh(plan.layout, plan.model.kv_heads, [&](const Mesh& mesh) {
+  run_mesh(plan, [&](const Mesh& mesh) {
     const at::NoGradGuard no_grad;
     const auto memory = CountingAllocator::of_this_thread() = std::make_shared<CountedMemory>();
     {
@@ -117,6 +117,8 @@ TEST_CASE("the most that a rank holds in a step is the formula's within 1%, as t
     with("bf16", [&](Plan& plan) { plan.config.train.precision = Precision::bf16; });
     for (int64_t zero : {0, 1, 2, 3})
       with(fmt::format("data 4, ZeRO {}", zero), [&](Plan& plan) { plan.layout.data = 4, plan.config.parallel.zero = zero; });
+    with("data 4, ZeRO 3 in groups of 2",
+         [](Plan& plan) { plan.layout.data = 4, plan.config.parallel.zero = 3, plan.config.parallel.shard_group = 2; });
     with("tensor 2", [](Plan& plan) { plan.layout.tensor = 2; });
     with("tensor 2, megatron", [](Plan& plan) { plan.layout.tensor = 2, plan.config.parallel.sequence = SequenceParallel::megatron; });
     with("sequence 2", [](Plan& plan) { plan.layout.sequence_size = 2, plan.config.parallel.sequence = SequenceParallel::ulysses; });

@@ -55,7 +55,7 @@ std::map<std::string, std::vector<float>> loaded_state(const Plan& plan) {
   again.dir = plan.dir + "-again";
   run_world(make_thread_world(static_cast<int>(plan.ranks())), [&](const std::shared_ptr<Communicator>& world) {
     const at::NoGradGuard no_grad;
-    const Mesh mesh(world, plan.layout, plan.model.kv_heads);
+    const Mesh mesh(world, plan.layout, plan.model.kv_heads, shard_ranks(plan.layout, plan.config.parallel));
     Model model(model_options(plan, at::kCPU), mesh);
     const Progress progress = load_state(model, plan, CheckpointReader(found->directory));
     save_state(model, mesh, again, progress, RunPaths(again.dir).checkpoints());

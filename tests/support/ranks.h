@@ -10,6 +10,8 @@
 
 #include "engine/comm/mesh.h"
 #include "engine/comm/thread.h"
+#include "engine/core/parameters.h"
+#include "engine/core/plan.h"
 
 namespace llmrun {
 
@@ -44,9 +46,15 @@ inline void run_ranks(int ranks, const std::function<void(Communicator& world)>&
 }
 
 /// One rank for each place of `layout`, as threads of this process, each with its own Mesh.
-inline void run_mesh(const Layout& layout, int64_t kv_heads, const std::function<void(const Mesh& mesh)>& rank_main) {
+inline void run_mesh(const Layout& layout, int64_t kv_heads, const std::function<void(const Mesh& mesh)>& rank_main,
+                     int64_t shard_ranks = 1) {
   run_world(make_thread_world(static_cast<int>(layout.ranks())),
-            [&](const std::shared_ptr<Communicator>& world) { rank_main(Mesh(world, layout, kv_heads)); });
+            [&](const std::shared_ptr<Communicator>& world) { rank_main(Mesh(world, layout, kv_heads, shard_ranks)); });
+}
+
+/// Those of a plan.
+inline void run_mesh(const Plan& plan, const std::function<void(const Mesh& mesh)>& rank_main) {
+  run_mesh(plan.layout, plan.model.kv_heads, rank_main, shard_ranks(plan.layout, plan.config.parallel));
 }
 
 }  // namespace llmrun

@@ -82,9 +82,8 @@ std::vector<Field> table() {
       KEY(parallel.sequence_size, "ranks of the Ulysses exchange").range(1, kManyRanks).env({"SPSIZE"}),
       KEY(parallel.data, "data-parallel ranks; auto: what the other axes leave").range(1, kManyRanks),
       KEY(parallel.zero, "ZeRO stage: what is sharded over the data ranks").range(0, 3).env({"ZERO_STAGE"}),
-      KEY(parallel.shard_group, "ranks a ZeRO shard spans; auto: all data ranks")
-          .range(1, kManyRanks)
-          .only({}, "sharding over a part of the data ranks"),
+      KEY(parallel.shard_group, "ranks that ZeRO's shards are divided over, those of a node at best; auto: all that share parameters")
+          .range(1, kManyRanks),
       KEY(parallel.expert, "ranks that share the experts, inside data").range(1, kManyRanks).only({}, "expert parallelism"),
       KEY(parallel.offload, "what lives in host memory").only({}, "offload"),
       KEY(parallel.recompute, "what the backward pass computes again instead of keeping it"),

@@ -39,12 +39,24 @@ TEST_CASE("every axis of the mesh connects the ranks that the layout says") {
       CHECK(members(mesh.context(), rank) == along({Axis::context}));
       CHECK(members(mesh.data(), rank) == along({Axis::data}));
       CHECK(members(mesh.pipeline(), rank) == along({Axis::pipeline}));
-      CHECK(members(mesh.gradient(), rank) == along({Axis::data, Axis::context, Axis::sequence}));
+      CHECK(members(mesh.replicas(), rank) == along({Axis::data, Axis::context, Axis::sequence}));
+      CHECK(mesh.shards().size() == 1);
       CHECK(mesh.kv_copies().size() == 1);
       CHECK(mesh.tensor().rank() == mesh.where().tensor);
       CHECK(mesh.pipeline().rank() == mesh.where().pipeline);
     });
   }
+}
+
+TEST_CASE("shards are neighbours among the ranks that share parameters, and replicas those at the same place of each such group") {
+  // Tensor is the fastest axis: the ranks 0, 2, 4 ... 14 share parameters, and so do 1, 3, 5 ... 15.
+  const auto check = [](const Mesh& mesh) {
+    const int64_t tensor = mesh.rank() % 2, place = mesh.rank() / 2, first = place / 4 * 4;
+    CHECK(members(mesh.shards(), mesh.rank()) ==
+          std::vector{2 * first + tensor, 2 * first + 2 + tensor, 2 * first + 4 + tensor, 2 * first + 6 + tensor});
+    CHECK(members(mesh.replicas(), mesh.rank()) == std::vector{2 * (place % 4) + tensor, 2 * (place % 4 + 4) + tensor});
+  };
+  run_mesh({.tensor = 2, .sequence_size = 2, .data = 4}, 8, check, /*shard_ranks=*/4);
 }
 
 TEST_CASE("tied joins the first and the last stage and leaves those between alone") {
@@ -69,7 +81,7 @@ TEST_CASE("a mesh counts what its axes carry, and not how it was wired") {
     for (const auto& cell : mesh.traffic().cells) CHECK(cell.calls() == 0);
     at::Tensor x = at::full({4}, 1.0, at::kFloat);
     mesh.tensor().all_reduce(x).wait();
-    mesh.gradient().all_reduce(x).wait();
+    mesh.replicas().all_reduce(x).wait();
     mesh.world().all_reduce(x).wait();
     mesh.pipeline().all_reduce(x).wait();  // a group of one
     CHECK(mesh.traffic()[Purpose::tensor].bytes() == 16);

@@ -129,6 +129,13 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             {},
             "cannot size a head: model.heads 20 does not divide model.hidden 330 -> 1, 2, 3, 5, 6, 10, 11, 15, 22, 30, 33, "
             "55, 66, 110, 165 and 330 divide 330: --set model.heads=15, or set model.head_dim\n"},
+           {{{"parallel.zero", "2"}, {"parallel.shard_group", "4"}},
+            6,
+            "cannot divide shards: parallel.shard_group 4 does not divide the 6 ranks that share parameters (data 6 x context 1 x sequence "
+            "1) -> 1, 2, 3 and 6 divide 6: --set parallel.shard_group=3\n"},
+           {{{"parallel.shard_group", "2"}},
+            4,
+            "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave parallel.shard_group out\n"},
            {{{"parallel.pipeline", "9"}},
             9,
             "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set "
@@ -205,6 +212,7 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             {},
             "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
            {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
+           {{{"run.name", "last"}}, {}, "run.name 'last' is how commands call the newest run -> any other name\n"},
            {{{"run.name", "a/b"}},
             {},
             "run.name 'a/b' cannot name a directory -> letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir\n"},
