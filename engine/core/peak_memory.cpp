@@ -87,14 +87,21 @@ class Walk {
     if (now.total() > peak_.total()) peak_ = now;
   }
 
-  /// Parameters of the unit that the stage comes to next.
+  /// Whole parameters that come while a unit works: those of the one that the stage comes to next, unless they stand already.
   int64_t wanted_next(const std::vector<UnitNeeds>& units, size_t index, bool forward) const {
-    if (forward && index + 1 < units.size()) return units[index + 1].gathered;
-    if (!forward && index > 0) return units[index - 1].id.kind == UnitKind::embedding ? 0 : units[index - 1].gathered;
-    if (next_ == nullptr || next_->kind == Kind::backward_weight) return 0;
-    const std::vector<UnitNeeds>& then = chunks_[static_cast<size_t>(next_->chunk)];
-    if (then.empty()) return 0;
-    return next_->kind == Kind::forward ? then.front().gathered : then.back().id.kind == UnitKind::embedding ? 0 : then.back().gathered;
+    const UnitNeeds* then = nullptr;
+    bool then_forward = forward;
+    if (forward && index + 1 < units.size()) {
+      then = &units[index + 1];
+    } else if (!forward && index > 0) {
+      then = &units[index - 1];
+    } else if (next_ != nullptr && next_->kind != Kind::backward_weight && !chunks_[static_cast<size_t>(next_->chunk)].empty()) {
+      then_forward = next_->kind == Kind::forward;
+      then = then_forward ? &chunks_[static_cast<size_t>(next_->chunk)].front() : &chunks_[static_cast<size_t>(next_->chunk)].back();
+    }
+    const auto reads = [](const UnitNeeds& unit, bool in_forward) { return in_forward || unit.id.kind != UnitKind::embedding; };
+    if (then == nullptr || !reads(*then, then_forward) || (then == &units[index] && reads(*then, forward))) return 0;
+    return then->gathered;
   }
 
   void act(const StageAction& action) {

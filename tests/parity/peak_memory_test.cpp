@@ -94,7 +94,7 @@ void compare_with_readme(const std::vector<std::string>& lines) {
 TEST_CASE("it is so in layouts drawn at random too, within 2% of small models") {
   for (const char* name : {"gpt2-tiny", "llama-tiny", "llama-odd"}) {
     const Golden golden = read_golden(name);
-    for (const ParityCase& drawn : sampled_cases(golden.size(), 30, 4)) {
+    for (const ParityCase& drawn : sampled_cases(golden.size(), 60, 9)) {
       Plan plan = golden_plan(golden, drawn, "/nowhere");
       if (plan.config.train.attention != AttentionKind::plain) measure(fmt::format("{} {}", name, drawn.name()), plan, 0.02);
     }
