@@ -10,7 +10,7 @@ namespace {
 
 std::string bytes(int64_t count) { return human_bytes(static_cast<double>(count)); }
 
-/// "ranks 8-11", "16 ranks from 2, every 64th".
+/// "ranks 8-11", "16 ranks from 2 to 962, 64 apart".
 std::string ranks_text(const std::vector<int64_t>& ranks) {
   const int64_t step = ranks.size() > 1 ? ranks[1] - ranks[0] : 1;
   if (step == 1) return fmt::format("ranks {}-{}", ranks.front(), ranks.back());

@@ -12,23 +12,7 @@ namespace {
 
 constexpr int64_t kFp32 = 4;
 
-/// The sizes of one micro-batch on one rank.
-struct Sizes {
-  Sizes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train)
-      : element(element_bytes(train.precision)), tokens(train.micro_batch * slice_tokens(train.seq_len, layout)) {
-    const int64_t slices = slices_tokens(parallel) ? layout.tensor : 1;
-    row = tokens / slices * shape.hidden * element;
-    whole_row = tokens * shape.hidden * element;
-    statistics = tokens / slices * (shape.norm == Norm::layernorm ? 2 : 1) * kFp32;
-  }
-  int64_t element;
-  int64_t tokens;      // before the tensor axis slices them
-  int64_t row;         // a tensor of [tokens of this rank, hidden]
-  int64_t whole_row;   // of [tokens, hidden]
-  int64_t statistics;  // of one norm
-};
-
-KeptActivations of_block(const ModelShape& shape, const Layout& layout, const Sizes& sizes, Recompute how, int64_t tensor_rank) {
+KeptActivations of_block(const ModelShape& shape, const Layout& layout, const RowBytes& sizes, Recompute how, int64_t tensor_rank) {
   const LocalHeads heads = local_heads(shape, layout);
   const int64_t head = sizes.tokens * shape.head_dim * sizes.element;  // one head of every token
   const int64_t qkv = (heads.query + 2 * heads.exchanged_kv) * head;
@@ -44,22 +28,30 @@ KeptActivations of_block(const ModelShape& shape, const Layout& layout, const Si
   kept.after_forward = kept.before_backward;
   if (how == Recompute::selective) kept.after_forward -= again + result + 2 * sizes.row;
   if (how == Recompute::full) kept.after_forward = sizes.row;
-  kept.after_backward_input = products + 2 * sizes.whole_row + mlp_in + (heads.query + 2 * heads.kv) * head;
+  kept.after_backward_input = products + 2 * sizes.whole + mlp_in + (heads.query + 2 * heads.kv) * head;
   return kept;
 }
 
 }  // namespace
 
+RowBytes::RowBytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train)
+    : element(element_bytes(train.precision)), tokens(train.micro_batch * slice_tokens(train.seq_len, layout)) {
+  const int64_t slices = slices_tokens(parallel) ? layout.tensor : 1;
+  whole = tokens * shape.hidden * element;
+  row = tokens / slices * shape.hidden * element;
+  statistics = tokens / slices * (shape.norm == Norm::layernorm ? 2 : 1) * kFp32;
+}
+
 KeptActivations kept_activations(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train,
                                  const UnitId& unit, Recompute how, int64_t tensor_rank) {
-  const Sizes sizes(shape, layout, parallel, train);
+  const RowBytes sizes(shape, layout, parallel, train);
   switch (unit.kind) {
     case UnitKind::embedding:
       return {0, 0, sizes.row};
     case UnitKind::block:
       return of_block(shape, layout, sizes, how, tensor_rank);
     case UnitKind::head:  // its input, and the gradient that the loss has made already
-      const int64_t kept = sizes.row + sizes.whole_row + sizes.statistics;
+      const int64_t kept = sizes.row + sizes.whole + sizes.statistics;
       return {kept, kept, 0};
   }
   return {};

@@ -8,6 +8,16 @@
 
 namespace llmrun {
 
+/// What every unit handles of one micro-batch on one rank, in bytes.
+struct RowBytes {
+  RowBytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train);
+  int64_t element;     // of one number
+  int64_t tokens;      // how many, before the tensor axis slices them
+  int64_t whole;       // a tensor of [tokens, hidden]
+  int64_t row;         // of [tokens of this rank, hidden]
+  int64_t statistics;  // of one norm
+};
+
 /// What a unit keeps of one micro-batch on one rank, in bytes: engine/parallel/saved.h, counted by parameters alone.
 struct KeptActivations {
   int64_t after_forward = 0;         // with what is computed again left out

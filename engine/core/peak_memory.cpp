@@ -3,7 +3,6 @@
 #include "engine/core/activations.h"
 #include "engine/core/parameters.h"
 #include "engine/core/recompute.h"
-#include "engine/core/sequence_slice.h"
 #include "engine/core/unit_work.h"
 
 namespace llmrun {
@@ -33,9 +32,9 @@ class Walk {
     const ParallelConfig& parallel = plan.config.parallel;
     const TrainConfig& train = plan.config.train;
     peak_.state = state_bytes(plan.model, plan.layout, parallel, train.precision, rank);
-    const int64_t tokens = train.micro_batch * slice_tokens(train.seq_len, plan.layout);
-    tokens_ = 4 * tokens * 8 + (plan.config.data.document_masks ? tokens * plan.layout.sequence_size * 8 : 0);
-    row_ = tokens / (slices_tokens(parallel) ? plan.layout.tensor : 1) * plan.model.hidden * element_bytes(train.precision);
+    const RowBytes bytes(plan.model, plan.layout, parallel, train);
+    tokens_ = 4 * bytes.tokens * 8 + (plan.config.data.document_masks ? bytes.tokens * plan.layout.sequence_size * 8 : 0);
+    row_ = bytes.row;
 
     if (plan.model.positions == Positions::rotary) kept_ = 2 * plan.model.max_positions * (plan.model.head_dim / 2) * 4;
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/core/memory.h"
+#include "engine/core/activations.h"
 #include "engine/core/parameters.h"
-#include "engine/core/sequence_slice.h"
 #include "engine/core/step_traffic.h"
 
 namespace llmrun {
@@ -28,27 +27,18 @@ class Heap {
 /// Of an element of a product that is made apart: as it comes, and widened to be added.
 int64_t separate_bytes(int64_t element) { return element + kFp32; }
 
-/// Bytes of what every unit handles.
-struct Rows {
+/// With what the border of the tensor axis and dropout make of it.
+struct Rows : RowBytes {
   Rows(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train)
-      : element(element_bytes(train.precision)),
-        tokens(train.micro_batch * slice_tokens(train.seq_len, layout)),
+      : RowBytes(shape, layout, parallel, train),
         sliced(slices_tokens(parallel) && layout.tensor > 1),
-        whole(tokens * shape.hidden * element),
-        row(sliced ? whole / layout.tensor : whole),
         entered(sliced ? whole : 0),
         left(sliced ? row : 0),
-        dropped(shape.dropout > 0 ? row : 0),
-        statistics(tokens / (sliced ? layout.tensor : 1) * (shape.norm == Norm::layernorm ? 2 : 1) * kFp32) {}
-  int64_t element;
-  int64_t tokens;  // before the tensor axis slices them
+        dropped(shape.dropout > 0 ? row : 0) {}
   bool sliced;
-  int64_t whole;       // [tokens, hidden]
-  int64_t row;         // [tokens of this rank, hidden]
-  int64_t entered;     // what TensorRegion::enter makes: nothing where it hands on what it got
-  int64_t left;        // what TensorRegion::leave makes beside what it got
-  int64_t dropped;     // the copy of a gradient that dropout changes
-  int64_t statistics;  // of a norm
+  int64_t entered;  // what TensorRegion::enter makes: nothing where it hands on what it got
+  int64_t left;     // what TensorRegion::leave makes beside what it got
+  int64_t dropped;  // the copy of a gradient that dropout changes
 };
 
 class BlockWork {
