@@ -11,6 +11,7 @@
 #include "engine/train/train_step.h"
 #include "engine/train/trainer.h"
 #include "tests/parity/golden.h"
+#include "tests/parity/seeded_model.h"
 #include "tests/support/ranks.h"
 #include "tests/support/temporary_directory.h"
 
@@ -28,12 +29,7 @@ struct Counted {
 
 /// One training step of a golden shape on every rank of a case; `check` sees what each rank counted.
 void count_step(const Plan& plan, const std::function<void(Counted)>& check) {
-  run_mesh(plan, [&](const Mesh& mesh) {
-    const at::NoGradGuard no_grad;
-    Model model(model_options(plan, at::kCPU), mesh);
-    for (ShardedState& state : model.states()) initialise(state, 1);
-    model.publish();
-    const TrainingData data = TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab});
+  run_seeded(plan, [&](const Mesh& mesh, Model& model, const TrainingData& data) {
     const Traffic before = mesh.traffic();
     Progress progress{.loss_scale = loss_scale(plan.config.train)};
     const StepResult result = train_step(model, mesh, data, plan, progress);

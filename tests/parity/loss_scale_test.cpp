@@ -1,19 +1,15 @@
 #include "tests/support/tensor_test.h"
 // torch first
 
-#include <ATen/core/grad_mode.h>
-
 #include <cmath>
-#include <mutex>
 
 #include "engine/checkpoint/directory.h"
 #include "engine/core/run_paths.h"
-#include "engine/model/initial_weights.h"
 #include "engine/train/saved_state.h"
 #include "engine/train/train_step.h"
 #include "engine/train/trainer.h"
 #include "tests/parity/golden.h"
-#include "tests/support/ranks.h"
+#include "tests/parity/seeded_model.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace llmrun;
@@ -40,12 +36,7 @@ struct Seen {
 /// Steps of a rank each, from a scale that fp16 cannot hold.
 std::vector<std::vector<Seen>> steps_from(const Plan& plan, double scale, int steps) {
   std::vector<std::vector<Seen>> seen(static_cast<size_t>(plan.ranks()));
-  run_mesh(plan, [&](const Mesh& mesh) {
-    const at::NoGradGuard no_grad;
-    Model model(model_options(plan, at::kCPU), mesh);
-    for (ShardedState& state : model.states()) initialise(state, 1);
-    model.publish();
-    const TrainingData data = TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab});
+  run_seeded(plan, [&](const Mesh& mesh, Model& model, const TrainingData& data) {
     Progress progress{.loss_scale = {scale, 0, 0}};
     for (int step = 0; step < steps; ++step) {
       std::vector<at::Tensor> before;
