@@ -67,7 +67,7 @@ def job(id, run, now):
 def remember_jobs(desk):
     """As if that many were queued, and all of them asked about just now. Who asks all the same finds a server that is down."""
     state = desk.directory / ".local/state/llmrun"
-    state.mkdir(parents=True)
+    state.mkdir(parents=True, exist_ok=True)
     now = int(time.time())
     named = [(f"{i}.{SERVER}", f"run-{i:04}") for i in range(1, MANY_JOBS + 1)]
     (state / "jobs.jsonl").write_text("".join(
