@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "cli/completion/sources.h"
@@ -5,6 +7,7 @@
 #include "engine/core/file.h"
 #include "engine/core/spec/fields.h"
 #include "engine/core/units.h"
+#include "launcher/plan/queue_limits.h"
 #include "launcher/profile/about.h"
 #include "launcher/profile/layers.h"
 
@@ -36,7 +39,8 @@ MachineConfig machine_of(const Typed& typed) {
 }
 
 std::string limits(const QueueLimits& queue) {
-  std::string text = fmt::format("{}-{} nodes", queue.nodes[0], queue.nodes[1]);
+  std::string text =
+      shares_nodes(queue) ? fmt::format("{} GPUs", fmt::join(queue.gpus, ",")) : fmt::format("{}-{} nodes", queue.nodes[0], queue.nodes[1]);
   if (queue.walltime_s[1] > 0) text += fmt::format(", up to {}", format_duration(queue.walltime_s[1]));
   return text;
 }

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& plan) {
   std::vector<Complaint> complaints;
-  check_job(input.resolved, static_cast<int64_t>(plan.hosts.size()), complaints);
+  check_job(input.resolved, {static_cast<int64_t>(plan.hosts.size()), plan.ranks()}, complaints);
   check_files(input.resolved, plan, sibling_path("llmrun-rank"), complaints);
   return complaints;
 }

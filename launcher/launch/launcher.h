@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/core/plan.h"
+#include "launcher/rundir/rank_death.h"
 
 namespace llmrun {
 
@@ -29,15 +30,6 @@ struct LaunchRequest {
 
 /// A signal that is a cause by itself; SIGTERM and SIGABRT come after an error that was told better elsewhere.
 inline bool is_cause(int signal) { return signal != 0 && signal != SIGTERM && signal != SIGABRT; }
-
-/// What a launcher's own output says of a rank that ended badly, or of a host of which it hears nothing any more.
-struct RankDeath {
-  std::optional<int64_t> rank;  // empty: the launcher does not say
-  std::string host;
-  int signal = 0;  // 0: it ended by itself
-  int code = 0;
-  bool host_lost = false;
-};
 
 /// One dialect of mpiexec. Stateless but for death() and is_chatter(), which are fed every line of the output, in order.
 class Launcher {

@@ -26,7 +26,7 @@ std::optional<int64_t> stop_time(const JobConfig& job, const Variables& environm
   const auto [end, error] = std::from_chars(begin->data(), begin->data() + begin->size(), seconds);
   if (error != std::errc{} || end != begin->data() + begin->size())
     throw Error(Exit::usage, "LLMRUN_STARTED_AT '{}' is not a number of seconds", *begin).hint("unset LLMRUN_STARTED_AT");
-  return seconds + *job.walltime_s - job.margin_s;
+  return seconds + *job.walltime_s - job.margin();
 }
 
 Assignments assignments(const Launch& launch, const Launcher& launcher, const AttemptName& attempt, std::optional<int64_t> stop) {

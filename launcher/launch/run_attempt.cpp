@@ -83,7 +83,7 @@ AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& att
 
   AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, launch, told);
   try {
-    run.end_attempt(outcome.exit_code, steps.last, std::time(nullptr));
+    run.end_attempt(outcome.exit_code, steps.last, std::time(nullptr), outcome.failure ? ending.death : std::nullopt);
   } catch (const Error& error) {  // a full disk: how the run ended is worth more than its record
     console.line(fmt::format("llmrun: warning: {}", error.what()));
   }

@@ -92,7 +92,16 @@ void say_unknown(const MachineConfig& machine, const std::string& name, std::str
              meant.empty() ? fmt::format("it has {}", fmt::join(names, ", ")) : fmt::format("--set job.queue={}", meant));
 }
 
-void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
+/// A rank has a GPU. More than one node's worth of them is told by check_limits.
+void check_gpus(const QueueLimits& queue, const JobSize& size, Critic& critic) {
+  const std::vector<int64_t>& may = queue.gpus;
+  if (may.empty() || size.nodes > 1 || std::find(may.begin(), may.end(), size.ranks) != may.end()) return;
+  const auto more = std::find_if(may.begin(), may.end(), [&](int64_t gpus) { return gpus > size.ranks; });
+  critic.say(fmt::format("queue '{}' takes {} GPUs of a node, not {}", queue.name, fmt::join(may, ", "), size.ranks), "job.ranks_per_node",
+             {"job.ranks_per_node", "machine.queues"}, fmt::format("--set job.ranks_per_node={}", more == may.end() ? may.back() : *more));
+}
+
+void check_queue(const Resolved& resolved, const JobSize& size, Critic& critic) {
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
   const std::string_view who = job.queue.empty() ? "machine.default_queue" : "job.queue";
@@ -100,7 +109,8 @@ void check_queue(const Resolved& resolved, int64_t nodes, Critic& critic) {
   if (name.empty() || machine.queues.empty()) return;
   const QueueLimits* queue = find_queue(machine, name);
   if (queue == nullptr) return say_unknown(machine, name, who, critic);
-  check_limits(machine, *queue, {nodes, job.walltime_s}, who, critic);
+  check_limits(machine, *queue, {size.nodes, job.walltime_s}, who, critic);
+  check_gpus(*queue, size, critic);
   if (queue->via.empty()) return;
   critic.say(fmt::format("queue '{}' takes no jobs itself: '{}' hands them on to it", queue->name, queue->via), who, {who},
              fmt::format("--set job.queue={}", queue->via));
@@ -128,19 +138,19 @@ const QueueLimits* find_queue(const MachineConfig& machine, std::string_view nam
   return found == machine.queues.end() ? nullptr : &*found;
 }
 
-void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& complaints) {
+void check_job(const Resolved& resolved, const JobSize& size, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const MachineConfig& machine = resolved.config.machine;
   const JobConfig& job = resolved.config.job;
   if (job.account.empty() && machine.scheduler != "slurm")  // a user of Slurm may have an account by default
     critic.say("job.account is not set: somebody must pay for the job", "job.account", {}, "--set job.account=PROJECT");
   if (!job.walltime_s) critic.say("job.walltime is not set", "job.walltime", {}, "--set job.walltime=01:00:00");
-  if (job.walltime_s && job.margin_s >= *job.walltime_s)
+  if (job.walltime_s && job.margin() >= *job.walltime_s)
     critic.say(
-        fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin_s), format_duration(*job.walltime_s)),
+        fmt::format("job.margin {} leaves nothing of job.walltime {}", format_duration(job.margin()), format_duration(*job.walltime_s)),
         "job.margin", {"job.margin", "job.walltime"}, fmt::format("--set job.margin={}", format_duration(*job.walltime_s / 10)));
   check_filesystems(machine, job, critic);
-  check_queue(resolved, nodes, critic);
+  check_queue(resolved, size, critic);
 }
 
 }  // namespace llmrun

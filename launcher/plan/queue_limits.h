@@ -10,10 +10,18 @@ const std::string& queue_of(const Config& config);
 /// What the profile says of a queue; nothing where it does not list it.
 const QueueLimits* find_queue(const MachineConfig& machine, std::string_view name);
 
+/// True for a queue whose jobs share a node: they ask for GPUs, not for nodes.
+inline bool shares_nodes(const QueueLimits& queue) { return !queue.gpus.empty(); }
+
+struct JobSize {
+  int64_t nodes = 1;
+  int64_t ranks = 1;
+};
+
 /// What this machine's scheduler would refuse, or let wait for ever, asked before the job is queued: a queue that the profile does not
-/// list or that takes no jobs itself, nodes or walltime outside its limits (each with the queues that take them), what no queue behind a
-/// routing queue takes, no walltime, account or file systems. A job that names no queue goes to machine.default_queue. Machines whose
-/// profile lists no queues are not checked for limits.
-void check_job(const Resolved& resolved, int64_t nodes, std::vector<Complaint>& complaints);
+/// list or that takes no jobs itself, nodes, GPUs or walltime outside its limits (each with the queues that take them), what no queue
+/// behind a routing queue takes, no walltime, account or file systems. A job that names no queue goes to machine.default_queue. Machines
+/// whose profile lists no queues are not checked for limits.
+void check_job(const Resolved& resolved, const JobSize& size, std::vector<Complaint>& complaints);
 
 }  // namespace llmrun

@@ -27,11 +27,15 @@ std::string named(const ExplainedRun& run) { return fmt::format("job {} of '{}'"
 
 /// "asked for 2 nodes for 01:00:00; queue 'debug' takes 1 to 2 nodes, 00:05:00 to 01:00:00".
 void tell_limits(const ExplainedRun& run, const Job& job, Explanation& explanation) {
-  std::string text = "asked for " + nodes_text(job.nodes);
+  const QueueLimits* limits = run.machine ? find_queue(*run.machine, job.queue) : nullptr;
+  const bool of_gpus = limits != nullptr && shares_nodes(*limits);
+  std::string text = "asked for " + (of_gpus ? fmt::format("{} GPUs", job.nodes) : nodes_text(job.nodes));
   if (job.walltime) text += " for " + format_duration(*job.walltime);
-  if (const QueueLimits* limits = run.machine ? find_queue(*run.machine, job.queue) : nullptr) {
-    text += fmt::format("; queue '{}' takes {} to {} nodes, {} to {}", job.queue, limits->nodes[0], limits->nodes[1],
-                        format_duration(limits->walltime_s[0]), format_duration(limits->walltime_s[1]));
+  if (limits != nullptr) {
+    const std::string size = of_gpus ? fmt::format("{} GPUs of a node", fmt::join(limits->gpus, ", "))
+                                     : fmt::format("{} to {} nodes", limits->nodes[0], limits->nodes[1]);
+    text += fmt::format("; queue '{}' takes {}, {} to {}", job.queue, size, format_duration(limits->walltime_s[0]),
+                        format_duration(limits->walltime_s[1]));
     if (limits->jobs_of_user > 0) text += fmt::format(", {} at once of a user", limits->jobs_of_user);
   }
   if (job.nodes > 0) explanation.facts.push_back(text);
@@ -108,9 +112,11 @@ std::string end_remedy(const ExplainedRun& run, const Job* job, const Explanatio
   const std::string hint = explanation.failure ? explanation.failure->hint : "";
   const RunPaths paths(run.history.dir);
   const std::optional<ChainStop>& stop = run.history.chain_stop;
-  const std::string after_chain = stop ? next_step(*stop, where_it_goes_on(paths)) : "";
-  if (!hint.empty() || !after_chain.empty()) return hint + (hint.empty() || after_chain.empty() ? "" : "; ") + after_chain;
-  if (exit_codes_of(run.history.record) == ExitCodes::foreign) return fmt::format("llmrun tail {} -n 100 shows what it said", run.word);
+  const bool foreign = exit_codes_of(run.history.record) == ExitCodes::foreign;
+  const std::string more = stop      ? next_step(*stop, where_it_goes_on(paths))
+                           : foreign ? fmt::format("llmrun tail {} -n 100 shows what it said", run.word)
+                                     : "";
+  if (!hint.empty() || !more.empty()) return hint + (hint.empty() || more.empty() ? "" : "; ") + more;
   const char* again = run.job ? "llmrun submit" : "the same command";
   const char* from = whole_checkpoint_steps(paths).empty() ? "starts from the beginning" : "goes on from the last checkpoint";
   if (job != nullptr && job->end == JobEnd::walltime && !stop)

@@ -53,6 +53,7 @@ std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& 
   if (plan) launch.ranks_are_threads = plan->communicator == CommunicatorKind::thread;
   Ending ending;
   ending.exit_code = *attempt.exit;
+  ending.death = attempt.death;
   return find_failure(paths, attempt.number, launch, ending, error_reports_at_end(attempt.log));
 }
 

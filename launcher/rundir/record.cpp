@@ -7,14 +7,16 @@ namespace llmrun {
 namespace {
 
 json attempt_json(const Attempt& attempt) {
-  return {{"number", attempt.number},
-          {"id", attempt.id},
-          {"start", attempt.start},
-          {"end", attempt.end},
-          {"log", attempt.log},
-          {"ranks", attempt.ranks},
-          {"exit", attempt.exit ? json(*attempt.exit) : json()},
-          {"job", attempt.job}};
+  json document{{"number", attempt.number},
+                {"id", attempt.id},
+                {"start", attempt.start},
+                {"end", attempt.end},
+                {"log", attempt.log},
+                {"ranks", attempt.ranks},
+                {"exit", attempt.exit ? json(*attempt.exit) : json()},
+                {"job", attempt.job}};
+  if (attempt.death) document["death"] = to_json(*attempt.death);
+  return document;
 }
 
 Attempt attempt_from(const json& document) {
@@ -22,6 +24,7 @@ Attempt attempt_from(const json& document) {
       document.at("number"), document.at("id"), document.at("start"), document.at("end"), document.at("log"), document.at("ranks"), {}};
   if (!document.at("exit").is_null()) attempt.exit = document.at("exit").get<int>();
   attempt.job = document.value("job", "");
+  if (document.contains("death")) attempt.death = rank_death_from(document["death"]);
   return attempt;
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/core/json.h"
 #include "launcher/rundir/git_state.h"
+#include "launcher/rundir/rank_death.h"
 
 namespace llmrun {
 
@@ -18,6 +19,7 @@ struct Attempt {
   int64_t ranks = 0;
   std::optional<int> exit;
   std::string job = {};  // id of the batch job that it ran in; empty: in none, or an llmrun that did not write it down yet ran it
+  std::optional<RankDeath> death = {};  // of a rank that left no word of its own: the launcher's
 };
 
 /// run.json: what became of the run, over all its attempts.

@@ -79,10 +79,11 @@ Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t
   return attempt;
 }
 
-void RunDir::end_attempt(int exit, int64_t steps, std::time_t now) {
+void RunDir::end_attempt(int exit, int64_t steps, std::time_t now, const std::optional<RankDeath>& death) {
   Attempt& attempt = record_.attempts.back();
   attempt.end = utc_time(now);
   attempt.exit = exit;
+  attempt.death = death;
   if (exit == 0) record_.finished_steps = steps;
   write_record(paths_.record(), record_);
   tell(paths_, {{"event", "attempt_ended"}, {"time", attempt.end}, {"attempt", attempt.number}, {"exit", exit}});

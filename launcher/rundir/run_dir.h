@@ -37,8 +37,8 @@ class RunDir {
   /// Opens attempt number record().attempts.size() + 1: its log directory, its record, a line in `logfiles`. `warning` is set where
   /// `logfiles`, two levels above the run, cannot be written. `log` is the name of the combined log; `job` the batch job of this process.
   Attempt begin_attempt(const std::string& log, int64_t ranks, std::time_t now, std::string& warning, const std::string& job = "");
-  /// Closes the newest attempt. `steps`: what the run was to reach; with exit 0 it is finished.
-  void end_attempt(int exit, int64_t steps, std::time_t now);
+  /// Closes the newest attempt. `steps`: what the run was to reach; with exit 0 it is finished. `death`: where a failure is known by it.
+  void end_attempt(int exit, int64_t steps, std::time_t now, const std::optional<RankDeath>& death = {});
   /// What the record says beside the attempts. `argv`: of a program that is not ours.
   void describe(const std::string& name, const std::string& version, const Variables& environment,
                 const std::vector<std::string>& argv = {});

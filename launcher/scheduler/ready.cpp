@@ -131,7 +131,7 @@ std::optional<std::string> jobs_needed(const Plan& plan) {
   const std::vector<StepMetrics> steps = newest_steps(RunPaths(plan.dir).metrics());
   const double speed = steps.empty() ? speed_at_peak(plan) : median_speed(steps);
   const int64_t left = plan.steps - (steps.empty() ? 0 : steps.back().step),
-                each_s = *plan.config.job.walltime_s - plan.config.job.margin_s;
+                each_s = *plan.config.job.walltime_s - plan.config.job.margin();
   if (speed <= 0 || left <= 0 || each_s <= 0) return std::nullopt;
   const auto need_s = static_cast<int64_t>(std::ceil(static_cast<double>(left * plan.tokens_per_step()) / speed));
   if (need_s <= each_s) return std::nullopt;

@@ -126,7 +126,7 @@ TEST_CASE("a launched program is in the history, shown and followed like a train
     CHECK(shell("llmrun tail x").exit == row.exit);
     const Outcome why = shell("llmrun explain x");
     CHECK(why.out.find(std::string("attempt 1 ended with ") + row.told + "\n") != std::string::npos);
-    CHECK(why.out.find("hint: llmrun tail x -n 100 shows what it said\n") != std::string::npos);
+    CHECK(why.out.find("llmrun tail x -n 100 shows what it said\n") != std::string::npos);
   }
 }
 

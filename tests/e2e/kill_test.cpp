@@ -38,6 +38,9 @@ TEST_CASE("K1: a rank killed at any step is named, the run ends, and the same co
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(45));  // start included
     CHECK(killed.exit == 137);
     CHECK_MESSAGE(killed.err.find(fmt::format("rank {}", kill.rank)) != std::string::npos, killed.err);
+    const std::string why = shell("llmrun explain run").out;
+    CHECK_MESSAGE(why.find(fmt::format("rank {} on ", kill.rank)) != std::string::npos, why);
+    CHECK_MESSAGE(why.find("was killed by signal 9 (SIGKILL)") != std::string::npos, why);
 
     const Outcome again = shell(words);
     CHECK_MESSAGE(again.exit == 0, again.err);

@@ -161,12 +161,13 @@ void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
   as_map(value, "a map of queues");
   for (size_t i = 0; i < value.items.size(); ++i) {
     const Value& limits = as_map(value.items[i], "a map of nodes and walltime");
-    refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user"});
+    refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user", "gpus"});
     QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
     if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
     if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
     if (const Value* via = limits.find("via")) decode(*via, Rules{}, queue.via);
     if (const Value* jobs = limits.find("jobs_of_user")) decode(*jobs, Rules{.least = 0}, queue.jobs_of_user);
+    if (const Value* gpus = limits.find("gpus")) decode(*gpus, Rules{.least = 1}, queue.gpus);
   }
   out = std::move(queues);
 }
@@ -206,6 +207,7 @@ json encode(const std::vector<QueueLimits>& value, const Rules&) {
     json& limits = queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
     if (!queue.via.empty()) limits["via"] = queue.via;
     if (queue.jobs_of_user > 0) limits["jobs_of_user"] = queue.jobs_of_user;
+    if (!queue.gpus.empty()) limits["gpus"] = queue.gpus;
   }
   return queues;
 }
@@ -247,8 +249,12 @@ json schema(const DataSource*, const Rules&) {
 json schema(const std::vector<QueueLimits>*, const Rules&) {
   const json nodes = {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 1}}}, {"minItems", 2}, {"maxItems", 2}};
   const json walltime = {{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 2}, {"maxItems", 2}};
-  const json properties = {
-      {"nodes", nodes}, {"walltime", walltime}, {"via", {{"type", "string"}}}, {"jobs_of_user", {{"type", "integer"}, {"minimum", 0}}}};
+  const json gpus = {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 1}}}};
+  const json properties = {{"nodes", nodes},
+                           {"walltime", walltime},
+                           {"via", {{"type", "string"}}},
+                           {"jobs_of_user", {{"type", "integer"}, {"minimum", 0}}},
+                           {"gpus", gpus}};
   const json limits = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   return {{"type", "object"}, {"additionalProperties", limits}};
 }

@@ -153,8 +153,9 @@ struct QueueLimits {
   std::string name;
   std::array<int64_t, 2> nodes{1, 1};
   std::array<int64_t, 2> walltime_s{0, 0};
-  std::string via;           // the routing queue that alone leads here; empty: jobs are submitted to it
-  int64_t jobs_of_user = 0;  // queued and running, at most; 0: no limit
+  std::string via;            // the routing queue that alone leads here; empty: jobs are submitted to it
+  int64_t jobs_of_user = 0;   // queued and running, at most; 0: no limit
+  std::vector<int64_t> gpus;  // of a queue whose jobs share a node and ask for GPUs: how many they may; empty: a job has whole nodes
 };
 
 struct NodeConfig {
@@ -194,11 +195,14 @@ struct JobConfig {
   std::string queue;
   std::string account;
   std::optional<int64_t> walltime_s;
-  int64_t margin_s = 300;
+  std::optional<int64_t> margin_s;  // auto: margin()
   std::vector<std::string> filesystems;
   std::vector<std::string> depends;  // "afterok:RUN-OR-ID"; a bare RUN means afterok
   std::string array;                 // of a sweep: "0-3", "0-7%2"; empty: every member at once
   int64_t chain = 0;                 // further jobs, at most, when a walltime ends one
+
+  /// Seconds before the walltime: five minutes, and of a short job a tenth, where nobody says.
+  int64_t margin() const { return margin_s.value_or(std::min<int64_t>(300, walltime_s.value_or(3000) / 10)); }
 };
 
 struct Config {

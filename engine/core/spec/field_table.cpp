@@ -152,7 +152,8 @@ std::vector<Field> table() {
       KEY_AS("machine.node.peak_tflops.fp8", machine.node.peak_tflops_fp8, "peak of one GPU, dense").at_least(0),
       KEY(machine.scheduler, "pbs, slurm, or local for none").one_of({"pbs", "slurm", "local"}),
       KEY(machine.queues,
-          "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST], via: ROUTING-QUEUE, jobs_of_user: N}}"),
+          "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST], via: ROUTING-QUEUE, jobs_of_user: N, gpus: [N, "
+          "...]}}"),
       KEY(machine.default_queue, "where a job goes that names no queue"),
       KEY(machine.queue_option, "what a queue is in a Slurm script: partition or qos").one_of({"partition", "qos"}),
       KEY(machine.select, "what a job asks of each node: PBS resources such as system=polaris, or a Slurm constraint"),
@@ -172,7 +173,10 @@ std::vector<Field> table() {
       KEY(job.queue, "queue or partition"),
       KEY(job.account, "project that pays; there is no default"),
       KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
-      KEY_AS("job.margin", job.margin_s, "how long before the walltime the run stops and saves").unit(Measure::seconds).at_least(0),
+      KEY_AS("job.margin", job.margin_s,
+             "how long before the walltime the run stops and saves; auto: 00:05:00, or a tenth of a short walltime")
+          .unit(Measure::seconds)
+          .at_least(0),
       KEY(job.filesystems, "file systems the job needs"),
       KEY(job.depends, "jobs that must end first: afterok:RUN, afterany:ID; a bare RUN means afterok"),
       KEY(job.array, "which members of a sweep to queue, and how many at once: 0-7%2"),

@@ -25,9 +25,9 @@ Resolved polaris(const std::string& queue, std::optional<int64_t> walltime_s) {
   return resolved;
 }
 
-std::string complaints(const Resolved& resolved, int64_t nodes) {
+std::string complaints(const Resolved& resolved, int64_t nodes, int64_t ranks_per_node = 4) {
   std::vector<Complaint> all;
-  check_job(resolved, nodes, all);
+  check_job(resolved, {nodes, nodes * ranks_per_node}, all);
   std::string text;
   for (const Complaint& complaint : all) text += complaint.what + " -> " + complaint.hint + "\n";
   return text;
@@ -78,10 +78,26 @@ TEST_CASE("a queue that is not there is told with the nearest one") {
   CHECK(complaints(polaris("nightly", 3600), 2) == "machine 'polaris' has no queue 'nightly' -> it has debug, prod\n");
 }
 
+TEST_CASE("a queue that shares its nodes takes some numbers of GPUs, of one node") {
+  Resolved resolved = polaris("by-gpu", 3600);
+  resolved.config.machine.queues.push_back({.name = "by-gpu", .nodes = {1, 1}, .walltime_s = {300, 86400}, .gpus = {1, 2, 4, 8}});
+  for (const int64_t gpus : {1, 2, 4, 8}) CHECK(complaints(resolved, 1, gpus).empty());
+  CHECK(complaints(resolved, 1, 3) == "queue 'by-gpu' takes 1, 2, 4, 8 GPUs of a node, not 3 -> --set job.ranks_per_node=4\n");
+  CHECK(complaints(resolved, 1, 9) == "queue 'by-gpu' takes 1, 2, 4, 8 GPUs of a node, not 9 -> --set job.ranks_per_node=8\n");
+  CHECK(complaints(resolved, 2, 8) ==
+        "queue 'by-gpu' takes 1 to 1 nodes, not 2 -> --set job.queue=debug, which takes 2 nodes for 01:00:00\n");
+}
+
 TEST_CASE("a margin that leaves nothing of the walltime is refused") {
   Resolved resolved = polaris("debug", 600);
   resolved.config.job.margin_s = 600;
   CHECK(complaints(resolved, 2) == "job.margin 00:10:00 leaves nothing of job.walltime 00:10:00 -> --set job.margin=00:01:00\n");
+}
+
+TEST_CASE("a margin that nobody sets leaves most of the shortest job") {
+  CHECK(complaints(polaris("debug", 300), 2).empty());
+  CHECK(polaris("debug", 300).config.job.margin() == 30);
+  CHECK(polaris("debug", 3600).config.job.margin() == 300);
 }
 
 TEST_CASE("everything that a job lacks is told at once") {

@@ -132,6 +132,7 @@ TEST_CASE("queues have the limits that the ALCF documents, and those that a rout
            {"polaris", "demand", 1, 56, 1, "", 0},
            {"polaris", "capacity", 1, 4, 168, "", 2},
            {"sophia", "by-node", 1, 8, 24, "", 0},
+           {"sophia", "by-gpu", 1, 1, 24, "", 0},
            {"aurora", "debug", 1, 2, 1, "", 1},
            {"aurora", "debug-scaling", 2, 256, 1, "", 1},
            {"aurora", "prod", 256, 10624, 24, "", 0},

@@ -94,6 +94,16 @@ exec /opt/bin/llmrun train '/eagle/my project/outputs/gpt-13b/config.yaml' --set
 )");
 }
 
+TEST_CASE("the job script for a PBS queue whose jobs share a node asks for GPUs on one") {
+  Plan plan = plan_on("pbs");
+  plan.hosts.resize(1);
+  plan.layout = {.data = 4};
+  plan.config.machine.queues = {{.name = "prod", .nodes = {1, 1}, .gpus = {1, 2, 4, 8}}};
+  const std::string text = script(plan);
+  CHECK(has_line(text, "#PBS -l select=4"));
+  CHECK(has_line(text, "#PBS -l place=pack"));
+}
+
 TEST_CASE("the job script of a Slurm machine") {
   Plan plan = plan_on("slurm");
   plan.dir = "/scratch/outputs/gpt-13b";

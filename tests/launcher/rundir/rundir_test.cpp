@@ -68,7 +68,7 @@ TEST_CASE("an attempt leaves its log's path two levels above the run, and its en
     const Attempt first = run.begin_attempt("a.log", 4, 1697034546, warning);
     CHECK(first.number == 1);
     CHECK(fs::is_directory(run.paths().attempt(1)));
-    run.end_attempt(137, 10, 1697034547);
+    run.end_attempt(137, 10, 1697034547, RankDeath{.rank = 3, .host = "node-2", .signal = 9});
     CHECK(!run.record().finished(10));
     CHECK(run.begin_attempt("b.log", 4, 1697034548, warning, "27.pbs").number == 2);
     run.end_attempt(0, 10, 1697034549);
@@ -78,6 +78,11 @@ TEST_CASE("an attempt leaves its log's path two levels above the run, and its en
   const RunRecord record = read_record(RunPaths(root).record());
   REQUIRE(record.attempts.size() == 2);
   CHECK(record.attempts[0].job.empty());
+  REQUIRE(record.attempts[0].death);
+  CHECK(record.attempts[0].death->rank == 3);
+  CHECK(record.attempts[0].death->host == "node-2");
+  CHECK(record.attempts[0].death->signal == 9);
+  CHECK(!record.attempts[1].death);
   CHECK(record.attempts[1].job == "27.pbs");
   CHECK(record.attempts[0].exit == 137);
   CHECK(record.attempts[0].start == "2023-10-11T14:29:06Z");
