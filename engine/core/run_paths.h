@@ -33,6 +33,8 @@ class RunPaths {
   std::filesystem::path rank_log(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.log", rank); }
   /// {rank, host, code, what, hint, section, time}, written by a rank that fails in an orderly way; `time` in seconds since 1970.
   std::filesystem::path rank_error(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.error.json", rank); }
+  /// Written by rank 0 where all ranks stopped cleanly (stop_report.h).
+  std::filesystem::path stopped(int number) const { return attempt(number) / "stopped"; }
   /// A step of a rank as trace events, where observe.profile asks for it.
   std::filesystem::path rank_trace(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.trace.json", rank); }
   /// Where the ranks of an attempt find each other when no PMIx server answers.

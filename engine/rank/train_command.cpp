@@ -12,6 +12,7 @@
 #include "engine/comm/world.h"
 #include "engine/core/error_report.h"
 #include "engine/core/run_paths.h"
+#include "engine/core/stop_report.h"
 #include "engine/observe/rank_log.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/device.h"
@@ -71,6 +72,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_r
                                            section = fmt::format("{}, step {}", name, step);
                                            maybe_fail(fault, rank, name, step);
                                          }});
+    if (exit != Exit::done && rank == 0) write_stop_report(paths.stopped(attempt), exit);
     // mpirun kills every rank a second after the first one that does not end with 0: none leaves before all have finished their save.
     if (exit != Exit::done) world->barrier();
     return exit;

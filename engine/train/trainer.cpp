@@ -1,6 +1,7 @@
 #include "engine/train/trainer.h"
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 
 #include "engine/core/run_paths.h"
@@ -60,7 +61,8 @@ class Trainer {
 
   Exit stopped(StopWish why) {
     log_.warn("stopped after step {} {}, with a checkpoint", progress_.step, why == StopWish::signal ? "as asked" : "before the walltime");
-    return why == StopWish::signal ? static_cast<Exit>(128 + std::max(1, asked())) : Exit::resubmit;
+    if (why == StopWish::walltime) return Exit::resubmit;
+    return static_cast<Exit>(128 + (asked() != 0 ? asked() : SIGTERM));  // another rank was asked: most likely so
   }
 
   /// Returns whether to stop: the same on every rank.

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "engine/core/stop_report.h"
 #include "launcher/process/held_signals.h"
 #include "launcher/profile/yaml_text.h"
 #include "launcher/rundir/saved_environment.h"
@@ -35,6 +36,7 @@ AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attem
     return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
   if (ending.clean()) return {0, {}};
+  if (const auto stopped = read_stop_report(paths.stopped(attempt))) return {*stopped, {}};  // it was not llmrun that was told to
   Failure failure = find_failure(paths, attempt, launch, ending, told);
   return {failure.exit_code, std::move(failure)};
 }
