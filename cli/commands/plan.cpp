@@ -40,7 +40,8 @@ json stage_json(int64_t stage, const StageForecast& forecast) {
                      {"optimizer", forecast.memory.state.optimizer},
                      {"activations", forecast.memory.kept},
                      {"work", forecast.memory.passing()},
-                     {"total", forecast.memory.total()}}},
+                     {"total", forecast.memory.total()},
+                     {"host", forecast.memory.host()}}},
                    {"comm_bytes_per_step", traffic_json(forecast.traffic)}});
   return document;
 }
@@ -93,6 +94,9 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
               human_count(static_cast<double>(here.parameters)), bytes(here.memory.state.parameters), bytes(here.memory.state.gradients),
               bytes(here.memory.state.optimizer), bytes(here.memory.kept), bytes(here.memory.passing()), bytes(here.memory.total()));
   }
+  int64_t host = 0;
+  for (const StageForecast& stage : forecast.stages) host = std::max(host, stage.memory.host());
+  if (host > 0) out.print("in host memory beside that: the optimizer, up to {} a rank\n", human_bytes(static_cast<double>(host)));
   out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
 }
 
@@ -102,6 +106,8 @@ std::string_view remedy(const ParallelConfig& parallel, const StageForecast& sta
   if (keeps_much && (parallel.recompute != Recompute::full || parallel.recompute_layers))
     return "parallel.recompute=full, or less of train.micro_batch, makes it less";
   if (keeps_much) return "less of train.micro_batch, or more tensor, sequence or context ranks, makes it less";
+  if (parallel.zero < 3 && !parallel.offloads(Offload::optimizer))
+    return "more tensor or pipeline ranks, parallel.zero=3, or parallel.offload=[optimizer], make it less";
   if (parallel.zero < 3) return "more tensor or pipeline ranks, or parallel.zero=3, make it less";
   return "more ranks of any axis make it less";
 }

@@ -61,8 +61,10 @@ std::string rank_text(const Plan& plan, const RankForecast& rank) {
                                     {"activations", memory.kept},
                                     {"work of the unit", memory.working},
                                     {"ZeRO's buffers", memory.sharding},
-                                    {"together", memory.total()}})
-    text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", name, count, bytes(count));
+                                    {"together", memory.total()},
+                                    {"in host memory", memory.host()}})
+    if (count > 0 || name != std::string_view("in host memory"))
+      text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", name, count, bytes(count));
 
   text += fmt::format("\nits calls in a step:\n  {:<10} {:<16} {:>10} {:>20}\n", "axis", "call", "calls", "bytes");
   for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
@@ -93,7 +95,8 @@ json rank_json(const Plan& plan, const RankForecast& rank) {
             {"activations", memory.kept},
             {"unit_work", memory.working},
             {"zero_buffers", memory.sharding},
-            {"total", memory.total()}}},
+            {"total", memory.total()},
+            {"host", memory.host()}}},
           {"peak_at", unit_name(memory.unit)},
           {"calls_per_step", calls}};
 }

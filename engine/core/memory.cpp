@@ -1,25 +1,46 @@
 #include "engine/core/memory.h"
 
+#include <algorithm>
+
 #include "engine/core/parameters.h"
 
 namespace llmrun {
 
-StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank) {
+namespace {
+
+/// Calls `visit(unit, elements of a shard)` for each unit of the rank's stage.
+template <typename Visit>
+void for_each_shard(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, int64_t rank, Visit visit) {
   const Coordinates where = coordinates(layout, rank);
   const Cut cut = cut_of(layout, parallel, where);
   const int64_t sharers = shard_ranks(layout, parallel);
-  const bool narrow = precision != Precision::fp32;
+  const PipelinePlacement placement = pipeline_placement(layout, parallel);
+  for (const UnitId& unit : stage_units(shape, placement, where.pipeline, parallel.layers_per_stage))
+    visit(unit, shard_elements(unit_parameters(shape, unit, cut).elements, sharers));
+}
+
+}  // namespace
+
+StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank) {
+  const int64_t sharers = shard_ranks(layout, parallel);
+  const bool on_host = parallel.offloads(Offload::optimizer), has_masters = on_host || precision != Precision::fp32;
 
   StateBytes bytes;
   const PipelinePlacement placement = pipeline_placement(layout, parallel);
-  for (const UnitId& unit : stage_units(shape, placement, where.pipeline, parallel.layers_per_stage)) {
-    const int64_t elements = unit_parameters(shape, unit, cut).elements;
-    const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;
+  for_each_shard(shape, layout, parallel, rank, [&](const UnitId& unit, int64_t shard) {
+    const int64_t whole = shard * sharers;
     bytes.parameters += (parallel.zero >= 3 ? shard : whole) * element_bytes(precision);
     bytes.gradients += (parallel.zero >= 2 && !keeps_whole_gradients(shape, placement, unit) ? shard : whole) * 4;
-    bytes.optimizer += shard * (narrow ? 12 : 8);
-  }
+    (on_host ? bytes.host : bytes.optimizer) += shard * (has_masters ? 12 : 8);
+  });
   return bytes;
+}
+
+int64_t host_step_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank) {
+  if (!parallel.offloads(Offload::optimizer)) return 0;
+  int64_t longest = 0;
+  for_each_shard(shape, layout, parallel, rank, [&](const UnitId&, int64_t shard) { longest = std::max(longest, shard); });
+  return 2 * std::min(kTravelling, longest) * (4 + element_bytes(precision));
 }
 
 bool keeps_whole_gradients(const ModelShape& shape, const PipelinePlacement& placement, const UnitId& unit) {

@@ -14,7 +14,8 @@ struct StateBytes {
   int64_t parameters = 0;  // in the precision of the products
   int64_t gradients = 0;   // fp32
   int64_t optimizer = 0;   // Adam's two moments in fp32, and fp32 masters where the parameters are narrower
-  int64_t total() const { return parameters + gradients + optimizer; }
+  int64_t host = 0;        // of the optimizer, where parallel.offload has it in host memory: masters too, in any precision
+  int64_t total() const { return parameters + gradients + optimizer; }  // of the device
   friend bool operator==(const StateBytes&, const StateBytes&) = default;
 };
 
@@ -23,6 +24,13 @@ struct StateBytes {
 /// (shard_ranks) divide the optimizer's part from stage 1 on, the gradients' from 2 and the parameters' from 3, in shards of
 /// shard_elements() a unit, and what is whole is as long as those shards together. REQUIRES what unit_parameters() does.
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
+
+/// Elements that travel at once between a device and host memory in an offloaded step (engine/parallel/host_step.h): enough for a bus, and
+/// few enough for a cache.
+constexpr int64_t kTravelling = 1 << 20;
+/// Host bytes of the two buffers that they travel in, which are there while a unit of `rank` steps: those of its longest shard. 0 where
+/// nothing is offloaded.
+int64_t host_step_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank);
 
 /// Whether ZeRO 2 and 3 keep this unit's gradients whole until the end of a step: the two copies of a tied embedding, on the first stage
 /// and the last, are summed before they are divided.

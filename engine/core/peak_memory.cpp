@@ -32,11 +32,12 @@ class Walk {
     const ParallelConfig& parallel = plan.config.parallel;
     const TrainConfig& train = plan.config.train;
     peak_.state = state_bytes(plan.model, plan.layout, parallel, train.precision, rank);
+    peak_.stepping = host_step_bytes(plan.model, plan.layout, parallel, train.precision, rank);
     const RowBytes bytes(plan.model, plan.layout, parallel, train);
     tokens_ = 4 * bytes.tokens * 8 + (plan.config.data.document_masks ? bytes.tokens * plan.layout.sequence_size * 8 : 0);
     row_ = bytes.row;
 
-    if (plan.model.positions == Positions::rotary) kept_ = 2 * plan.model.max_positions * (plan.model.head_dim / 2) * 4;
+    kept_ = rotary_table_bytes(plan.model);
 
     const auto chunks = stage_chunks(plan.model, placement_, where_.pipeline, parallel.layers_per_stage);
     const auto how = unit_recompute(stage_units(plan.model, placement_, where_.pipeline, parallel.layers_per_stage), parallel);
@@ -82,7 +83,7 @@ class Walk {
 
   /// `gathered`: parameters that stand whole.
   void reach(const UnitNeeds& unit, int64_t working, int64_t gathered) {
-    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, unit.id};
+    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, peak_.stepping, unit.id};
     if (now.total() > peak_.total()) peak_ = now;
   }
 
@@ -182,6 +183,10 @@ class Walk {
 };
 
 }  // namespace
+
+int64_t rotary_table_bytes(const ModelShape& shape) {
+  return shape.positions == Positions::rotary ? 2 * shape.max_positions * (shape.head_dim / 2) * 4 : 0;
+}
 
 PeakMemory peak_memory(const Plan& plan, const PipelineSchedule& schedule, int64_t rank) { return Walk(plan, schedule, rank).run(); }
 

@@ -12,10 +12,15 @@ struct PeakMemory {
                          // table of rotary angles
   int64_t working = 0;   // of the unit at work: its results before they are kept or sent on (unit_work.h)
   int64_t sharding = 0;  // whole parameters and gradients that ZeRO 2 and 3 have for a while, and shards under way
+  int64_t stepping = 0;  // host memory beside state.host, while the optimizer steps and no activation is left
   UnitId unit;           // at work
   int64_t passing() const { return working + sharding; }
-  int64_t total() const { return state.total() + kept + passing(); }
+  int64_t total() const { return state.total() + kept + passing(); }  // of the device
+  int64_t host() const { return state.host + stepping; }
 };
+
+/// Cosines and sines of every position, fp32: there from the first step to the last. 0 for learned positions.
+int64_t rotary_table_bytes(const ModelShape& shape);
 
 /// Walks the rank's part of the schedule as engine/parallel/pipeline_runner.cpp does. A device's allocator adds what it rounds up and
 /// keeps for later; kernels and communicators have buffers of their own.

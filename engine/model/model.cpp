@@ -52,7 +52,7 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
   stage_.placement = pipeline_placement(layout, options.parallel);
 
   const Cut cut = cut_of(layout, options.parallel, mesh.where());
-  const int64_t zero = options.parallel.zero, shards = mesh.shards().size();
+  const int64_t shards = mesh.shards().size();
   std::shared_ptr<UnitBuffers> embedding_buffers;
   const auto add = [&](const UnitId& id) {
     auto buffers = std::make_shared<UnitBuffers>(unit_parameters(options.shape, id, cut), shards, stage_.dtype, options.device);
@@ -74,7 +74,7 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
         break;
       }
     }
-    states_.emplace_back(buffers, mesh, zero, keeps_whole_gradients(options.shape, stage_.placement, id));
+    states_.emplace_back(buffers, mesh, options.parallel, keeps_whole_gradients(options.shape, stage_.placement, id));
   };
   std::vector<UnitId> ids;
   for (const auto& chunk : stage_chunks(options.shape, stage_.placement, mesh.where().pipeline, options.parallel.layers_per_stage)) {

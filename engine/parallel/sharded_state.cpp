@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/parallel/host_step.h"
+
 namespace llmrun {
 
-ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients)
+ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, const ParallelConfig& parallel, bool whole_gradients)
     : buffers_(std::move(buffers)),
       mesh_(mesh),
       sharded_(mesh.shards().size() > 1),
-      shards_gradients_(sharded_ && zero >= 2 && !whole_gradients),
-      shards_parameters_(sharded_ && zero >= 3) {
+      shards_gradients_(sharded_ && parallel.zero >= 2 && !whole_gradients),
+      shards_parameters_(sharded_ && parallel.zero >= 3),
+      on_host_(parallel.offloads(Offload::optimizer)) {
   const int64_t elements = buffers_->elements();
   const int64_t each = elements / mesh.shards().size(), begin = each * mesh.shards().rank();
   shard_ = {begin, begin + each};
@@ -23,11 +26,12 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
   if (!shards_parameters_) buffers_->parameters() = buffers_->new_parameters();
   if (!shards_gradients_) buffers_->gradients() = buffers_->new_gradients();
   parameter_shard_ = shards_parameters_ ? buffers_->new_shard_of_parameters(each) : shard_of(buffers_->parameters());
-  exp_avg_ = buffers_->new_shard(each);
-  exp_avg_sq_ = buffers_->new_shard(each);
+  const auto new_state = [&] { return on_host_ ? at::zeros({each}, at::kFloat) : buffers_->new_shard(each); };
+  exp_avg_ = new_state();
+  exp_avg_sq_ = new_state();
   reduced_ = shards_gradients_ ? buffers_->new_shard(each) : shard_of(buffers_->gradients());
-  separate_master_ = parameter_shard_.scalar_type() != at::kFloat;
-  master_ = separate_master_ ? buffers_->new_shard(each) : parameter_shard_;
+  separate_master_ = on_host_ || parameter_shard_.scalar_type() != at::kFloat;
+  master_ = separate_master_ ? new_state() : parameter_shard_;
 }
 
 bool ShardedState::want_parameters() {
@@ -120,12 +124,19 @@ double ShardedState::owned_sum_of_squares() const {
 }
 
 void ShardedState::step(const AdamWStep& how) {
+  std::vector<StepPiece> pieces;
   for_each_in_shard([&](const Segment& segment, Interval inside) {
-    auto of_shard = [&](const at::Tensor& tensor) { return tensor.narrow(0, inside.begin - shard_.begin, inside.size()); };
-    const at::Tensor rounded = separate_master_ ? of_shard(parameter_shard_) : at::Tensor();
-    adamw(of_shard(master_), of_shard(exp_avg_), of_shard(exp_avg_sq_), of_shard(reduced_), buffers_->table().tensors[segment.tensor].decay,
-          how, rounded);
+    pieces.push_back({{inside.begin - shard_.begin, inside.end - shard_.begin}, buffers_->table().tensors[segment.tensor].decay});
   });
+  if (on_host_) {
+    step_on_host(pieces, {master_, exp_avg_, exp_avg_sq_}, reduced_, parameter_shard_, how);
+  } else {
+    for (const auto& [at, decay] : pieces) {
+      const auto piece = [&, at = at](const at::Tensor& tensor) { return tensor.narrow(0, at.begin, at.size()); };
+      adamw(piece(master_), piece(exp_avg_), piece(exp_avg_sq_), piece(reduced_), decay, how,
+            separate_master_ ? piece(parameter_shard_) : at::Tensor());
+    }
+  }
   gather();
 }
 

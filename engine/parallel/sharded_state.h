@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/comm/mesh.h"
+#include "engine/core/spec/config.h"
 #include "engine/optim/adamw.h"
 #include "engine/parallel/unit_buffers.h"
 
@@ -16,7 +17,8 @@ namespace llmrun {
 /// parameters again; stage 2 reduce-scatters after each backward and keeps the shard's sum alone; stage 3 keeps the shard's parameters
 /// alone, and has them whole only while the unit works.
 ///
-/// With fp32 parameters the master weights are the parameters themselves: no copy.
+/// With fp32 parameters the master weights are the parameters themselves: no copy. Offload gives masters and moments a home in host memory,
+/// where the CPU steps them (host_step.h).
 ///
 /// Collective are reduce, step, publish and, under the stages that do something there, have_, want_parameters, post_ and finish_reduce:
 /// every rank that shares the unit calls them in the same order.
@@ -24,7 +26,7 @@ class ShardedState {
  public:
   /// `whole_gradients`: kept until the end of the step whatever the stage, because something else has to be done with them first (the two
   /// copies of a tied embedding on two stages).
-  ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, int64_t zero, bool whole_gradients = false);
+  ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mesh, const ParallelConfig& parallel, bool whole_gradients = false);
 
   /// Stage 3: asks for the whole parameters; has them; lets them go. The first two tell whether there was something to ask or wait for.
   bool want_parameters();
@@ -52,14 +54,15 @@ class ShardedState {
   Interval shard() const { return shard_; }  // of the buffer's elements
   /// A rank that holds the same shard as another leaves norm and checkpoint to the first of mesh.replicas().
   bool owns_shard() const { return owns_shard_; }
-  at::Tensor& master() { return master_; }          // fp32 [shard]
-  at::Tensor& exp_avg() { return exp_avg_; }        // fp32 [shard]
-  at::Tensor& exp_avg_sq() { return exp_avg_sq_; }  // fp32 [shard]
+  // fp32 [shard], on the device or, offloaded, on the CPU.
+  at::Tensor& master() { return master_; }
+  at::Tensor& exp_avg() { return exp_avg_; }
+  at::Tensor& exp_avg_sq() { return exp_avg_sq_; }
 
   // What this rank holds between steps.
   int64_t parameter_bytes() const;
   int64_t gradient_bytes() const;
-  int64_t optimizer_bytes() const;  // moments, and masters where they are a copy
+  int64_t optimizer_bytes() const;  // moments, and masters where they are a copy; wherever they live
 
  private:
   void reduce_partial();
@@ -73,6 +76,7 @@ class ShardedState {
   std::shared_ptr<UnitBuffers> buffers_;
   const Mesh& mesh_;
   bool sharded_, shards_gradients_, shards_parameters_;
+  bool on_host_;  // the optimizer's state
   Interval shard_;
   bool owns_shard_;
   bool separate_master_;

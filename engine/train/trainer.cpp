@@ -35,6 +35,8 @@ class Trainer {
     data_.emplace(TrainingData::training(plan.config.data, samples));
     valid_ = TrainingData::validation(plan.config.data, samples);
     if (mesh.rank() == 0) sink_ = make_jsonl_sink(paths_.metrics());
+    if (mesh.rank() == 0 && options.device.is_cpu() && !plan.config.parallel.offload.empty())
+      log_.warn("parallel.offload frees nothing: the ranks' own memory is the host's");
     if (mesh.rank() == 0 && data_->synthetic()) log_.warn("data.train is synthetic: tokens are made by seed, the loss means nothing");
   }
 

@@ -18,10 +18,10 @@ constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule
                                 Schedule::zero_bubble_v};
 
 // A case as numbers: which value each switch has. Pairs are then pairs of numbers.
-constexpr size_t kSwitches = 8;
+constexpr size_t kSwitches = 9;
 using Choice = std::array<int, kSwitches>;
 
-std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 4, 3, 3, 2, 2, 5}; }
+std::array<int, kSwitches> values_of_switches() { return {static_cast<int>(golden_layouts().size()), 2, 4, 3, 3, 2, 2, 5, 2}; }
 
 ParityCase case_of(const Choice& choice) {
   return {golden_layouts()[choice[0]],
@@ -33,7 +33,8 @@ ParityCase case_of(const Choice& choice) {
           std::nullopt,
           choice[5] != 0 ? AttentionKind::plain : AttentionKind::flash,
           choice[6] != 0,
-          kSchedules[static_cast<size_t>(choice[7])]};
+          kSchedules[static_cast<size_t>(choice[7])],
+          choice[8] != 0};
 }
 
 std::vector<Choice> all_choices(const GoldenSize& size) {
@@ -110,7 +111,8 @@ std::string ParityCase::name() const {
   return fmt::format("{}{}{}micro-batch {}{}{}{} {}", name, sequence == SequenceParallel::megatron ? "megatron " : "",
                      zero != 0 ? fmt::format("zero-{}{} ", zero, shard_group ? fmt::format(" in groups of {}", *shard_group) : "") : "",
                      micro_batch, recomputed, attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "",
-                     spelling(schedule));
+                     spelling(schedule)) +
+         (offload ? " offload" : "");
 }
 
 std::string ParityCase::arguments(int64_t layers) const {
@@ -130,6 +132,7 @@ std::string ParityCase::arguments(int64_t layers) const {
   set("train.attention", spelling(attention));
   set("parallel.schedule", spelling(schedule));
   set("parallel.virtual_pipeline", placement().chunks);
+  if (offload) set("parallel.offload", "[optimizer]");
   if (uneven_stages) set("parallel.layers_per_stage", fmt::format("[{}]", fmt::join(layers_per_stage(layers), ",")));
   return text;
 }
@@ -157,6 +160,7 @@ std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint
     drawn_case.attention = one_of(std::array{AttentionKind::flash, AttentionKind::plain});
     drawn_case.uneven_stages = one_of(std::array{false, true});
     drawn_case.schedule = one_of(kSchedules);
+    drawn_case.offload = one_of(std::array{false, true});
     const Layout& layout = drawn_case.layout;
     const int64_t sharers = gradient_ranks(layout);
     if (drawn_case.zero == 0 || sharers % drawn_case.shard_group.value_or(1) != 0 || sharers == drawn_case.shard_group)

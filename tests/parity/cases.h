@@ -29,6 +29,7 @@ struct ParityCase {
   AttentionKind attention = AttentionKind::flash;
   bool uneven_stages = false;  // one layer less on the first part of the pipeline, one more on the last
   Schedule schedule = Schedule::one_f_one_b;
+  bool offload = false;  // of the optimizer
 
   std::string name() const;
   /// The same case for `llmrun train`: "--ranks 4 --set parallel.tensor=2 ...".

@@ -94,10 +94,11 @@ TEST_CASE("KV heads that two tensor ranks share cost what the formula says") {
 
 TEST_CASE("parameter, gradient and optimizer bytes between steps are the formula's, whatever ZeRO divides") {
   const Golden golden = read_golden("gpt2-tiny");
-  for (int64_t zero : {0, 1, 2, 3})
+  for (const auto& [zero, offload] : {std::pair{0, false}, {1, false}, {2, false}, {3, false}, {0, true}, {3, true}})
     for (Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16}) {
       ParityCase parity_case{{.tensor = 2, .data = 2, .pipeline = 2}};
       parity_case.zero = zero;
+      parity_case.offload = offload;
       Plan plan = golden_plan(golden, parity_case, "/nowhere");
       plan.config.train.precision = precision;
       count_step(plan, [&](const Counted& counted) {
@@ -106,7 +107,7 @@ TEST_CASE("parameter, gradient and optimizer bytes between steps are the formula
         for (ShardedState& state : counted.model->states()) {
           got.parameters += state.parameter_bytes();
           got.gradients += state.gradient_bytes();
-          got.optimizer += state.optimizer_bytes();
+          (offload ? got.host : got.optimizer) += state.optimizer_bytes();
         }
         CHECK(got == wanted);
       });

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -91,6 +92,8 @@ struct ParallelConfig {
   CommunicatorKind communicator = CommunicatorKind::automatic;
   std::optional<int64_t> threads;  // CPU threads a rank; cores / ranks on the node
   bool check_collectives = false;
+
+  bool offloads(Offload what) const { return std::find(offload.begin(), offload.end(), what) != offload.end(); }
 };
 
 struct TrainConfig {
