@@ -111,6 +111,7 @@ TEST_CASE("T2: SIGTERM and then SIGKILL, whenever it comes, leave a checkpoint t
     CAPTURE(patience_ms);
     const CommandLine shell;
     Running run(shell, golden, "checkpoint: {every_steps: 2}\n");
+    for (int i = 0; i < 2000 && !std::filesystem::exists(shell.path("run/checkpoints/latest")); ++i) wait(5);
     run.signal_all(SIGTERM);
     wait(patience_ms);
     run.signal_all(SIGKILL);
