@@ -34,14 +34,7 @@ json stage_json(int64_t stage, const StageForecast& forecast) {
   json document{{"stage", stage}, {"chunks", chunks}};
   if (chunks.size() == 1) document["layers"] = chunks.front();
   document.update({{"parameters_per_rank", forecast.parameters},
-                   {"bytes_per_rank",
-                    {{"parameters", forecast.memory.state.parameters},
-                     {"gradients", forecast.memory.state.gradients},
-                     {"optimizer", forecast.memory.state.optimizer},
-                     {"activations", forecast.memory.kept},
-                     {"work", forecast.memory.passing()},
-                     {"total", forecast.memory.total()},
-                     {"host", forecast.memory.host()}}},
+                   {"bytes_per_rank", memory_json(forecast.memory)},
                    {"comm_bytes_per_step", traffic_json(forecast.traffic)}});
   return document;
 }

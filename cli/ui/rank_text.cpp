@@ -42,6 +42,17 @@ void for_each_call(const Traffic& traffic, const Visit& visit) {
 
 }  // namespace
 
+json memory_json(const PeakMemory& memory) {
+  return {{"parameters", memory.state.parameters},
+          {"gradients", memory.state.gradients},
+          {"optimizer", memory.state.optimizer},
+          {"activations", memory.kept},
+          {"unit_work", memory.working},
+          {"zero_buffers", memory.sharding},
+          {"total", memory.total()},
+          {"host", memory.host()}};
+}
+
 std::string rank_text(const Plan& plan, const RankForecast& rank) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) { text += fmt::format("{:<18} {}\n", name, value); };
@@ -82,22 +93,13 @@ json rank_json(const Plan& plan, const RankForecast& rank) {
   for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
     calls.push_back({{"axis", axis}, {"call", verb}, {"calls", count.calls}, {"bytes", count.bytes}});
   });
-  const PeakMemory& memory = rank.memory;
   return {{"rank", rank.rank},
           {"host", rank.host.empty() ? json(nullptr) : json(rank.host)},
           {"local_rank", rank.local_rank},
           {"axes", axes},
           {"units", units},
-          {"bytes",
-           {{"parameters", memory.state.parameters},
-            {"gradients", memory.state.gradients},
-            {"optimizer", memory.state.optimizer},
-            {"activations", memory.kept},
-            {"unit_work", memory.working},
-            {"zero_buffers", memory.sharding},
-            {"total", memory.total()},
-            {"host", memory.host()}}},
-          {"peak_at", unit_name(memory.unit)},
+          {"bytes", memory_json(rank.memory)},
+          {"peak_at", unit_name(rank.memory.unit)},
           {"calls_per_step", calls}};
 }
 

@@ -6,6 +6,9 @@
 
 namespace llmrun::cli {
 
+/// Exact bytes of a rank at the peak of a step, by what they are for.
+json memory_json(const PeakMemory& memory);
+
 /// What `plan --trace-rank` tells: where the rank stands and with whom it talks, what it holds at the peak of a step, and its calls by
 /// axis.
 std::string rank_text(const Plan& plan, const RankForecast& rank);

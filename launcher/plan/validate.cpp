@@ -166,6 +166,12 @@ void check_stages(const Resolved& resolved, const ModelShape& shape, const Pipel
                "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
 }
 
+void check_loss_scale(const TrainConfig& train, Critic& critic) {
+  if (!train.loss_scale || train.precision == Precision::fp16) return;
+  critic.say(fmt::format("train.loss_scale {} is for fp16, and train.precision is {}", *train.loss_scale, spelling(train.precision)),
+             "train.loss_scale", {"train.loss_scale", "train.precision"}, "leave it out, or --set train.precision=fp16");
+}
+
 void check_device(const Config& config, Device device, Critic& critic) {
   const AttentionKind attention = config.train.attention;
   const bool named = attention == AttentionKind::flash || attention == AttentionKind::cudnn;
@@ -179,10 +185,6 @@ void check_device(const Config& config, Device device, Critic& critic) {
   if (device == Device::cuda && config.data.document_masks && attention != AttentionKind::plain)
     critic.say("data.document_masks has no fused attention on a GPU yet", "data.document_masks", {"data.document_masks", "train.attention"},
                "--set train.attention=plain");
-  if (config.train.loss_scale && config.train.precision != Precision::fp16)
-    critic.say(fmt::format("train.loss_scale {} is for fp16, and train.precision is {}", *config.train.loss_scale,
-                           spelling(config.train.precision)),
-               "train.loss_scale", {"train.loss_scale", "train.precision"}, "leave it out, or --set train.precision=fp16");
   if (device == Device::cpu && attention == AttentionKind::cudnn)
     critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"},
                "--set train.attention=auto");
@@ -235,6 +237,7 @@ void check_layout(const Resolved& resolved, const Layout& layout, std::optional<
   check_chunks(resolved.config.parallel, critic);
   check_shards(resolved.config.parallel, layout, critic);
   check_recompute(resolved.config.parallel, critic);
+  check_loss_scale(resolved.config.train, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
   if (device) check_device(resolved.config, *device, critic);
 }

@@ -55,10 +55,11 @@ TEST_CASE("what is not built, mistyped or contradicts itself is one report") {
   const Outcome typed = shell("llmrun config check run.yaml --set trai.seq_len=3");
   for (const char* said : {"expert parallelism is not built yet", "unknown key 'trai'"})
     CHECK_MESSAGE(typed.err.find(said) != std::string::npos, said);
-  const Outcome contradicts =
-      shell("llmrun config check --set model=gpt-tiny --set run.steps=3 --set run.tokens=1M --set model.kv_heads=3");
+  const Outcome contradicts = shell(
+      "llmrun config check --set model=gpt-tiny --set run.steps=3 --set run.tokens=1M --set model.kv_heads=3 --set train.loss_scale=2");
   CHECK(contradicts.exit == 3);
-  CHECK(contradicts.err.find("llmrun: 2 errors") != std::string::npos);
+  CHECK(contradicts.err.find("train.loss_scale 2 is for fp16, and train.precision is bf16") != std::string::npos);
+  CHECK(contradicts.err.find("llmrun: 3 errors") != std::string::npos);
   CHECK(shell("llmrun config check --set model=gpt-tiny").exit == 0);
 }
 
