@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "cli/ui/table.h"
 #include "engine/core/units.h"
 
@@ -40,17 +42,30 @@ void for_each_call(const Traffic& traffic, const Visit& visit) {
         visit(kPurposeNames[axis], kVerbNames[verb], count);
 }
 
+/// Bytes of a rank's device at the peak of a step.
+struct MemoryRow {
+  const char* key;
+  const char* label;
+  int64_t bytes;
+};
+
+std::array<MemoryRow, 7> memory_rows(const PeakMemory& memory) {
+  return {{{"parameters", "parameters", memory.state.parameters},
+           {"gradients", "gradients", memory.state.gradients},
+           {"optimizer", "optimizer", memory.state.optimizer},
+           {"activations", "activations", memory.kept},
+           {"unit_work", "work of the unit", memory.working},
+           {"zero_buffers", "ZeRO's buffers", memory.sharding},
+           {"total", "together", memory.total()}}};
+}
+
 }  // namespace
 
 json memory_json(const PeakMemory& memory) {
-  return {{"parameters", memory.state.parameters},
-          {"gradients", memory.state.gradients},
-          {"optimizer", memory.state.optimizer},
-          {"activations", memory.kept},
-          {"unit_work", memory.working},
-          {"zero_buffers", memory.sharding},
-          {"total", memory.total()},
-          {"host", memory.host()}};
+  json document;
+  for (const MemoryRow& row : memory_rows(memory)) document[row.key] = row.bytes;
+  document["host"] = memory.host();
+  return document;
 }
 
 std::string rank_text(const Plan& plan, const RankForecast& rank) {
@@ -66,16 +81,11 @@ std::string rank_text(const Plan& plan, const RankForecast& rank) {
 
   const PeakMemory& memory = rank.memory;
   text += fmt::format("\nat the peak of a step, while {} works:\n", unit_name(memory.unit));
-  for (const auto& [name, count] : {std::pair{"parameters", memory.state.parameters},
-                                    {"gradients", memory.state.gradients},
-                                    {"optimizer", memory.state.optimizer},
-                                    {"activations", memory.kept},
-                                    {"work of the unit", memory.working},
-                                    {"ZeRO's buffers", memory.sharding},
-                                    {"together", memory.total()},
-                                    {"in host memory", memory.host()}})
-    if (count > 0 || name != std::string_view("in host memory"))
-      text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", name, count, bytes(count));
+  const auto held = [&](const char* label, int64_t count) {
+    text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", label, count, bytes(count));
+  };
+  for (const MemoryRow& row : memory_rows(memory)) held(row.label, row.bytes);
+  if (memory.host() > 0) held("in host memory", memory.host());
 
   text += fmt::format("\nits calls in a step:\n  {:<10} {:<16} {:>10} {:>20}\n", "axis", "call", "calls", "bytes");
   for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
