@@ -60,6 +60,13 @@ std::string axes_shown(const Layout& layout) {
   return text.empty() ? "1" : text;
 }
 
+/// "optimizer, activations".
+std::string listed(const std::vector<Offload>& what) {
+  std::string text;
+  for (const Offload one : what) text += fmt::format("{}{}", text.empty() ? "" : ", ", spelling(one));
+  return text;
+}
+
 void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   const auto line = [&](std::string_view name, std::string_view value) { out.print("{:<18} {}\n", name, printable(value)); };
   line("run", plan.name);
@@ -89,7 +96,9 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   }
   int64_t host = 0;
   for (const StageForecast& stage : forecast.stages) host = std::max(host, stage.memory.host());
-  if (host > 0) out.print("in host memory beside that: the optimizer, up to {} a rank\n", human_bytes(static_cast<double>(host)));
+  if (host > 0)
+    out.print("in host memory beside that: {}, up to {} a rank\n", listed(plan.config.parallel.offload),
+              human_bytes(static_cast<double>(host)));
   out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
 }
 
@@ -98,6 +107,8 @@ std::string_view remedy(const ParallelConfig& parallel, const StageForecast& sta
   const bool keeps_much = 2 * (stage.memory.kept + stage.memory.working) > stage.memory.total();
   if (keeps_much && (parallel.recompute != Recompute::full || parallel.recompute_layers))
     return "parallel.recompute=full, or less of train.micro_batch, makes it less";
+  if (keeps_much && !parallel.offloads(Offload::activations))
+    return "less of train.micro_batch, more tensor, sequence or context ranks, or parallel.offload=[activations], makes it less";
   if (keeps_much) return "less of train.micro_batch, or more tensor, sequence or context ranks, makes it less";
   if (parallel.zero < 3 && !parallel.offloads(Offload::optimizer))
     return "more tensor or pipeline ranks, parallel.zero=3, or parallel.offload=[optimizer], make it less";

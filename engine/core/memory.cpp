@@ -23,15 +23,16 @@ void for_each_shard(const ModelShape& shape, const Layout& layout, const Paralle
 
 StateBytes state_bytes(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, Precision precision, int64_t rank) {
   const int64_t sharers = shard_ranks(layout, parallel);
-  const bool on_host = parallel.offloads(Offload::optimizer), has_masters = on_host || precision != Precision::fp32;
+  const bool optimizer_away = parallel.offloads(Offload::optimizer), parameters_away = parallel.offloads(Offload::parameters);
+  const bool has_masters = optimizer_away != parameters_away || precision != Precision::fp32;
 
   StateBytes bytes;
   const PipelinePlacement placement = pipeline_placement(layout, parallel);
   for_each_shard(shape, layout, parallel, rank, [&](const UnitId& unit, int64_t shard) {
     const int64_t whole = shard * sharers;
-    bytes.parameters += (parallel.zero >= 3 ? shard : whole) * element_bytes(precision);
+    (parameters_away ? bytes.host : bytes.parameters) += (parallel.zero >= 3 ? shard : whole) * element_bytes(precision);
     bytes.gradients += (parallel.zero >= 2 && !keeps_whole_gradients(shape, placement, unit) ? shard : whole) * 4;
-    (on_host ? bytes.host : bytes.optimizer) += shard * (has_masters ? 12 : 8);
+    (optimizer_away ? bytes.host : bytes.optimizer) += shard * (has_masters ? 12 : 8);
   });
   return bytes;
 }
@@ -40,7 +41,8 @@ int64_t host_step_bytes(const ModelShape& shape, const Layout& layout, const Par
   if (!parallel.offloads(Offload::optimizer)) return 0;
   int64_t longest = 0;
   for_each_shard(shape, layout, parallel, rank, [&](const UnitId&, int64_t shard) { longest = std::max(longest, shard); });
-  return 2 * std::min(kTravelling, longest) * (4 + element_bytes(precision));
+  const int64_t goes_back = parallel.offloads(Offload::parameters) ? 0 : element_bytes(precision);
+  return 2 * std::min(kTravelling, longest) * (4 + goes_back);
 }
 
 bool keeps_whole_gradients(const ModelShape& shape, const PipelinePlacement& placement, const UnitId& unit) {

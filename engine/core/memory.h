@@ -14,7 +14,7 @@ struct StateBytes {
   int64_t parameters = 0;  // in the precision of the products
   int64_t gradients = 0;   // fp32
   int64_t optimizer = 0;   // Adam's two moments in fp32, and fp32 masters where the parameters are narrower
-  int64_t host = 0;        // of the optimizer, where parallel.offload has it in host memory: masters too, in any precision
+  int64_t host = 0;        // of these, what parallel.offload has in host memory; masters too, where the parameters are not there as fp32
   int64_t total() const { return parameters + gradients + optimizer; }  // of the device
   friend bool operator==(const StateBytes&, const StateBytes&) = default;
 };

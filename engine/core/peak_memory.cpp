@@ -1,5 +1,8 @@
 #include "engine/core/peak_memory.h"
 
+#include <compare>
+#include <set>
+
 #include "engine/core/activations.h"
 #include "engine/core/parameters.h"
 #include "engine/core/recompute.h"
@@ -17,6 +20,7 @@ struct UnitNeeds {
   KeptActivations kept;
   UnitWork work;
   int64_t gathered = 0;         // whole parameters, where ZeRO keeps a shard
+  int64_t arriving = 0;         // that shard on the device, where host memory keeps it
   int64_t whole_gradients = 0;  // likewise
   int64_t gradient_shard = 0;
   bool has_gradients = false;  // whole ones, now
@@ -28,6 +32,7 @@ class Walk {
       : plan_(plan),
         where_(coordinates(plan.layout, rank)),
         placement_(schedule.placement),
+        offloads_(plan.config.parallel.offloads(Offload::activations)),
         actions_(schedule.stages[static_cast<size_t>(where_.pipeline)]) {
     const ParallelConfig& parallel = plan.config.parallel;
     const TrainConfig& train = plan.config.train;
@@ -53,6 +58,7 @@ class Walk {
       next_ = i + 1 < actions_.size() ? &actions_[i + 1] : nullptr;
       act(actions_[i]);
     }
+    if (plan_.device != Device::cpu) peak_.away = most_away_;
     return peak_;
   }
 
@@ -64,10 +70,12 @@ class Walk {
     UnitNeeds needs{id, how, kept_activations(plan_.model, plan_.layout, parallel, train, id, how, where_.tensor),
                     unit_work(plan_.model, plan_.layout, parallel, train, id, where_, separate_products)};
     const int64_t sharers = shard_ranks(plan_.layout, parallel);
-    if (sharers == 1 || parallel.zero < 2) return needs;
+    const bool parameters_away = parallel.offloads(Offload::parameters);
     const int64_t elements = unit_parameters(plan_.model, id, cut_of(plan_.layout, parallel, where_)).elements;
     const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;
-    if (parallel.zero >= 3) needs.gathered = whole * element_bytes(train.precision);
+    if (parallel.zero >= 3 && (sharers > 1 || parameters_away)) needs.gathered = whole * element_bytes(train.precision);
+    if (parameters_away && sharers > 1) needs.arriving = shard * element_bytes(train.precision);
+    if (sharers == 1 || parallel.zero < 2) return needs;
     if (keeps_whole_gradients(plan_.model, placement_, id)) return needs;
     needs.whole_gradients = whole * 4;
     needs.gradient_shard = shard * 4;
@@ -83,8 +91,9 @@ class Walk {
 
   /// `gathered`: parameters that stand whole.
   void reach(const UnitNeeds& unit, int64_t working, int64_t gathered) {
-    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, peak_.stepping, unit.id};
-    if (now.total() > peak_.total()) peak_ = now;
+    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, away_, peak_.stepping, unit.id};
+    const auto bytes = [&](const PeakMemory& memory) { return memory.total() + (plan_.device == Device::cpu ? memory.away : 0); };
+    if (bytes(now) > bytes(peak_)) peak_ = now;
   }
 
   /// Whole parameters that come while a unit works: those of the one that the stage comes to next, unless they stand already.
@@ -101,17 +110,67 @@ class Walk {
     }
     const auto reads = [](const UnitNeeds& unit, bool in_forward) { return in_forward || unit.id.kind != UnitKind::embedding; };
     if (then == nullptr || !reads(*then, then_forward) || (then == &units[index] && reads(*then, forward))) return 0;
-    return then->gathered;
+    return then->gathered + then->arriving;
   }
 
   void act(const StageAction& action) {
     std::vector<UnitNeeds>& units = chunks_[static_cast<size_t>(action.chunk)];
-    if (action.kind == Kind::forward) return forward(units);
+    if (action.kind == Kind::forward) return forward(action, units);
     if (action.kind == Kind::backward_weight) return backward_weight(units);
-    backward(units, action.kind == Kind::backward);
+    backward(action, units);
   }
 
-  void forward(std::vector<UnitNeeds>& units) {
+  // What activation_offload.h does, in bytes.
+
+  /// What a unit saved of a micro-batch: where in the stage, and which.
+  struct Item {
+    int64_t micro_batch = -1, chunk = 0;
+    size_t unit = 0;
+    auto operator<=>(const Item&) const = default;
+  };
+
+  void leave(const Item& item, int64_t bytes) {
+    gone_.insert(item);
+    leaving_ = item;
+    leaving_bytes_ = bytes;
+    away_ += bytes;
+    most_away_ = std::max(most_away_, away_);
+  }
+  void settle() {
+    kept_ -= leaving_bytes_;
+    leaving_ = {};
+    leaving_bytes_ = 0;
+  }
+  void want(const Item& item, int64_t bytes) {
+    if (gone_.erase(item) == 0) return;
+    if (leaving_ == item) {  // stays
+      away_ -= bytes;
+      leaving_ = {};
+      leaving_bytes_ = 0;
+      return;
+    }
+    kept_ += bytes;
+    coming_bytes_ = bytes;
+  }
+  void have(const Item& item, int64_t bytes) {
+    want(item, bytes);
+    away_ -= coming_bytes_;
+    coming_bytes_ = 0;
+  }
+  /// Of the unit whose backward comes after that of this one, or after the last unit of a forward.
+  void want_next(const StageAction& action, const std::vector<UnitNeeds>& units, size_t index) {
+    if (action.kind != Kind::forward && index > 0)
+      return want({action.micro_batch, action.chunk, index - 1}, units[index - 1].kept.after_forward);
+    if (next_ == nullptr || (next_->kind != Kind::backward && next_->kind != Kind::backward_input)) return;
+    const std::vector<UnitNeeds>& then = chunks_[static_cast<size_t>(next_->chunk)];
+    if (!then.empty()) want({next_->micro_batch, next_->chunk, then.size() - 1}, then.back().kept.after_forward);
+  }
+  /// Whether the last unit's backward is next.
+  bool turns(const StageAction& forward) const {
+    return next_ != nullptr && next_->kind != Kind::forward && next_->chunk == forward.chunk && next_->micro_batch == forward.micro_batch;
+  }
+
+  void forward(const StageAction& action, std::vector<UnitNeeds>& units) {
     kept_ += tokens_;
     for (size_t i = 0; i < units.size(); ++i) {
       UnitNeeds& unit = units[i];
@@ -125,14 +184,21 @@ class Walk {
           gathered += embedding.gathered;
         }
       }
+      const bool last = i + 1 == units.size();
+      if (offloads_ && last) want_next(action, units, i);
       reach(unit, input + unit.work.forward + coming(), gathered + wanted_next(units, i, true));
       kept_ += unit.kept.after_forward;
+      if (!offloads_) continue;
+      settle();
+      if (!last || !turns(action)) leave({action.micro_batch, action.chunk, i}, unit.kept.after_forward);
     }
   }
 
-  void backward(std::vector<UnitNeeds>& units, bool weights_too) {
+  void backward(const StageAction& action, std::vector<UnitNeeds>& units) {
+    const bool weights_too = action.kind == Kind::backward;
     for (size_t i = units.size(); i-- > 0;) {
       UnitNeeds& unit = units[i];
+      if (offloads_) have({action.micro_batch, action.chunk, i}, unit.kept.after_forward), want_next(action, units, i);
       have_gradients(unit);
       const bool reads = unit.id.kind != UnitKind::embedding;
       const int64_t gradient = unit.id.kind == UnitKind::head ? 0 : row_;
@@ -141,6 +207,7 @@ class Walk {
       kept_ += unit.kept.before_backward - unit.kept.after_forward;
       reach(unit, gradient + unit.work.backward_input + coming(), sharding);
       kept_ += unit.kept.after_backward_input - unit.kept.before_backward;
+      settle();
       if (weights_too) weights(unit, wanted_next(units, i, false));
     }
     if (weights_too) kept_ -= tokens_;
@@ -172,12 +239,17 @@ class Walk {
   const Plan& plan_;
   Coordinates where_;
   const PipelinePlacement& placement_;
+  bool offloads_;  // activations
   const std::vector<StageAction>& actions_;
   std::vector<std::vector<UnitNeeds>> chunks_;
   int64_t tokens_ = 0, row_ = 0;
   const StageAction* next_ = nullptr;
   PeakMemory peak_;
-  int64_t kept_ = 0;
+  int64_t kept_ = 0;  // on the device
+  int64_t away_ = 0, most_away_ = 0;
+  std::set<Item> gone_;
+  Item leaving_;
+  int64_t leaving_bytes_ = 0, coming_bytes_ = 0;
   int64_t gradients_ = 0;  // whole ones
   int64_t reducing_ = 0;   // whose sum is under way, with the shard it becomes
 };

@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "engine/core/memory.h"
 #include "engine/core/pipeline/schedule.h"
 #include "engine/core/plan.h"
@@ -12,11 +14,12 @@ struct PeakMemory {
                          // table of rotary angles
   int64_t working = 0;   // of the unit at work: its results before they are kept or sent on (unit_work.h)
   int64_t sharding = 0;  // whole parameters and gradients that ZeRO 2 and 3 have for a while, and shards under way
-  int64_t stepping = 0;  // host memory beside state.host, while the optimizer steps and no activation is left
+  int64_t away = 0;      // of activations in host memory: the most of a step, on a CPU what is there at that moment
+  int64_t stepping = 0;  // in host memory while the optimizer steps, when no activation is left
   UnitId unit;           // at work
   int64_t passing() const { return working + sharding; }
   int64_t total() const { return state.total() + kept + passing(); }  // of the device
-  int64_t host() const { return state.host + stepping; }
+  int64_t host() const { return state.host + std::max(away, stepping); }
 };
 
 /// Cosines and sines of every position, fp32: there from the first step to the last. 0 for learned positions.

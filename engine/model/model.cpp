@@ -83,6 +83,7 @@ Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_cont
     stage_.chunks.push_back({begin, std::ssize(stage_.units)});
   }
   stage_.recompute = unit_recompute(ids, options.parallel);
+  stage_.offloads_activations = options.parallel.offloads(Offload::activations);
   for (size_t i = 0; i < states_.size(); ++i) {
     const bool borrows = stage_.units[i].get() == head_ && options.shape.tie_embeddings && embedding_ != nullptr;
     stage_.states.push_back({&states_[i], borrows ? &states_.front() : nullptr});

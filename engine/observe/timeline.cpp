@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 #include <string_view>
+#include <tuple>
 
 #include "engine/core/file.h"
 #include "engine/core/json.h"
@@ -12,8 +13,46 @@ namespace {
 
 using What = StageEvent::What;
 
-enum Track { compute, gather, reduce };
-constexpr std::array<std::string_view, 3> kTracks{"compute", "gather parameters", "sum gradients"};
+enum Track { compute, gather, reduce, offload, fetch };
+constexpr std::array<std::string_view, 5> kTracks{"compute", "gather parameters", "sum gradients", "offload activations",
+                                                  "fetch activations"};
+
+/// How an event is drawn. What is posted begins a bar, which ends where it is awaited.
+struct Drawn {
+  Track track;
+  std::string_view name;
+  bool begins = false;
+};
+
+Drawn drawn(What what) {
+  switch (what) {
+    case What::forward:
+      return {compute, "forward"};
+    case What::restore:
+      return {compute, "restore"};
+    case What::backward_input:
+      return {compute, "backward input"};
+    case What::backward_weight:
+      return {compute, "backward weight"};
+    case What::gather_posted:
+      return {gather, "gather", true};
+    case What::gather_awaited:
+      return {gather, "gather"};
+    case What::reduce_posted:
+      return {reduce, "reduce-scatter", true};
+    case What::reduce_awaited:
+      return {reduce, "reduce-scatter"};
+    case What::offload_posted:
+      return {offload, "offload", true};
+    case What::offload_awaited:
+      return {offload, "offload"};
+    case What::fetch_posted:
+      return {fetch, "fetch", true};
+    case What::fetch_awaited:
+      return {fetch, "fetch"};
+  }
+  return {compute, ""};
+}
 
 /// Microseconds since 1970 of a moment of the steady clock.
 class Epoch {
@@ -28,32 +67,6 @@ class Epoch {
   StageEvent::Clock::time_point steady_ = StageEvent::Clock::now();
 };
 
-std::string_view word(What what) {
-  switch (what) {
-    case What::forward:
-      return "forward";
-    case What::restore:
-      return "restore";
-    case What::backward_input:
-      return "backward input";
-    case What::backward_weight:
-      return "backward weight";
-    case What::gather_posted:
-    case What::gather_awaited:
-      return "gather";
-    case What::reduce_posted:
-    case What::reduce_awaited:
-      return "reduce-scatter";
-  }
-  return "";
-}
-
-bool is_posted(What what) { return what == What::gather_posted || what == What::reduce_posted; }
-Track track_of(What what) {
-  if (what == What::gather_posted || what == What::gather_awaited) return gather;
-  return what == What::reduce_posted || what == What::reduce_awaited ? reduce : compute;
-}
-
 }  // namespace
 
 void write_timeline(const std::filesystem::path& file, const StageLog& log, const std::vector<std::string>& units, int64_t rank) {
@@ -61,19 +74,19 @@ void write_timeline(const std::filesystem::path& file, const StageLog& log, cons
   json events = json::array();
   for (size_t track = 0; track < kTracks.size(); ++track)
     events.push_back({{"ph", "M"}, {"name", "thread_name"}, {"pid", rank}, {"tid", track}, {"args", {{"name", kTracks[track]}}}});
-  std::map<std::pair<Track, size_t>, StageEvent::Clock::time_point> posted;  // by track and unit
+  std::map<std::tuple<Track, size_t, int64_t>, StageEvent::Clock::time_point> posted;  // by track, unit and micro-batch
   for (const StageEvent& event : log.events()) {
-    const Track track = track_of(event.what);
-    auto begin = event.begin;
-    if (is_posted(event.what)) {
-      posted[{track, event.unit}] = begin;
+    const auto [track, name, begins] = drawn(event.what);
+    const std::tuple key{track, event.unit, event.micro_batch};
+    if (begins) {
+      posted[key] = event.begin;
       continue;
     }
-    if (track != compute) begin = posted.at({track, event.unit});
+    const auto begin = track == compute ? event.begin : posted.at(key);
     json args = json::object();
     if (event.micro_batch >= 0) args["micro_batch"] = event.micro_batch;
     events.push_back({{"ph", "X"},
-                      {"name", std::string(word(event.what)) + " " + units.at(event.unit)},
+                      {"name", std::string(name) + " " + units.at(event.unit)},
                       {"pid", rank},
                       {"tid", static_cast<int>(track)},
                       {"ts", epoch.of(begin)},

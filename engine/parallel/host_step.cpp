@@ -1,6 +1,5 @@
 #include "engine/parallel/host_step.h"
 
-#include <ATen/ops/empty.h>
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -9,6 +8,7 @@
 #include <optional>
 
 #include "engine/core/memory.h"
+#include "engine/parallel/copy_stream.h"
 
 namespace llmrun {
 namespace {
@@ -17,11 +17,8 @@ namespace {
 class Buffer {
  public:
   Buffer(int64_t elements, const at::Tensor& gradients, const at::Tensor& parameters) : device_(gradients.device()) {
-    const auto like = [&](const at::Tensor& tensor) {
-      return at::empty({elements}, at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(!device_.is_cpu()));
-    };
-    gradient_ = like(gradients);
-    parameters_ = like(parameters);
+    gradient_ = host_memory_like(gradients.narrow(0, 0, elements), device_);
+    if (parameters.defined()) parameters_ = host_memory_like(parameters.narrow(0, 0, elements), device_);
     if (!device_.is_cpu()) done_.emplace(device_.type());
   }
 
@@ -51,8 +48,8 @@ std::vector<StepPiece> cut(const std::vector<StepPiece>& pieces) {
 
 }  // namespace
 
-void step_on_host(const std::vector<StepPiece>& pieces, const OptimizerState& state, const at::Tensor& gradients,
-                  const at::Tensor& parameters, const AdamWStep& how) {
+void step_on_host(const std::vector<StepPiece>& pieces, const HostState& state, const at::Tensor& gradients, const at::Tensor& parameters,
+                  const AdamWStep& how) {
   const std::vector<StepPiece> queue = cut(pieces);
   const int64_t longest = std::min(kTravelling, gradients.numel());
   std::array<Buffer, 2> buffers{Buffer(longest, gradients, parameters), Buffer(longest, gradients, parameters)};
@@ -65,13 +62,13 @@ void step_on_host(const std::vector<StepPiece>& pieces, const OptimizerState& st
   fetch(0);
   for (size_t i = 0; i < queue.size(); ++i) {
     const int64_t begin = queue[i].at.begin, size = queue[i].at.size();
-    const auto piece = [&](const at::Tensor& tensor) { return tensor.narrow(0, begin, size); };
+    const auto piece = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.narrow(0, begin, size) : tensor; };
     Buffer& buffer = buffers[i % 2];
     fetch(i + 1);
     buffer.wait();
     adamw(piece(state.master), piece(state.exp_avg), piece(state.exp_avg_sq), buffer.gradient(size), queue[i].decay, how,
-          buffer.parameters(size));
-    buffer.travel(piece(parameters), buffer.parameters(size));
+          parameters.defined() ? buffer.parameters(size) : piece(state.parameters));
+    if (parameters.defined()) buffer.travel(piece(parameters), buffer.parameters(size));
   }
   for (Buffer& buffer : buffers) buffer.wait();
 }

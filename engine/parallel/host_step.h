@@ -15,14 +15,16 @@ struct StepPiece {
 };
 
 /// Of a shard, in host memory: fp32 [shard] each.
-struct OptimizerState {
+struct HostState {
   at::Tensor master, exp_avg, exp_avg_sq;
+  at::Tensor parameters;  // compute precision; undefined: they are on the device, or the masters themselves
 };
 
-/// AdamW on the CPU for a shard that a device holds (ZeRO-Offload, Ren et al. 2021). `gradients`, fp32 [shard], come over piece by piece
-/// and `parameters` [shard] go back so, through two buffers that the device reads and writes by itself (pinned): while the CPU works on
-/// one, the other travels. On return nothing travels any more. On a CPU the device's memory is the host's, and it is all copied the same.
-void step_on_host(const std::vector<StepPiece>& pieces, const OptimizerState& state, const at::Tensor& gradients,
-                  const at::Tensor& parameters, const AdamWStep& how);
+/// AdamW on the CPU (ZeRO-Offload, Ren et al. 2021). `gradients`, fp32 [shard], come from the device piece by piece, and what is new of
+/// `parameters` [shard] goes back so, where the device has them (else undefined), through two buffers that the device reads and writes by
+/// itself (pinned): while the CPU works on one, the other travels. On return nothing travels any more. On a CPU the device's memory is the
+/// host's, and it is all copied the same.
+void step_on_host(const std::vector<StepPiece>& pieces, const HostState& state, const at::Tensor& gradients, const at::Tensor& parameters,
+                  const AdamWStep& how);
 
 }  // namespace llmrun

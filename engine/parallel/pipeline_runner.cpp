@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 
+#include "engine/parallel/activation_offload.h"
+
 namespace llmrun {
 namespace {
 
@@ -102,7 +104,9 @@ class Walk {
         micro_batch_(micro_batch),
         training_(has_backward()),
         arrivals_(stage, schedule),
-        presence_(stage.units, stage.states, training_, stage.log) {}
+        presence_(stage.units, stage.states, training_, stage.log) {
+    if (training_ && stage.offloads_activations) offload_.emplace(stage.device, stage.log);
+  }
 
   StageCounts run() {
     for (size_t i = 0; i < actions_.size(); ++i) {
@@ -171,18 +175,34 @@ class Walk {
   /// The units of a chunk, as indices of stage_.units.
   const Interval& units_of(int64_t chunk) const { return stage_.chunks[static_cast<size_t>(chunk)]; }
 
+  struct Key {
+    int64_t micro_batch, chunk;
+    auto operator<=>(const Key&) const = default;
+  };
+
   /// Asks for what the next action begins with, while this one is at its last unit.
   void want_for_next() {
     if (next_ == nullptr || units_of(next_->chunk).size() == 0) return;
     if (next_->kind == Kind::forward) presence_.want_for_forward(static_cast<size_t>(units_of(next_->chunk).begin));
     if (next_->kind == Kind::backward || next_->kind == Kind::backward_input)
-      presence_.want_for_backward(static_cast<size_t>(units_of(next_->chunk).end - 1));
+      want_for_backward({next_->micro_batch, next_->chunk}, units_of(next_->chunk).end - 1);
   }
 
-  struct Key {
-    int64_t micro_batch, chunk;
-    auto operator<=>(const Key&) const = default;
-  };
+  void want_for_backward(const Key& key, int64_t unit) {
+    presence_.want_for_backward(static_cast<size_t>(unit));
+    if (offload_) offload_->want(item(key, unit));
+  }
+
+  ActivationOffload::Item item(const Key& key, int64_t unit) {
+    return {flights_.at(key).saved[static_cast<size_t>(unit - units_of(key.chunk).begin)], static_cast<size_t>(unit), key.micro_batch};
+  }
+
+  /// After a unit's forward: what it saved goes away, unless its backward is next.
+  void leave(const Key& key, int64_t unit) {
+    const bool turns = unit + 1 == units_of(key.chunk).end && next_ != nullptr && next_->kind != Kind::forward &&
+                       Key{next_->micro_batch, next_->chunk} == key;
+    if (!turns) offload_->leave(item(key, unit));
+  }
 
   template <typename WorkOfUnit>
   void logged(StageEvent::What what, size_t unit, const Key& key, WorkOfUnit work) {
@@ -212,6 +232,7 @@ class Walk {
       if (keeps_input) saved[Slot::input] = input;
       if (recomputes(i, Recompute::selective)) unit.release(saved);
       count(flight, index - begin);
+      if (offload_) offload_->settle(), leave(key, index);
     }
     counts_.peak_micro_batches = std::max(counts_.peak_micro_batches, static_cast<int64_t>(flights_.size()));
     return x;
@@ -226,13 +247,15 @@ class Walk {
       Unit& unit = *stage_.units[i];
       Saved& saved = flight.saved[static_cast<size_t>(index - begin)];
       presence_.before_backward_input(i);
-      index > begin ? presence_.want_for_backward(i - 1) : want_for_next();
+      if (offload_) offload_->have(item(key, index));
+      index > begin ? want_for_backward(key, index - 1) : want_for_next();
       if (recomputes(i, Recompute::full))
         logged(StageEvent::What::forward, i, key, [&] { unit.forward(saved.take(Slot::input), flight.batch, saved); });
       if (recomputes(i, Recompute::selective)) logged(StageEvent::What::restore, i, key, [&] { unit.restore(flight.batch, saved); });
       count(flight, index - begin);
       logged(StageEvent::What::backward_input, i, key, [&] { dy = unit.backward_input(dy, flight.batch, saved); });
       presence_.after_backward_input(i);
+      if (offload_) offload_->settle();
       if (!weights_too) {
         count(flight, index - begin);
         continue;
@@ -277,6 +300,7 @@ class Walk {
   bool training_;
   Arrivals arrivals_;
   Presence presence_;
+  std::optional<ActivationOffload> offload_;
   const StageAction* next_ = nullptr;    // behind the one that runs
   std::map<Message, at::Tensor> given_;  // from this stage to itself, where a placement turns
   std::map<Key, Flight> flights_;

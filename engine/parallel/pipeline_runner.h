@@ -20,6 +20,7 @@ struct Stage {
   StageLog* log = nullptr;           // not owned; null: nothing is noted
   const Mesh* mesh = nullptr;        // not owned
   std::vector<Recompute> recompute;  // of units; none: nothing is computed again
+  bool offloads_activations = false;
   /// The tensor a stage takes from the one before and hands to the next.
   int64_t tokens_local = 0;
   int64_t hidden = 0;

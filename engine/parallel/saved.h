@@ -41,6 +41,8 @@ class Saved {
   /// Takes the tensor out: its memory goes as soon as the caller lets go.
   at::Tensor take(Slot slot) { return std::exchange((*this)[slot], at::Tensor()); }
 
+  std::array<at::Tensor, kSlots>& tensors() { return tensors_; }
+
   /// Bytes of all tensors held; one tensor in two slots counts once.
   int64_t bytes() const {
     int64_t sum = 0;

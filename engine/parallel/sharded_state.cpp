@@ -16,8 +16,10 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
       mesh_(mesh),
       sharded_(mesh.shards().size() > 1),
       shards_gradients_(sharded_ && parallel.zero >= 2 && !whole_gradients),
-      shards_parameters_(sharded_ && parallel.zero >= 3),
-      on_host_(parallel.offloads(Offload::optimizer)) {
+      shards_parameters_(parallel.zero >= 3 && (sharded_ || parallel.offloads(Offload::parameters))),
+      on_host_(parallel.offloads(Offload::optimizer)),
+      parameters_on_host_(shards_parameters_ && parallel.offloads(Offload::parameters)),
+      arrivals_(buffers_->device()) {
   const int64_t elements = buffers_->elements();
   const int64_t each = elements / mesh.shards().size(), begin = each * mesh.shards().rank();
   shard_ = {begin, begin + each};
@@ -26,18 +28,27 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
   if (!shards_parameters_) buffers_->parameters() = buffers_->new_parameters();
   if (!shards_gradients_) buffers_->gradients() = buffers_->new_gradients();
   parameter_shard_ = shards_parameters_ ? buffers_->new_shard_of_parameters(each) : shard_of(buffers_->parameters());
+  if (parameters_on_host_) parameter_shard_ = host_memory_like(parameter_shard_, buffers_->device()).zero_();
   const auto new_state = [&] { return on_host_ ? at::zeros({each}, at::kFloat) : buffers_->new_shard(each); };
   exp_avg_ = new_state();
   exp_avg_sq_ = new_state();
   reduced_ = shards_gradients_ ? buffers_->new_shard(each) : shard_of(buffers_->gradients());
-  separate_master_ = on_host_ || parameter_shard_.scalar_type() != at::kFloat;
+  separate_master_ = on_host_ != parameters_on_host_ || parameter_shard_.scalar_type() != at::kFloat;
   master_ = separate_master_ ? new_state() : parameter_shard_;
 }
 
 bool ShardedState::want_parameters() {
   if (!shards_parameters_ || gathering_.defined() || buffers_->parameters().defined()) return false;
-  gathering_ = at::empty({buffers_->elements()}, parameter_shard_.options());
-  gather_ = mesh_.shards().all_gather(gathering_, parameter_shard_);
+  gathering_ = buffers_->empty_parameters(buffers_->elements());
+  if (parameters_on_host_) {
+    arriving_ = arrivals_.run([&] {
+      const at::Tensor shard = sharded_ ? buffers_->empty_parameters(shard_.size()) : gathering_;
+      shard.copy_(parameter_shard_, /*non_blocking=*/true);
+      if (sharded_) gather_ = mesh_.shards().all_gather(gathering_, shard);
+    });
+  } else {
+    gather_ = mesh_.shards().all_gather(gathering_, parameter_shard_);
+  }
   return true;
 }
 
@@ -45,6 +56,7 @@ bool ShardedState::have_parameters() {
   want_parameters();
   if (!gathering_.defined()) return false;
   gather_.wait();
+  arriving_.before_work();
   buffers_->parameters() = std::exchange(gathering_, at::Tensor());
   return true;
 }
@@ -129,7 +141,8 @@ void ShardedState::step(const AdamWStep& how) {
     pieces.push_back({{inside.begin - shard_.begin, inside.end - shard_.begin}, buffers_->table().tensors[segment.tensor].decay});
   });
   if (on_host_) {
-    step_on_host(pieces, {master_, exp_avg_, exp_avg_sq_}, reduced_, parameter_shard_, how);
+    const at::Tensor at_home = parameters_on_host_ && separate_master_ ? parameter_shard_ : at::Tensor();
+    step_on_host(pieces, {master_, exp_avg_, exp_avg_sq_, at_home}, reduced_, parameters_on_host_ ? at::Tensor() : parameter_shard_, how);
   } else {
     for (const auto& [at, decay] : pieces) {
       const auto piece = [&, at = at](const at::Tensor& tensor) { return tensor.narrow(0, at.begin, at.size()); };

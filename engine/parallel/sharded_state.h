@@ -7,6 +7,7 @@
 #include "engine/comm/mesh.h"
 #include "engine/core/spec/config.h"
 #include "engine/optim/adamw.h"
+#include "engine/parallel/copy_stream.h"
 #include "engine/parallel/unit_buffers.h"
 
 namespace llmrun {
@@ -18,7 +19,7 @@ namespace llmrun {
 /// alone, and has them whole only while the unit works.
 ///
 /// With fp32 parameters the master weights are the parameters themselves: no copy. Offload gives masters and moments a home in host memory,
-/// where the CPU steps them (host_step.h).
+/// where the CPU steps them (host_step.h), and under stage 3 the shard's parameters too: they come to the device for the gather.
 ///
 /// Collective are reduce, step, publish and, under the stages that do something there, have_, want_parameters, post_ and finish_reduce:
 /// every rank that shares the unit calls them in the same order.
@@ -54,7 +55,7 @@ class ShardedState {
   Interval shard() const { return shard_; }  // of the buffer's elements
   /// A rank that holds the same shard as another leaves norm and checkpoint to the first of mesh.replicas().
   bool owns_shard() const { return owns_shard_; }
-  // fp32 [shard], on the device or, offloaded, on the CPU.
+  // fp32 [shard], on the device or, offloaded, in host memory.
   at::Tensor& master() { return master_; }
   at::Tensor& exp_avg() { return exp_avg_; }
   at::Tensor& exp_avg_sq() { return exp_avg_sq_; }
@@ -76,14 +77,17 @@ class ShardedState {
   std::shared_ptr<UnitBuffers> buffers_;
   const Mesh& mesh_;
   bool sharded_, shards_gradients_, shards_parameters_;
-  bool on_host_;  // the optimizer's state
+  bool on_host_;             // the optimizer's state
+  bool parameters_on_host_;  // and the shard's parameters
   Interval shard_;
   bool owns_shard_;
   bool separate_master_;
   at::Tensor parameter_shard_;  // [shard], compute precision: a view of the whole buffer, or all that is kept of it
   at::Tensor reduced_;          // fp32 [shard]: likewise of the gradient buffer; the sum over all ranks after reduce()
   at::Tensor master_, exp_avg_, exp_avg_sq_;
-  at::Tensor gathering_;            // whole parameters under way
+  at::Tensor gathering_;  // whole parameters under way
+  CopyStream arrivals_;   // of the shard's, from host memory
+  CopyStream::Copies arriving_;
   at::Tensor scattering_, summed_;  // whole gradients under way, and this rank's part of their sum
   Work gather_, scatter_;
 };

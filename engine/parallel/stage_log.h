@@ -6,7 +6,8 @@
 
 namespace llmrun {
 
-/// What a stage did, in the order it began: work of a unit, and what ZeRO 2 and 3 ask for around it (presence.h). Tests hold overlap
+/// What a stage did, in the order it began: work of a unit, and what ZeRO 2 and 3 (presence.h) and offload of activations
+/// (activation_offload.h) ask for around it. Tests hold overlap
 /// against it; a timeline is drawn from it.
 struct StageEvent {
   enum class What {
@@ -14,10 +15,14 @@ struct StageEvent {
     restore,  // selective recompute
     backward_input,
     backward_weight,
-    gather_posted,   // parameters are asked for
-    gather_awaited,  // and there
-    reduce_posted,   // the sum of gradients is begun
-    reduce_awaited,  // and done
+    gather_posted,    // parameters are asked for
+    gather_awaited,   // and there
+    reduce_posted,    // the sum of gradients is begun
+    reduce_awaited,   // and done
+    offload_posted,   // what a unit saved leaves for host memory
+    offload_awaited,  // and has left
+    fetch_posted,     // comes back
+    fetch_awaited,    // and is there
   };
   using Clock = std::chrono::steady_clock;
 

@@ -1,5 +1,6 @@
 #include "engine/parallel/unit_buffers.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 namespace llmrun {
@@ -11,6 +12,7 @@ UnitBuffers::UnitBuffers(UnitParameters table, int64_t shards, at::ScalarType dt
       gradient_options_(at::TensorOptions().device(device).dtype(at::kFloat)) {}
 
 at::Tensor UnitBuffers::new_shard_of_parameters(int64_t elements) const { return at::zeros({elements}, parameter_options_); }
+at::Tensor UnitBuffers::empty_parameters(int64_t elements) const { return at::empty({elements}, parameter_options_); }
 at::Tensor UnitBuffers::new_shard(int64_t elements) const { return at::zeros({elements}, gradient_options_); }
 
 at::Tensor UnitBuffers::view(const at::Tensor& buffer, Role role) const {

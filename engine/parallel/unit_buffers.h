@@ -14,6 +14,7 @@ class UnitBuffers {
   UnitBuffers(UnitParameters table, int64_t shards, at::ScalarType dtype, at::Device device);
 
   const UnitParameters& table() const { return table_; }
+  at::Device device() const { return parameter_options_.device(); }
   int64_t elements() const { return elements_; }    // of a whole buffer
   at::Tensor& parameters() { return parameters_; }  // [elements]
   at::Tensor& gradients() { return gradients_; }    // [elements]
@@ -22,6 +23,7 @@ class UnitBuffers {
   at::Tensor new_gradients() const { return new_shard(elements_); }
   at::Tensor new_shard_of_parameters(int64_t elements) const;  // compute precision
   at::Tensor new_shard(int64_t elements) const;                // fp32
+  at::Tensor empty_parameters(int64_t elements) const;         // uninitialised, compute precision
 
   /// A parameter and its gradient: [rows, columns], or [rows] for a vector. Undefined where this unit has none.
   at::Tensor weight(Role role) const { return view(parameters_, role); }

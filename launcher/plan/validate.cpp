@@ -117,6 +117,17 @@ void check_shards(const ParallelConfig& parallel, const Layout& layout, Critic& 
                "parallel.shard_group", {"parallel.shard_group", "parallel.data"}, divisors_hint("parallel.shard_group", all, wanted));
 }
 
+void check_offload(const ParallelConfig& parallel, Critic& critic) {
+  if (!parallel.offloads(Offload::parameters)) return;
+  if (parallel.zero < 3)
+    critic.say(fmt::format("parameters can wait in host memory between the units' work under parallel.zero 3, not {}", parallel.zero),
+               "parallel.offload", {"parallel.offload", "parallel.zero"},
+               "--set parallel.zero=3, or leave parameters out of parallel.offload");
+  if (!parallel.offloads(Offload::optimizer))
+    critic.say("parallel.offload has the parameters in host memory, and the optimizer that makes them on the GPU", "parallel.offload",
+               {"parallel.offload"}, "--set parallel.offload=[optimizer,parameters]");
+}
+
 void check_recompute(const ParallelConfig& parallel, Critic& critic) {
   if (!parallel.recompute_layers || parallel.recompute != Recompute::none) return;
   critic.say(fmt::format("parallel.recompute_layers {} are computed again, and parallel.recompute is none", *parallel.recompute_layers),
@@ -236,6 +247,7 @@ void check_layout(const Resolved& resolved, const Layout& layout, std::optional<
   check_sequence(resolved, shape, layout, critic);
   check_chunks(resolved.config.parallel, critic);
   check_shards(resolved.config.parallel, layout, critic);
+  check_offload(resolved.config.parallel, critic);
   check_recompute(resolved.config.parallel, critic);
   check_loss_scale(resolved.config.train, critic);
   check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);

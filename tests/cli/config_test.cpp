@@ -65,7 +65,7 @@ TEST_CASE("what is not built, mistyped or contradicts itself is one report") {
 
 TEST_CASE("what is not built yet names the value, its line and who set it") {
   const CommandLine shell;
-  shell.write("run.yaml", "parallel:\n  expert: 2\n  offload: [activations]\n");
+  shell.write("run.yaml", "parallel:\n  expert: 2\ntrain: {objective: dpo}\n");
   const Outcome outcome = shell("llmrun config check run.yaml");
   CHECK(outcome.exit == 3);
   CHECK(outcome.err == golden("config-check-unbuilt.txt", outcome.err));

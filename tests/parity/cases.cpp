@@ -18,6 +18,13 @@ constexpr std::array kSchedules{Schedule::one_f_one_b, Schedule::gpipe, Schedule
                                 Schedule::zero_bubble_v};
 
 // A case as numbers: which value each switch has. Pairs are then pairs of numbers.
+const std::vector<Offload> kOptimizerAndActivations{Offload::optimizer, Offload::activations};
+const std::array<std::vector<Offload>, 5> kOffloads{{{},
+                                                     {Offload::optimizer},
+                                                     {Offload::activations},
+                                                     {Offload::optimizer, Offload::parameters},
+                                                     {Offload::optimizer, Offload::parameters, Offload::activations}}};
+
 constexpr size_t kSwitches = 9;
 using Choice = std::array<int, kSwitches>;
 
@@ -34,7 +41,7 @@ ParityCase case_of(const Choice& choice) {
           choice[5] != 0 ? AttentionKind::plain : AttentionKind::flash,
           choice[6] != 0,
           kSchedules[static_cast<size_t>(choice[7])],
-          choice[8] != 0};
+          choice[8] != 0 ? kOptimizerAndActivations : std::vector<Offload>{}};
 }
 
 std::vector<Choice> all_choices(const GoldenSize& size) {
@@ -76,6 +83,7 @@ bool ParityCase::can_exist(const GoldenSize& size) const {
   const bool batch = size.global_batch % (layout.data * micro_batch) == 0;
   const bool stages = (layout.pipeline > 1 || (!uneven_stages && schedule == Schedule::one_f_one_b)) && placement().parts() <= size.layers;
   if (!batch || !stages) return false;
+  if (zero < 3 && std::count(offload.begin(), offload.end(), Offload::parameters) > 0) return false;
   if (schedule == Schedule::interleaved && size.global_batch / (layout.data * micro_batch) % layout.pipeline != 0) return false;
 
   const bool heads = size.heads % (layout.tensor * layout.sequence_size) == 0;
@@ -102,6 +110,12 @@ std::vector<int64_t> ParityCase::layers_per_stage(int64_t layers) const {
   return split;
 }
 
+std::string ParityCase::offload_list() const {
+  std::string list;
+  for (Offload what : offload) list += fmt::format("{}{}", list.empty() ? "[" : ",", spelling(what));
+  return list + "]";
+}
+
 std::string ParityCase::name() const {
   std::string name;
   for (const Axis axis : kAxes)
@@ -112,7 +126,7 @@ std::string ParityCase::name() const {
                      zero != 0 ? fmt::format("zero-{}{} ", zero, shard_group ? fmt::format(" in groups of {}", *shard_group) : "") : "",
                      micro_batch, recomputed, attention == AttentionKind::plain ? " plain" : "", uneven_stages ? " uneven" : "",
                      spelling(schedule)) +
-         (offload ? " offload" : "");
+         (offload.empty() ? "" : " offload " + offload_list());
 }
 
 std::string ParityCase::arguments(int64_t layers) const {
@@ -132,7 +146,7 @@ std::string ParityCase::arguments(int64_t layers) const {
   set("train.attention", spelling(attention));
   set("parallel.schedule", spelling(schedule));
   set("parallel.virtual_pipeline", placement().chunks);
-  if (offload) set("parallel.offload", "[optimizer]");
+  if (!offload.empty()) set("parallel.offload", offload_list());
   if (uneven_stages) set("parallel.layers_per_stage", fmt::format("[{}]", fmt::join(layers_per_stage(layers), ",")));
   return text;
 }
@@ -160,7 +174,7 @@ std::vector<ParityCase> sampled_cases(const GoldenSize& size, size_t count, uint
     drawn_case.attention = one_of(std::array{AttentionKind::flash, AttentionKind::plain});
     drawn_case.uneven_stages = one_of(std::array{false, true});
     drawn_case.schedule = one_of(kSchedules);
-    drawn_case.offload = one_of(std::array{false, true});
+    drawn_case.offload = one_of(kOffloads);
     const Layout& layout = drawn_case.layout;
     const int64_t sharers = gradient_ranks(layout);
     if (drawn_case.zero == 0 || sharers % drawn_case.shard_group.value_or(1) != 0 || sharers == drawn_case.shard_group)

@@ -29,8 +29,9 @@ struct ParityCase {
   AttentionKind attention = AttentionKind::flash;
   bool uneven_stages = false;  // one layer less on the first part of the pipeline, one more on the last
   Schedule schedule = Schedule::one_f_one_b;
-  bool offload = false;  // of the optimizer
+  std::vector<Offload> offload = {};
 
+  std::string offload_list() const;  // [optimizer,activations]
   std::string name() const;
   /// The same case for `llmrun train`: "--ranks 4 --set parallel.tensor=2 ...".
   std::string arguments(int64_t layers) const;

@@ -94,7 +94,14 @@ TEST_CASE("KV heads that two tensor ranks share cost what the formula says") {
 
 TEST_CASE("parameter, gradient and optimizer bytes between steps are the formula's, whatever ZeRO divides") {
   const Golden golden = read_golden("gpt2-tiny");
-  for (const auto& [zero, offload] : {std::pair{0, false}, {1, false}, {2, false}, {3, false}, {0, true}, {3, true}})
+  using Offloads = std::vector<Offload>;
+  for (const auto& [zero, offload] : {std::pair<int64_t, Offloads>{0, {}},
+                                      {1, {}},
+                                      {2, {}},
+                                      {3, {}},
+                                      {0, {Offload::optimizer}},
+                                      {3, {Offload::optimizer}},
+                                      {3, {Offload::optimizer, Offload::parameters}}})
     for (Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16}) {
       ParityCase parity_case{{.tensor = 2, .data = 2, .pipeline = 2}};
       parity_case.zero = zero;
@@ -105,9 +112,9 @@ TEST_CASE("parameter, gradient and optimizer bytes between steps are the formula
         const StateBytes wanted = state_bytes(plan.model, plan.layout, plan.config.parallel, precision, counted.mesh->rank());
         StateBytes got;
         for (ShardedState& state : counted.model->states()) {
-          got.parameters += state.parameter_bytes();
+          (plan.config.parallel.offloads(Offload::parameters) ? got.host : got.parameters) += state.parameter_bytes();
           got.gradients += state.gradient_bytes();
-          (offload ? got.host : got.optimizer) += state.optimizer_bytes();
+          (plan.config.parallel.offloads(Offload::optimizer) ? got.host : got.optimizer) += state.optimizer_bytes();
         }
         CHECK(got == wanted);
       });
@@ -204,6 +211,58 @@ TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the
     }
     CHECK(forwards == plan.accumulate * (units - 1));
     CHECK(backwards == plan.accumulate * (units - 1));
+  });
+}
+
+TEST_CASE("what is saved leaves for host memory while the next unit works, and comes back while the one before does") {
+  using What = StageEvent::What;
+  const Golden golden = read_golden("gpt2-tiny");
+  ParityCase parity_case{{.pipeline = 2}};
+  parity_case.micro_batch = 1;
+  parity_case.offload = {Offload::activations};
+  const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+  run_mesh(plan, [&](const Mesh& mesh) {
+    const at::NoGradGuard no_grad;
+    Model model(model_options(plan, at::kCPU), mesh);
+    for (ShardedState& state : model.states()) initialise(state, 1);
+    model.publish();
+    StageLog log;
+    model.stage().log = &log;
+    Progress progress{.loss_scale = loss_scale(plan.config.train)};
+    train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, progress);
+    using Item = std::pair<size_t, int64_t>;    // unit, micro-batch
+    std::map<Item, int64_t> left_at, asked_at;  // by how much work was done before
+    std::set<Item> on_device;
+    int64_t work = 0, left = 0, came = 0;
+    size_t most = 0;
+    for (const StageEvent& event : log.events()) {
+      const Item item{event.unit, event.micro_batch};
+      if (event.what == What::forward || event.what == What::backward_input) ++work;
+      if (event.what == What::forward) on_device.insert(item);
+      if (event.what == What::backward_input) CHECK(on_device.contains(item));
+      if (event.what == What::backward_weight) on_device.erase(item);
+      if (event.what == What::offload_posted) left_at[item] = work;
+      if (event.what == What::fetch_posted) {
+        asked_at[item] = work;
+        on_device.insert(item);
+      }
+      if (event.what == What::offload_awaited) {
+        ++left;
+        CHECK(work == left_at.at(item) + 1);
+        on_device.erase(item);
+      }
+      if (event.what == What::fetch_awaited) {
+        ++came;
+        CHECK(work == asked_at.at(item) + 1);
+      }
+      most = std::max(most, on_device.size());
+    }
+    // On the last stage, whose every forward turns into its backward, the head stays, and nothing else comes at the turn.
+    const int64_t all = plan.accumulate * std::ssize(model.stage().units);
+    CHECK(left == came);
+    CHECK(left == all - (mesh.last_stage() ? plan.accumulate : 0));
+    CHECK(most == (mesh.last_stage() ? 2 : 3));
+    CHECK(on_device.empty());
   });
 }
 

@@ -109,7 +109,7 @@ Plan golden_plan(const Golden& golden, const ParityCase& parity_case, const std:
   config.parallel.sequence = parity_case.sequence;
   config.parallel.zero = parity_case.zero;
   config.parallel.shard_group = parity_case.shard_group;
-  if (parity_case.offload) config.parallel.offload = {Offload::optimizer};
+  config.parallel.offload = parity_case.offload;
   config.parallel.recompute = parity_case.recompute;
   config.parallel.recompute_layers = parity_case.recompute_layers;
   config.parallel.schedule = parity_case.schedule;

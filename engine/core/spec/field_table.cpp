@@ -85,7 +85,7 @@ std::vector<Field> table() {
       KEY(parallel.shard_group, "ranks that ZeRO's shards are divided over, those of a node at best; auto: all that share parameters")
           .range(1, kManyRanks),
       KEY(parallel.expert, "ranks that share the experts, inside data").range(1, kManyRanks).only({}, "expert parallelism"),
-      KEY(parallel.offload, "what lives in host memory: [optimizer]").only({"[optimizer]"}, "offload of {}"),
+      KEY(parallel.offload, "what lives in host memory: a list of optimizer, activations and, with the optimizer and zero 3, parameters"),
       KEY(parallel.recompute, "what the backward pass computes again instead of keeping it"),
       KEY(parallel.recompute_layers, "layers a stage that are computed again, spread evenly; auto: all").range(0, 1e5),
       KEY(parallel.schedule, "order of the pipeline's work"),

@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <cstring>
+#include <sstream>
+
 #include "engine/core/spec/decode.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
@@ -21,8 +24,8 @@ PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {
     Value scalar = Value::scalar(value);
     if (std::string_view(value).starts_with('[')) {  // [a, b]
       scalar = Value{.kind = Value::Kind::list};
-      for (const char c : std::string_view(value))
-        if (std::isdigit(static_cast<unsigned char>(c)) != 0) scalar.items.push_back(Value::scalar(std::string(1, c)));
+      std::istringstream items(std::string(value + 1, std::strlen(value) - 2));
+      for (std::string item; std::getline(items >> std::ws, item, ',');) scalar.items.push_back(Value::scalar(item));
     }
     apply(Value::nested(key, scalar), input.resolved.config, complaints);
     Setting setting;
@@ -133,6 +136,12 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             6,
             "cannot divide shards: parallel.shard_group 4 does not divide the 6 ranks that share parameters (data 6 x context 1 x sequence "
             "1) -> 1, 2, 3 and 6 divide 6: --set parallel.shard_group=3\n"},
+           {{{"parallel.offload", "[parameters]"}},
+            6,
+            "parameters can wait in host memory between the units' work under parallel.zero 3, not 0 -> --set parallel.zero=3, or leave "
+            "parameters out of parallel.offload\n"
+            "parallel.offload has the parameters in host memory, and the optimizer that makes them on the GPU -> --set "
+            "parallel.offload=[optimizer,parameters]\n"},
            {{{"parallel.shard_group", "2"}},
             4,
             "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave parallel.shard_group out\n"},
