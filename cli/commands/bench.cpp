@@ -20,19 +20,20 @@ void refuse(CLI::App& bench, const std::string& action) {
 }
 
 /// Becomes llmrun-rank, which does the work.
-void bench_step(const CLI::App& command, const BenchStepArguments& arguments, Context& context) {
+void bench_here(const CLI::App& command, const BenchStepArguments& arguments, Context& context) {
   check_bench_step(arguments);
   std::vector<std::string> words = given_options(command);
-  words.insert(words.begin(), {"bench", "step"});
+  words.insert(words.begin(), {"bench", command.get_name()});
   if (context.json) words.emplace_back("--json");
   become_sibling("llmrun-rank", words);
 }
 
-void add_bench_step(CLI::App& bench, Context& context) {
+void add_bench_here(CLI::App& bench, const char* name, const char* does, void (*add_options)(CLI::App&, BenchStepArguments&),
+                    Context& context) {
   auto arguments = std::make_shared<BenchStepArguments>();
-  auto* command = bench.add_subcommand("step", "Time one rank's training step on tokens made by seed");
-  add_bench_step_options(*command, *arguments);
-  command->callback([=, &context] { bench_step(*command, *arguments, context); });
+  auto* command = bench.add_subcommand(name, does);
+  add_options(*command, *arguments);
+  command->callback([=, &context] { bench_here(*command, *arguments, context); });
 }
 
 struct BenchCommOptions {
@@ -76,11 +77,13 @@ void add_bench_comm(CLI::App& bench, Context& context) {
 
 void add_bench(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("bench", "Measure the trainer, or the way between ranks");
-  command->footer("Examples:\n  llmrun bench step --threads 2\n  llmrun bench comm --ranks 4");
+  command->footer("Examples:\n  llmrun bench step --threads 2\n  llmrun bench ops --threads 2\n  llmrun bench comm --ranks 4");
   command->require_subcommand(1);
-  add_bench_step(*command, context);
+  add_bench_here(*command, "step", "Time one rank's training step on tokens made by seed", add_bench_step_options, context);
+  add_bench_here(*command, "ops", "Time each operation of a training step, against this machine's memory and products",
+                 add_bench_ops_options, context);
   add_bench_comm(*command, context);
-  for (const char* action : {"ops", "attention", "sweep", "startup"}) refuse(*command, action);
+  for (const char* action : {"attention", "sweep", "startup"}) refuse(*command, action);
 }
 
 }  // namespace llmrun::cli

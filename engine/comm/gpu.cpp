@@ -23,6 +23,10 @@ VisibleGpus visible_gpus() {
   return {0, has_gpu_driver() ? "the driver shows no GPU" : "there is no NVIDIA driver (libcuda.so.1)"};
 }
 
+void synchronise(c10::Device device) {
+  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+}
+
 bool has_gpu_driver() {
   void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   if (!driver) return false;

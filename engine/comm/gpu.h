@@ -1,4 +1,6 @@
 #pragma once
+#include <c10/core/Device.h>
+
 #include <string>
 
 #include "engine/comm/module.h"
@@ -20,6 +22,9 @@ VisibleGpus visible_gpus();
 
 /// There is a driver at all. Costs nothing where there is none, which visible_gpus() does.
 bool has_gpu_driver();
+
+/// Returns when the device has done all that it was asked for. On a CPU that is always so.
+void synchronise(c10::Device device);
 
 /// "NVIDIA H100 80GB HBM3". REQUIRES gpu < visible_gpus().count.
 std::string gpu_name(int gpu);

@@ -9,19 +9,6 @@
 namespace llmrun {
 namespace {
 
-at::ScalarType compute_dtype(Precision precision) {
-  switch (precision) {
-    case Precision::bf16:
-      return at::kBFloat16;
-    case Precision::fp16:
-      return at::kHalf;
-    case Precision::fp32:
-    case Precision::fp8:
-      break;
-  }
-  return at::kFloat;
-}
-
 UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
   UnitContext context{options.shape,
                       &mesh,
@@ -39,6 +26,19 @@ UnitContext make_context(const ModelOptions& options, const Mesh& mesh) {
 }
 
 }  // namespace
+
+at::ScalarType compute_dtype(Precision precision) {
+  switch (precision) {
+    case Precision::bf16:
+      return at::kBFloat16;
+    case Precision::fp16:
+      return at::kHalf;
+    case Precision::fp32:
+    case Precision::fp8:
+      break;
+  }
+  return at::kFloat;
+}
 
 Model::Model(const ModelOptions& options, const Mesh& mesh) : context_(make_context(options, mesh)) {
   const Layout& layout = mesh.layout();

@@ -10,6 +10,9 @@
 
 namespace llmrun {
 
+/// Of activations and of the parameters as the products read them.
+at::ScalarType compute_dtype(Precision precision);
+
 /// What shapes a model on a rank beside the mesh.
 struct ModelOptions {
   ModelShape shape;

@@ -4,10 +4,10 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <chrono>
+#include "engine/comm/gpu.h"
 
 namespace llmrun {
 namespace {
@@ -62,9 +62,7 @@ class Case {
     return wrong;
   }
 
-  void synchronise() const {
-    if (!device_.is_cpu()) c10::impl::VirtualGuardImpl(device_.type()).synchronizeDevice(device_.index());
-  }
+  void synchronise() const { llmrun::synchronise(device_); }
 
  private:
   at::Tensor expected() const {

@@ -4,11 +4,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include "engine/comm/gpu.h"
 
 namespace llmrun {
 namespace {
@@ -19,10 +19,6 @@ at::TensorOptions on(at::Device device, at::ScalarType type) { return at::Tensor
 
 double wall_clock_s() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 double steady_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-void synchronise(at::Device device) {
-  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
-}
 
 /// One question and its answer, as rank 0 sees them.
 ClockOffset round_trip(Communicator& world, int rank, at::Device device) {

@@ -1,10 +1,9 @@
 #include "engine/train/bench_step.h"
 
-#include <c10/core/impl/VirtualGuardImpl.h>
-
 #include <algorithm>
 #include <chrono>
 
+#include "engine/comm/gpu.h"
 #include "engine/core/flops.h"
 #include "engine/core/plan.h"
 #include "engine/model/initial_weights.h"
@@ -25,11 +24,6 @@ Plan bench_plan(const BenchStepOptions& options) {
   plan.config.train.precision = options.precision;
   plan.config.parallel.recompute = options.recompute;
   return plan;
-}
-
-/// Waits for what the device was told to do: a step ends when its last kernel has.
-void synchronise(at::Device device) {
-  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
 }
 
 }  // namespace

@@ -163,7 +163,7 @@ TEST_CASE("L1: a bad hostfile is refused with its lines and exit 5, an odd one n
 
 TEST_CASE("what is not built yet is refused by name") {
   const CommandLine shell;
-  for (const char* words : {"plan --search", "plan --max-seq-len", "bench ops", "bench attention"}) {
+  for (const char* words : {"plan --search", "plan --max-seq-len", "bench attention", "bench sweep"}) {
     CAPTURE(words);
     const Outcome outcome = shell(std::string("llmrun ") + words);
     CHECK(outcome.exit == 2);

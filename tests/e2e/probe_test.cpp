@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include "engine/core/error.h"
@@ -64,6 +65,33 @@ TEST_CASE("bench comm prints the columns of nccl-tests, and refuses a size that 
   CHECK(refused.exit == 2);
   CHECK(refused.err.find("--sizes: 'many' is not a number of bytes") != std::string::npos);
   CHECK(left_in(shell).empty());
+}
+
+TEST_CASE("bench ops times what a step is made of, each by its bytes or its products") {
+  const CommandLine shell;
+  for (const auto& [family, precision] : {std::pair{"gpt", "fp32"}, {"llama", "bf16"}}) {
+    const std::string sizes = "--layers 2 --hidden 64 --heads 4 --kv-heads 2 --ffn 128 --vocab 512 --seq-len 64 --steps 1 --warmup 0";
+    const Outcome done = shell(fmt::format("llmrun bench ops --family {} --precision {} {} --json", family, precision, sizes));
+    CHECK_MESSAGE(done.exit == 0, done.err);
+    const json document = json::parse(done.out);
+    CHECK(document.at("version") == 1);
+    std::map<std::string, json> ops;
+    double most_memory = 0;
+    for (const json& op : document.at("ops")) {
+      ops[op.at("op")] = op;
+      const bool moves = op.at("bytes") > 0;
+      CHECK(moves == (op.at("flops") == 0));
+      CHECK(moves == op.at("tflops").is_null());
+      CHECK(op.at("time_s") > 0);
+      const double amount = (moves ? op.at("bytes") : op.at("flops")).get<double>() / op.at("time_s").get<double>();
+      CHECK(op.at(moves ? "gb_per_s" : "tflops").get<double>() == doctest::Approx(amount / (moves ? 1e9 : 1e12)));
+      if (op.at("op").get<std::string>().starts_with("memory: ")) most_memory = std::max(most_memory, op.at("gb_per_s").get<double>());
+    }
+    CHECK(ops.contains("rotary") == (std::string_view(family) == "llama"));
+    CHECK(ops.at("AdamW").at("of_best").get<double>() == doctest::Approx(ops.at("AdamW").at("gb_per_s").get<double>() / most_memory));
+    CHECK(ops.at("mlp out forward").at("flops") == 2 * 4 * 64 * 128 * 64);  // 4 sequences of 64 tokens, 128 to 64 channels
+  }
+  CHECK(shell("llmrun bench ops --hidden 512 --heads 3").exit == 2);
 }
 
 TEST_CASE("doctor --ranks starts ranks here and tells what they found; warnings do not fail it") {

@@ -25,15 +25,11 @@ void add_work(CLI::App& step, BenchStepArguments& arguments) {
                                                         {"flash", AttentionKind::flash},
                                                         {"cudnn", AttentionKind::cudnn},
                                                         {"plain", AttentionKind::plain}};
-  const std::map<std::string, Recompute> recomputes{
-      {"none", Recompute::none}, {"selective", Recompute::selective}, {"full", Recompute::full}};
   step.add_option("--seq-len", arguments.seq_len, "Tokens of a sequence")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--micro-batch", arguments.micro_batch, "Sequences of a step")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--precision", arguments.precision, "Of activations and matrix products; default fp32")
       ->transform(CLI::CheckedTransformer(precisions));
   step.add_option("--attention", arguments.attention, "Kernel; default auto")->transform(CLI::CheckedTransformer(attentions));
-  step.add_option("--recompute", arguments.recompute, "What the backward pass computes again; default none")
-      ->transform(CLI::CheckedTransformer(recomputes));
 }
 
 void add_measurement(CLI::App& step, BenchStepArguments& arguments) {
@@ -43,6 +39,13 @@ void add_measurement(CLI::App& step, BenchStepArguments& arguments) {
   step.add_option("--threads", arguments.threads, "CPU threads; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
   step.add_option("--steps", arguments.steps, "Measured, after --warmup")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--warmup", arguments.warmup, "Steps before the measured ones")->capture_default_str()->check(CLI::NonNegativeNumber);
+}
+
+void add_whole_step(CLI::App& step, BenchStepArguments& arguments) {
+  const std::map<std::string, Recompute> recomputes{
+      {"none", Recompute::none}, {"selective", Recompute::selective}, {"full", Recompute::full}};
+  step.add_option("--recompute", arguments.recompute, "What the backward pass computes again; default none")
+      ->transform(CLI::CheckedTransformer(recomputes));
   step.add_option("--peak-tflops", arguments.peak_tflops, "Of the device in this precision, for MFU; 0: known for some GPUs")
       ->check(CLI::NonNegativeNumber);
 }
@@ -53,9 +56,21 @@ void add_bench_step_options(CLI::App& command, BenchStepArguments& arguments) {
   add_model(command, arguments);
   add_work(command, arguments);
   add_measurement(command, arguments);
+  add_whole_step(command, arguments);
   command.footer(
       "Examples:\n  llmrun bench step --threads 2\n"
       "  llmrun bench step --family llama --layers 8 --hidden 512 --heads 8 --ffn 1408 --precision bf16 --json");
+}
+
+void add_bench_ops_options(CLI::App& command, BenchStepArguments& arguments) {
+  add_model(command, arguments);
+  add_work(command, arguments);
+  add_measurement(command, arguments);
+  command.footer(
+      "Prints the time of a call (median), what it moves or computes in that time, and how near that is to the best here: to the memory's "
+      "bandwidth, above which caches serve, or to the fastest product.\nExamples:\n"
+      "  llmrun bench ops --threads 2\n"
+      "  llmrun bench ops --family llama --hidden 1024 --heads 16 --ffn 2816 --precision bf16 --json");
 }
 
 void check_bench_step(const BenchStepArguments& arguments) {

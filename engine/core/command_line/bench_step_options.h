@@ -6,7 +6,8 @@
 
 namespace llmrun {
 
-/// What `bench step` takes. `llmrun` parses it for help, manual and completion, and `llmrun-rank` to do the work: one declaration for both.
+/// What `bench step` and `bench ops` take: the model, and how it is measured. `llmrun` parses it for help, manual and completion, and
+/// `llmrun-rank` to do the work: one declaration for both.
 struct BenchStepArguments {
   ModelConfig model{.layers = 8, .hidden = 512, .heads = 8, .vocab = 8192};
   int64_t kv_heads = 0;  // 0: heads
@@ -25,6 +26,7 @@ struct BenchStepArguments {
 };
 
 void add_bench_step_options(CLI::App& command, BenchStepArguments& arguments);
+void add_bench_ops_options(CLI::App& command, BenchStepArguments& arguments);  // without recompute and MFU
 
 /// Throws Error(Exit::usage) where the sizes make no model.
 void check_bench_step(const BenchStepArguments& arguments);
