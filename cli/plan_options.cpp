@@ -10,15 +10,18 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
   command.add_option("-n,--ranks", options.ranks, "Ranks in all; default: one a GPU, a slot of the hostfile, or what the axes ask for")
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("--hostfile", options.hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
+  add_hostfile_option(command, options.hostfile);
 }
 
-PlanInput look_around(Resolved resolved, const std::string& hostfile, std::optional<int64_t> ranks, bool starting,
+void add_hostfile_option(CLI::App& command, std::optional<std::string>& hostfile) {
+  add_text_option(command, "--hostfile", hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
+}
+
+PlanInput look_around(Resolved resolved, const std::optional<std::string>& hostfile, std::optional<int64_t> ranks, bool starting,
                       const Variables& environment) {
   PlanInput input;
   input.resolved = std::move(resolved);
-  input.allocation =
-      find_allocation(hostfile.empty() ? std::nullopt : std::optional<std::filesystem::path>(hostfile), environment, short_host_name());
+  input.allocation = find_allocation(hostfile, environment, short_host_name());
   if (!starting) input.allocation = allocation_to_plan_with(std::move(input.allocation), input.resolved.config);
   const Witness witness = starting && !input.resolved.node_is_said ? Witness::hardware : Witness::profile;
   input.node = node_shape(input.resolved.config.machine.node, witness, environment);

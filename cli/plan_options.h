@@ -9,16 +9,17 @@ namespace llmrun::cli {
 struct PlanOptions {
   RunOptions run;
   std::optional<int64_t> ranks;
-  std::string hostfile;
+  std::optional<std::string> hostfile;
 };
 
 void add_plan_options(CLI::App& command, PlanOptions& options);
+void add_hostfile_option(CLI::App& command, std::optional<std::string>& hostfile);
 
 /// The hosts of this allocation or of `hostfile`, and the hardware of a node. `starting`: ranks will start here, so hosts that are only
 /// asked for do not count, and the node itself is looked at, unless a person said what it has.
-PlanInput look_around(Resolved resolved, const std::string& hostfile, std::optional<int64_t> ranks, bool starting,
+PlanInput look_around(Resolved resolved, const std::optional<std::string>& hostfile, std::optional<int64_t> ranks, bool starting,
                       const Variables& environment);
-/// What was odd about hosts and hardware.
+/// What was odd about profiles, hosts and hardware.
 void tell_notes(const PlanInput& input, Context& context);
 
 /// Reads configuration, hosts and hardware, and settles what depends on the ranks. `starting`: as above, and GPUs without a

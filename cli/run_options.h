@@ -1,5 +1,6 @@
 #pragma once
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,15 +11,19 @@ namespace llmrun::cli {
 
 /// What every command that looks at a configuration takes: [RUN.yaml] [--set key=value]...
 struct RunOptions {
-  std::string file;
+  std::optional<std::string> file;
   std::vector<std::string> sets;
 };
 
 void add_run_options(CLI::App& command, RunOptions& options);
 
+/// An option that keeps an empty value apart from none: "$PBS_NODEFILE" where that is not set must not mean what leaving it out means.
+CLI::Option* add_text_option(CLI::App& command, const std::string& names, std::optional<std::string>& value, const std::string& help);
+
+/// What the configuration of these words is made from. Throws where the run file's name is empty.
+Sources sources_of(const RunOptions& options);
+
 /// The configuration these words, this environment and this host make. Throws as read_config does.
-inline Resolved read_config(const RunOptions& options) {
-  return llmrun::read_config(sources_here(options.file, options.sets), check_by_itself);
-}
+inline Resolved read_config(const RunOptions& options) { return llmrun::read_config(sources_of(options), check_by_itself); }
 
 }  // namespace llmrun::cli

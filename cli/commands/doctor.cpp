@@ -24,7 +24,7 @@ std::chrono::milliseconds milliseconds(double seconds) { return std::chrono::mil
 Surroundings surroundings(const DoctorOptions& options, const Variables& environment) {
   Surroundings here;
   here.environment = environment;
-  here.sources = sources_here(options.plan.run.file, options.plan.run.sets);
+  here.sources = sources_of(options.plan.run);
   try {
     here.resolved = read_config(here.sources);
   } catch (const Error& error) {

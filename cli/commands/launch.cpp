@@ -20,7 +20,7 @@ namespace {
 struct LaunchOptions {
   std::vector<std::string> sets;
   std::optional<int64_t> ranks, ranks_per_node;
-  std::string hostfile;
+  std::optional<std::string> hostfile;
   bool dry_run = false;
 };
 
@@ -119,7 +119,7 @@ void add_launch(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
   command->add_option("--ranks-per-node,--ppn", options->ranks_per_node, "Ranks on each host")->type_name("P")->check(CLI::Range(1, 4096));
-  command->add_option("--hostfile", options->hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
+  add_hostfile_option(*command, options->hostfile);
   command->add_option("--set", options->sets, "Set a key of the configuration: machine, job.*, run.name, run.dir (repeat it for more)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)

@@ -14,7 +14,7 @@ namespace llmrun::cli {
 namespace {
 
 struct RenderOptions {
-  std::string what;  // script, launch; empty: script where the machine has a scheduler, else launch
+  std::optional<std::string> what;  // script, launch; none: script where the machine has a scheduler, else launch
   PlanOptions plan;
 };
 
@@ -22,18 +22,18 @@ bool is_thing_to_render(const std::string& word) { return word == "script" || wo
 
 /// `render my.yaml` leaves out the first word.
 RenderOptions in_order(RenderOptions options) {
-  if (options.what.empty() || is_thing_to_render(options.what)) return options;
-  if (!options.plan.run.file.empty())
-    throw Error(Exit::usage, "'{}' is nothing to render", options.what)
-        .hint("llmrun render script {}, or llmrun render launch {}", options.plan.run.file, options.plan.run.file);
-  options.plan.run.file = std::exchange(options.what, "");
+  if (!options.what || is_thing_to_render(*options.what)) return options;
+  if (const auto& file = options.plan.run.file)
+    throw Error(Exit::usage, "'{}' is nothing to render", *options.what)
+        .hint("llmrun render script {}, or llmrun render launch {}", *file, *file);
+  options.plan.run.file = std::exchange(options.what, std::nullopt);
   return options;
 }
 
 std::string rendered(const RenderOptions& options, const PlanInput& input, const Variables& environment, Context& context) {
   const Plan plan = make_plan(input);
   const bool queued = plan.config.machine.scheduler != "local";
-  const std::string what = !options.what.empty() ? options.what : queued ? "script" : "launch";
+  const std::string what = options.what.value_or(queued ? "script" : "launch");
   if (what == "script" && queued) {
     if (plan.config.job.account.empty())
       context.talk().print("llmrun: note: job.account is not set, and {} may want one\n",
@@ -62,7 +62,7 @@ void render(const RenderOptions& as_typed, Context& context) {
 void add_render(CLI::App& app, Context& context) {
   auto options = std::make_shared<RenderOptions>();
   auto* command = app.add_subcommand("render", "Print the job script or the launch line of a run; write and start nothing");
-  command->add_option("what", options->what, "script or launch; default: script where the machine has a scheduler")
+  add_text_option(*command, "what", options->what, "script or launch; default: script where the machine has a scheduler")
       ->type_name("[script|launch]");
   add_plan_options(*command, options->plan);
   command->footer(

@@ -35,6 +35,9 @@ Allocation from_slurm(const std::string& nodelist, const Variables& environment)
 Allocation find_allocation(const std::optional<std::filesystem::path>& hostfile, const Variables& environment, const std::string& here) {
   const auto pbs = environment.get("PBS_NODEFILE"), cobalt = environment.get("COBALT_NODEFILE");
   const auto slurm = environment.get("SLURM_JOB_NODELIST");
+  if (hostfile && hostfile->empty())
+    throw Error(Exit::preflight, "--hostfile has an empty name")
+        .hint("$PBS_NODEFILE is set inside a job alone; leave --hostfile out for the hosts of this job, or for this machine");
   return hostfile ? from_file(*hostfile, "--hostfile")
          : pbs    ? from_node_file(*pbs, "PBS_NODEFILE")
          : cobalt ? from_node_file(*cobalt, "COBALT_NODEFILE")

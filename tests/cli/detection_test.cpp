@@ -73,3 +73,21 @@ TEST_CASE("train on Intel GPUs exits 5 and names the missing backend; everything
     CHECK(shell("llmrun submit --dry-run --set job.queue=debug" + words).exit == 0);
   }
 }
+
+TEST_CASE("an empty name of a hostfile or a run file is an error, and not none: the variable that held it is not set") {
+  const CommandLine shell;
+  for (const char* command : {"plan", "train", "train --dry-run", "launch", "render", "submit"}) {
+    CAPTURE(command);
+    const std::string program = command == std::string("launch") ? " -- true" : " --set model=gpt-tiny --set run.steps=1";
+    const Outcome outcome = shell("llmrun " + std::string(command) + " --hostfile \"$PBS_NODEFILE\"" + program);
+    CHECK(outcome.exit == 5);
+    CHECK_MESSAGE(says(outcome, "llmrun: --hostfile has an empty name\nhint: "), outcome.err);
+  }
+  for (const char* command : {"plan", "train", "render", "submit", "config check", "config show"}) {
+    CAPTURE(command);
+    const Outcome outcome = shell("llmrun " + std::string(command) + " '' --set model=gpt-tiny --set run.steps=1");
+    CHECK(outcome.exit == 3);
+    CHECK_MESSAGE(says(outcome, "llmrun: the run file has an empty name\nhint: "), outcome.err);
+  }
+  CHECK(!std::filesystem::exists(shell.path("outputs")));
+}
