@@ -11,6 +11,7 @@
 #include "engine/core/file_modes.h"
 #include "engine/core/json.h"
 
+#include "engine/core/system_error.h"
 namespace llmrun::cli {
 namespace {
 
@@ -103,12 +104,10 @@ int run(int argc, char** argv) {
       context.json = asks_for_json(argc, argv);
       throw usage_error(app, failure);
     }
-    if (context.out().failed()) throw Error(Exit::failed, "cannot write to stdout");
+    if (context.out().failed()) throw stdout_error();
     return context.exit();
-  } catch (const Error& error) {
-    return report(error, context);
-  } catch (const std::exception& failure) {  // the system's own: a working directory that is gone
-    return report(Error(Exit::failed, "{}", failure.what()), context);
+  } catch (const std::exception& failure) {
+    return report(as_error(failure), context);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "cli/ui/live_block.h"
 #include "cli/ui/live_line.h"
 #include "cli/ui/table.h"
+#include "engine/core/system_error.h"
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/recorded_ends.h"
@@ -138,7 +139,7 @@ void watch(const StatusOptions& options, Context& context) {
       block.show(screen_text(known, now, context.out()), news(known));
     else if (news(known) != told)
       context.out().print("{}\n", document(known, now).dump(-1, ' ', false, json::error_handler_t::replace));
-    if (context.out().failed()) throw Error(Exit::failed, "cannot write to stdout");
+    if (context.out().failed()) throw stdout_error();
     told = news(known);
     if (all_over(known)) return;
   }

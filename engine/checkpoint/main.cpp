@@ -13,6 +13,7 @@
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
 #include "engine/core/units.h"
+#include "engine/core/system_error.h"
 
 namespace llmrun {
 namespace {
@@ -184,10 +185,8 @@ int run(int argc, char** argv) {
     return app.exit(asked);
   } catch (const CLI::ParseError& failure) {
     return tell_error(usage_error(app, failure), asks_for_json(argc, argv));
-  } catch (const fs::filesystem_error& failure) {
-    return tell_error(Error(Exit::failed, "'{}': {}", failure.path1().string(), failure.code().message()), options.json);
-  } catch (const Error& error) {
-    return tell_error(error, options.json);
+  } catch (const std::exception& failure) {
+    return tell_error(as_error(failure), options.json);
   }
 }
 

@@ -32,9 +32,4 @@ void write_error_report(const std::filesystem::path& file, int64_t rank, const E
   }
 }
 
-Error as_error(const std::exception& error) {
-  if (const auto* known = dynamic_cast<const Error*>(&error)) return *known;
-  return Error(Exit::failed, "{}", error.what());
-}
-
 }  // namespace llmrun

@@ -11,7 +11,4 @@ namespace llmrun {
 /// still end.
 void write_error_report(const std::filesystem::path& file, int64_t rank, const Error& error, const std::string& section) noexcept;
 
-/// Any exception as an Error: one of another type is Exit::failed with its own words.
-Error as_error(const std::exception& error);
-
 }  // namespace llmrun

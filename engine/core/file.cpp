@@ -7,24 +7,19 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/core/system_error.h"
+
 namespace llmrun {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error failure(Exit code, std::string_view verb, const fs::path& path, int cause) {
-  Error error(code, "cannot {} '{}': {}", verb, path.string(), std::strerror(cause));
-  if (cause == ENOSPC || cause == EDQUOT) error.hint("df -h {}", path.parent_path().empty() ? "." : path.parent_path().string());
-  if (cause == ENOENT || cause == EACCES) error.hint("ls -l '{}'", path.string());
-  return error;
-}
 
 /// An open file. The destructor closes it; close() does so too and reports what the system only says at the end.
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags, Exit code, std::string_view verb)
       : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) throw failure(code, verb, path, errno);
+    if (fd_ < 0) throw system_error(code, verb, path, errno);
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -38,7 +33,7 @@ class Descriptor {
     while (true) {
       const ssize_t count = ::read(fd_, buffer, sizeof buffer);
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw failure(code, "read", path_, errno);
+      if (count < 0) throw system_error(code, "read", path_, errno);
       if (count == 0) return content;
       content.append(buffer, static_cast<size_t>(count));
     }
@@ -48,7 +43,7 @@ class Descriptor {
     while (!content.empty()) {
       const ssize_t count = ::write(fd_, content.data(), content.size());
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) throw failure(Exit::failed, "write", path_, errno);
+      if (count < 0) throw system_error(Exit::failed, "write", path_, errno);
       content.remove_prefix(static_cast<size_t>(count));
     }
   }
@@ -56,11 +51,11 @@ class Descriptor {
   bool torn() const { return ends_in_torn_line(fd_); }
 
   void sync() {
-    if (::fsync(fd_) != 0) throw failure(Exit::failed, "sync", path_, errno);
+    if (::fsync(fd_) != 0) throw system_error(Exit::failed, "sync", path_, errno);
   }
 
   void close() {
-    if (::close(std::exchange(fd_, -1)) != 0) throw failure(Exit::failed, "close", path_, errno);
+    if (::close(std::exchange(fd_, -1)) != 0) throw system_error(Exit::failed, "close", path_, errno);
   }
 
  private:
@@ -73,7 +68,7 @@ void write_and_rename(const fs::path& temporary, const fs::path& path, std::stri
   file.write_all(content);
   file.sync();
   file.close();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) throw failure(Exit::failed, "replace", path, errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) throw system_error(Exit::failed, "replace", path, errno);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include "engine/core/command_line/help.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
-#include "engine/core/error_report.h"
 #include "engine/core/file_modes.h"
 #include "engine/rank/commands.h"
+#include "engine/core/system_error.h"
 
 namespace {
 

@@ -10,8 +10,8 @@
 
 #include "engine/comm/gpu.h"
 #include "engine/comm/thread.h"
-#include "engine/core/error_report.h"
 #include "engine/core/file.h"
+#include "engine/core/system_error.h"
 #include "engine/rank/device.h"
 #include "engine/rank/parent.h"
 

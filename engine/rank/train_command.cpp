@@ -14,6 +14,7 @@
 #include "engine/core/run_paths.h"
 #include "engine/core/stop_report.h"
 #include "engine/observe/rank_log.h"
+#include "engine/core/system_error.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/device.h"
 #include "engine/rank/fault.h"

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "engine/core/file.h"
+#include "engine/core/system_error.h"
 #include "launcher/site/allocation.h"
 
 namespace llmrun {
@@ -26,11 +26,11 @@ bool take(int descriptor, std::chrono::milliseconds patience) {
 
 RunLock::RunLock(const std::filesystem::path& file, std::chrono::milliseconds patience)
     : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)) {
-  if (descriptor_ < 0) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(errno));
+  if (descriptor_ < 0) throw system_error(Exit::preflight, "lock", file, errno);
   if (!take(descriptor_, patience)) {
     const int cause = errno;
     ::close(descriptor_);
-    if (cause != EWOULDBLOCK) throw Error(Exit::preflight, "cannot lock '{}': {}", file.string(), std::strerror(cause));
+    if (cause != EWOULDBLOCK) throw system_error(Exit::preflight, "lock", file, cause);
     std::string owner = read_file(file);
     while (owner.ends_with('\n')) owner.pop_back();
     throw Error(Exit::preflight, "run directory '{}' is in use by {}", file.parent_path().string(),
@@ -39,8 +39,7 @@ RunLock::RunLock(const std::filesystem::path& file, std::chrono::milliseconds pa
   }
   const std::string owner = fmt::format("process {} on {}\n", ::getpid(), short_host_name());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()))
-    throw Error(Exit::preflight, "cannot write '{}': {}", file.string(), std::strerror(errno))
-        .hint("df -h '{}'", file.parent_path().string());
+    throw system_error(Exit::preflight, "write", file, errno);
 }
 
 RunLock::~RunLock() { ::close(descriptor_); }
