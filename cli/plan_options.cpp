@@ -31,7 +31,7 @@ PlanInput look_around(Resolved resolved, const std::optional<std::string>& hostf
 }
 
 void tell_notes(const PlanInput& input, Context& context) {
-  for (const std::vector<std::string>* notes : {&input.allocation.notes, &input.node.notes})
+  for (const std::vector<std::string>* notes : {&input.resolved.notes, &input.allocation.notes, &input.node.notes})
     for (const std::string& note : *notes) context.talk().print("llmrun: {}\n", printable(note));
 }
 

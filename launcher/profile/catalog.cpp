@@ -49,6 +49,12 @@ bool fits_layers(std::string_view pattern, std::string_view key, std::optional<i
   return false;
 }
 
+/// A directory that may not be entered holds no profiles.
+bool is_there(const fs::path& file) {
+  std::error_code closed;
+  return fs::exists(file, closed);
+}
+
 /// Those of one directory, sorted.
 std::vector<std::string> names_in(const fs::path& directory, ProfileKind kind) {
   std::vector<std::string> names;
@@ -83,13 +89,13 @@ std::vector<std::string> Catalog::names(ProfileKind kind) const {
 bool Catalog::has(ProfileKind kind, std::string_view name) const {
   return !name.empty() && name.find('/') == std::string_view::npos &&
          std::any_of(directories_.begin(), directories_.end(),
-                     [&](const fs::path& directory) { return fs::exists(file_of(directory, kind, name)); });
+                     [&](const fs::path& directory) { return is_there(file_of(directory, kind, name)); });
 }
 
 fs::path Catalog::find(ProfileKind kind, std::string_view name, size_t hidden) const {
   if (has(kind, name)) {
     for (const fs::path& directory : directories_)
-      if (fs::path file = file_of(directory, kind, name); fs::exists(file) && hidden-- == 0) return file;
+      if (fs::path file = file_of(directory, kind, name); is_there(file) && hidden-- == 0) return file;
     return {};
   }
   const std::vector<std::string> known = names(kind);
@@ -136,6 +142,15 @@ std::vector<std::string> Catalog::model_keys() const {
   for (const std::string& name : names(ProfileKind::model))
     for (std::string& key : words_under(read_yaml_file(find(ProfileKind::model, name)), "keys")) keys.push_back(std::move(key));
   return keys;
+}
+
+std::optional<std::string> Catalog::closed_directory() const {
+  for (const fs::path& directory : directories_) {
+    std::error_code cause;
+    if (!fs::exists(file_of(directory, ProfileKind::machine, ""), cause) && cause)
+      return fmt::format("warning: '{}' counts as if it were not there: {}", directory.string(), cause.message());
+  }
+  return {};
 }
 
 }  // namespace llmrun

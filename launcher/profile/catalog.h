@@ -35,6 +35,8 @@ class Catalog {
   /// The model among whose `keys` this is. A key "GPT145B_{2,4,80}L" stands for three, each with that many layers.
   std::optional<ModelOfKey> model_of_key(std::string_view key) const;
   std::vector<std::string> model_keys() const;  // as the profiles spell them
+  /// What is to be told of a directory that this user may not enter: it counts as one that is not there.
+  std::optional<std::string> closed_directory() const;
 
  private:
   std::vector<std::string> hosts_of(const std::string& machine) const;

@@ -58,9 +58,10 @@ void append(std::vector<Layer>& layers, std::vector<Layer> more) {
 std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalog) {
   if (sources.run_file.empty()) return {};
   const fs::path path = sources.directory / sources.run_file;
-  if (!fs::exists(path) && catalog.has(ProfileKind::recipe, sources.run_file))
-    return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
-  if (!fs::exists(path))
+  std::error_code closed;  // read_file says why
+  const bool there = fs::exists(path, closed) || closed;
+  if (!there && catalog.has(ProfileKind::recipe, sources.run_file)) return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
+  if (!there)
     throw Error(Exit::config, "no run file '{}', and no recipe of that name", sources.run_file)
         .hint("the recipes are {}", fmt::join(catalog.names(ProfileKind::recipe), ", "));
   Value tree = read_yaml(read_file(path, Exit::config), sources.run_file);
@@ -275,6 +276,7 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
 
   Resolved resolved;
   resolved.rules = said.rules;
+  if (auto closed = catalog.closed_directory()) resolved.notes.push_back(*std::move(closed));
   for (const Layer& layer : profiles) lay(layer, resolved, complaints);
   const std::string below = last_word(profiles, "model", "from"), above = last_word(said.layers, "model", "from");
   const std::string& directory = above.empty() ? below : above;

@@ -39,7 +39,8 @@ struct Resolved {
   std::map<std::string, std::string, std::less<>> derived;            // keys that are `auto` and have got their value: by which rule
   std::vector<std::pair<std::string, std::string>> variables;         // of the environment, as they are set: those that have their way
   ScriptRules rules;
-  bool node_is_said = false;  // a person named the machine or its GPUs: the node is not looked at
+  std::vector<std::string> notes;  // what is to be told once
+  bool node_is_said = false;       // a person named the machine or its GPUs: the node is not looked at
 
   /// Whether any layer says it: false means that the built-in default stands.
   bool is_set(std::string_view path) const { return settings.contains(path); }

@@ -59,8 +59,9 @@ std::vector<std::filesystem::path> template_directories(const Variables& environ
 }
 
 Template find_template(std::string_view name, const std::vector<std::filesystem::path>& directories) {
+  std::error_code closed;  // a directory that may not be entered has no template
   for (const std::filesystem::path& directory : directories)
-    if (const std::filesystem::path file = directory / fmt::format("{}.mustache", name); std::filesystem::exists(file))
+    if (const std::filesystem::path file = directory / fmt::format("{}.mustache", name); std::filesystem::exists(file, closed))
       return {read_file(file, Exit::config), file.string()};
   return {std::string(built_in_template(name)), std::string(name)};
 }

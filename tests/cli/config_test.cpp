@@ -202,3 +202,13 @@ TEST_CASE("help goes to stdout, with examples") {
 }
 
 TEST_CASE("output that cannot be written is a failure") { CHECK(CommandLine()("llmrun config show > /dev/full").exit == 1); }
+
+TEST_CASE("a profile directory that may not be entered counts as absent, with one warning") {
+  const CommandLine shell;
+  std::filesystem::create_directories(shell.path(".config"));
+  std::filesystem::create_symlink("llmrun", shell.path(".config/llmrun"));
+  const Outcome outcome = shell("llmrun plan --set model=gpt-tiny --set run.steps=1");
+  CHECK_MESSAGE(outcome.exit == 0, outcome.err);
+  CHECK(outcome.err == "llmrun: warning: '" + shell.path(".config/llmrun/profiles") +
+                           "' counts as if it were not there: Too many levels of symbolic links\n");
+}
