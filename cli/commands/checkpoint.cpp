@@ -18,9 +18,19 @@ struct CheckpointOptions {
   std::string dtype = "fp32";
 };
 
+/// The run's directory; what llmrun exported itself has none.
+std::filesystem::path run_of(const std::string& word) {
+  std::error_code none;
+  const std::filesystem::path place(word);
+  if (std::filesystem::exists(place / "config.json", none) && !std::filesystem::exists(RunPaths(place).plan(), none))
+    throw Error(Exit::usage, "'{}' is a Hugging Face directory, not a run: it has no checkpoints", word)
+        .hint("llmrun generate {} --prompt TEXT takes it as it is", word);
+  return find_run(word, std::filesystem::current_path());
+}
+
 /// Becomes llmrun-checkpoint, which knows what a checkpoint is; only RUN is looked up here.
 void become(const std::string& action, const CheckpointOptions& options, Context& context) {
-  const RunPaths paths(find_run(options.run, std::filesystem::current_path()));
+  const RunPaths paths(run_of(options.run));
   if (!std::filesystem::is_directory(paths.checkpoints()))
     throw Error(Exit::no_checkpoint, "run '{}' has no checkpoint yet", paths.root().filename().string())
         .hint("llmrun tail {}", options.run);

@@ -139,7 +139,9 @@ void require_free(const fs::path& to) {
   std::error_code absent;
   const fs::file_status status = fs::status(to, absent);
   if (!fs::exists(status)) return;
-  if (!fs::is_directory(status)) throw Error(Exit::usage, "cannot export to '{}': it is not a directory", to.string());
+  if (!fs::is_directory(status))
+    throw Error(Exit::usage, "cannot export to '{}': it is not a directory", to.string())
+        .hint("name a new directory: --to '{}-2'", to.string());
   if (!fs::is_empty(to))
     throw Error(Exit::usage, "cannot export to '{}': it is not empty", to.string()).hint("name a new directory: --to '{}-2'", to.string());
 }
@@ -148,6 +150,7 @@ void require_free(const fs::path& to) {
 
 ExportReport export_huggingface(const CheckpointReader& from, const fs::path& to, const ExportOptions& options,
                                 const std::function<void(int64_t, int64_t)>& progress, Storage& storage) {
+  if (to.empty()) throw Error(Exit::usage, "cannot export to '': it has no name").hint("name a new directory: --to my-model");
   fs::path target = fs::absolute(to).lexically_normal();
   if (target.filename().empty()) target = target.parent_path();  // "DIR/"
   require_free(target);

@@ -12,16 +12,17 @@
 #include "engine/checkpoint/safetensors.h"
 #include "engine/checkpoint/safetensors_header.h"
 #include "engine/core/half.h"
+#include "engine/core/system_error.h"
 
 namespace llmrun {
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, Exit code) : path_(path), code_(code) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) throw Error(code, "cannot open '{}': {}", path.string(), std::strerror(errno));
+  if (fd_ < 0) throw system_error(code, "open", path, errno);
   try {
     struct stat status {};
-    if (::fstat(fd_, &status) != 0) throw Error(code, "cannot look at '{}': {}", path.string(), std::strerror(errno));
-    if (!S_ISREG(status.st_mode)) throw Error(code, "'{}' is not a file", path.string());
+    if (::fstat(fd_, &status) != 0) throw system_error(code, "look at", path, errno);
+    if (!S_ISREG(status.st_mode)) throw Error(code, "'{}' is not a file", path.string()).hint("ls -l '{}'", path.string());
     bytes_ = status.st_size;
     std::string start(static_cast<size_t>(std::min<int64_t>(8, bytes_)), '\0');
     read_file(0, static_cast<int64_t>(start.size()), start.data());
@@ -32,7 +33,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, Exit code) :
     header_ = parse_header(std::string_view(start).substr(8), bytes_ - 8 - length);
   } catch (const BadHeader& bad) {
     ::close(fd_);
-    throw Error(code, "'{}' is not a valid safetensors file: {}", path.string(), bad.what());
+    throw Error(code, "'{}' is not a valid safetensors file: {}", path.string(), bad.what())
+        .hint("it is cut or damaged: copy it again, and compare ls -l '{}'", path.string());
   } catch (...) {
     ::close(fd_);
     throw;

@@ -55,7 +55,7 @@ json read_json_file(const std::filesystem::path& path, Exit code) {
   try {
     return parse_json(read_file(path, code));
   } catch (const std::invalid_argument& failure) {
-    throw Error(code, "'{}' is not JSON: {}", path.string(), failure.what());
+    throw Error(code, "'{}' is not JSON: {}", path.string(), failure.what()).hint("python3 -m json.tool '{}'", path.string());
   }
 }
 

@@ -30,7 +30,8 @@ Plan decoded(const json& document) {
   plan.model = model_from_json(document.at("model"));
   plan.config = config_from_json(document.at("config"));
   if (document.at("ranks") != plan.ranks())
-    throw Error(Exit::config, "plan.json: {} ranks, but its layout makes {}", document.at("ranks").dump(), plan.ranks());
+    throw Error(Exit::config, "plan.json: {} ranks, but its layout makes {}", document.at("ranks").dump(), plan.ranks())
+        .hint("run 'llmrun train' again: it writes a new plan");
   return plan;
 }
 

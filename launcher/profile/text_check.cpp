@@ -47,7 +47,7 @@ class Scan {
  private:
   void look_at(char c, size_t length) {
     if (c == '\n') {
-      if (++line_ > kMaxLines) complain(endless_, "more than 20,000 lines", "");
+      if (++line_ > kMaxLines) complain(endless_, "more than 20,000 lines", kWhatFits);
       column_ = 1;
       return;
     }
@@ -55,9 +55,9 @@ class Scan {
     if (c == '\t') complain(tab_, "a tab", "use spaces");
     if (c == '[' || c == '{') ++open_brackets_;
     if (c == ']' || c == '}') --open_brackets_;
-    if (open_brackets_ > kMaxOpenBrackets) complain(endless_, "more than 16 levels of nesting", "");
+    if (open_brackets_ > kMaxOpenBrackets) complain(endless_, "more than 16 levels of nesting", kWhatFits);
     column_ += static_cast<int>(length);
-    if (column_ > kMaxLine) complain(endless_, "a line of more than 4096 characters", "");
+    if (column_ > kMaxLine) complain(endless_, "a line of more than 4096 characters", kWhatFits);
   }
 
   void complain(bool& said, const char* what, const char* hint) {
@@ -77,7 +77,8 @@ class Scan {
 }  // namespace
 
 std::vector<Complaint> check_text(std::string_view text, const std::string& name) {
-  if (text.size() > kMaxBytes) return {{fmt::format("'{}' has {} bytes: at most {} are read", name, text.size(), kMaxBytes), {}, {}, ""}};
+  if (text.size() > kMaxBytes)
+    return {{fmt::format("'{}' has {} bytes: at most {} are read", name, text.size(), kMaxBytes), {}, {}, kWhatFits}};
   return Scan(text, name).run();
 }
 

@@ -58,7 +58,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
     refuse_marks(mark, tag, anchor);
     if (tag == "!" && !closes(text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos)))))
-      complain("a quote that is never closed", mark, "");
+      complain("a quote that is never closed", mark, "close it at the end of the value");
     add(Value{.text = text, .quoted = tag == "!", .place = place(mark)});
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -88,7 +88,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void open(Value value) {
     if (open_.size() >= kMaxDepth) {
-      complain(fmt::format("more than {} levels of nesting", kMaxDepth), value.place);
+      complain(fmt::format("more than {} levels of nesting", kMaxDepth), value.place, kWhatFits);
       throw TooMuch{};
     }
     open_.push_back({std::move(value), {}, false, {}});
@@ -103,7 +103,7 @@ class TreeBuilder : public YAML::EventHandler {
   /// Puts a finished node where it belongs: a key and a value in turn inside a map.
   void add(Value value) {
     if (++nodes_ > kMaxNodes) {
-      complain(fmt::format("more than {} values", kMaxNodes), value.place);
+      complain(fmt::format("more than {} values", kMaxNodes), value.place, kWhatFits);
       throw TooMuch{};
     }
     if (open_.empty()) {
@@ -120,7 +120,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   Value::Key key_of(const Value& value) {
-    if (value.kind != Value::Kind::scalar) complain("a key must be a word", value.place);
+    if (value.kind != Value::Kind::scalar) complain("a key must be a word", value.place, kWhatFits);
     if (value.text == "<<") complain("a merge key (<<) is not supported", value.place, "use 'extends: NAME'");
     return {value.text, value.place};
   }
@@ -165,7 +165,10 @@ Value parse(std::string_view text, const std::string& name, std::vector<Complain
   } catch (const TooMuch&) {
   } catch (const YAML::Exception& failure) {
     const Place place{name, failure.mark.is_null() ? 0 : failure.mark.line + 1, failure.mark.is_null() ? 0 : failure.mark.column + 1};
-    complaints.push_back({fmt::format("not YAML: {}", failure.msg), place, {}, ""});
+    complaints.push_back({fmt::format("not YAML: {}", failure.msg),
+                          place,
+                          {},
+                          "close brackets and quotes, quote text that has ': ' or ' #' in it, and indent by spaces"});
   }
   return tree.take();
 }

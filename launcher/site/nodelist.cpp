@@ -12,7 +12,8 @@ constexpr size_t kMostHosts = 1'000'000;
 constexpr size_t kLongestName = 253;  // RFC 1123: a longer one would be refused at the end, a million copies later
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
-  throw Error(Exit::preflight, "SLURM_JOB_NODELIST '{}': {}", text, why);
+  throw Error(Exit::preflight, "SLURM_JOB_NODELIST '{}': {}", text, why)
+      .hint("unset SLURM_JOB_NODELIST, or name the hosts: --hostfile FILE");
 }
 
 int64_t number(std::string_view digits, std::string_view whole) {

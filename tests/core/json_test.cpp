@@ -31,6 +31,11 @@ TEST_CASE("a file that is no JSON is named, with the byte where it breaks") {
   const std::string path = directory / "a.json";
   std::ofstream(path) << "{\"a\": 1,}";
   CHECK_THROWS_WITH_AS(read_json_file(path), ("'" + path + "' is not JSON: it breaks at byte 9 of 9").c_str(), Error);
+  try {
+    read_json_file(path);
+  } catch (const Error& error) {
+    CHECK(error.complaints()[0].hint == "python3 -m json.tool '" + path + "'");
+  }
 }
 
 }  // namespace llmrun

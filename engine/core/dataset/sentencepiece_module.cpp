@@ -77,7 +77,8 @@ class SentencePieceTokenizer : public Tokenizer {
 std::string reason(const sentencepiece::util::Status& status) {
   const std::string text = status.ToString();
   const size_t condition = text.rfind("] ");
-  return condition == std::string::npos ? text : text.substr(condition + 2);
+  const std::string meaning = condition == std::string::npos ? text : text.substr(condition + 2);
+  return meaning.empty() ? "it is not of SentencePiece's format" : meaning;
 }
 
 std::unique_ptr<Tokenizer> open(const std::string& model_path, std::string& error) {

@@ -9,7 +9,17 @@ namespace {
 class ModelFile {
  public:
   explicit ModelFile(std::filesystem::path path) : path_(std::move(path)), document_(read_json_file(path_, Exit::preflight)) {
-    if (!document_.is_object()) throw Error(Exit::preflight, "'{}' is not a JSON object", path_.string());
+    if (!document_.is_object()) refuse(" is not a JSON object");
+  }
+
+  /// The file is wrong; or it is right, and of a model that is not built.
+  [[noreturn]] void refuse(const std::string& what) const {
+    throw Error(Exit::preflight, "'{}'{}", path_.string(), what).hint("python3 -m json.tool '{}'", path_.string());
+  }
+  [[noreturn]] void refuse_unbuilt(const std::string& what, const std::string& built) const {
+    throw Error(Exit::preflight, "'{}': {} is not built yet", path_.string(), what)
+        .because(built)
+        .hint("--set model=NAME is a shape that is: llmrun profiles list");
   }
 
   bool has(const char* key) const { return document_.contains(key) && !document_[key].is_null(); }
@@ -18,10 +28,10 @@ class ModelFile {
   std::string text(const char* key, std::string otherwise = "") const {
     if (has(key)) {
       const json& value = document_[key];
-      if (value.is_structured()) throw Error(Exit::preflight, "'{}': '{}' is not a plain value", path_.string(), key);
+      if (value.is_structured()) refuse(fmt::format(": '{}' is not a plain value", key));
       return value.is_string() ? value.get<std::string>() : value.dump();
     }
-    if (otherwise.empty()) throw Error(Exit::preflight, "'{}' has no '{}'", path_.string(), key);
+    if (otherwise.empty()) refuse(fmt::format(" has no '{}'", key));
     return otherwise;
   }
 
@@ -35,15 +45,13 @@ class ModelFile {
     const std::string value = text(key, std::string(*taken.begin()));
     for (std::string_view good : taken)
       if (value == good) return;
-    throw Error(Exit::preflight, "'{}': {} '{}' is not built yet", path_.string(), key, value)
-        .because(fmt::format("only {} is", fmt::join(taken, " or ")));
+    refuse_unbuilt(fmt::format("{} '{}'", key, value), fmt::format("only {} is", fmt::join(taken, " or ")));
   }
 
   /// In any file the older key "type" may stand for rope_type; a type that needs a number must have it.
   void take_rope_scaling(const std::string& type, const json& parameters) {
     if (type == "default") return;
-    if (type != "linear" && type != "llama3")
-      throw Error(Exit::preflight, "'{}': rotary positions of type '{}' are not built yet", path_.string(), type);
+    if (type != "linear" && type != "llama3") refuse_unbuilt(fmt::format("rope_type '{}'", type), "default, linear and llama3 are");
     Value scaling{.kind = Value::Kind::map};
     const auto put = [&](const char* ours, std::string value) {
       scaling.keys.push_back({ours, {}});
@@ -51,7 +59,7 @@ class ModelFile {
     };
     const auto number = [&](const char* theirs, const char* ours) {
       if (!parameters.contains(theirs) || !parameters[theirs].is_number())
-        throw Error(Exit::preflight, "'{}': rope_type '{}' without a number '{}'", path_.string(), type, theirs);
+        refuse(fmt::format(": rope_type '{}' without a number '{}'", type, theirs));
       put(ours, parameters[theirs].dump());
     };
     put("type", type);
@@ -71,14 +79,13 @@ class ModelFile {
     std::string theta = text("rope_theta", "10000.0");
     if (parameters.is_object()) {
       const json type = parameters.value("rope_type", parameters.value("type", json("default")));
-      if (!type.is_string()) throw Error(Exit::preflight, "'{}': rope_type {} is not a word", path_.string(), type.dump());
+      if (!type.is_string()) refuse(fmt::format(": rope_type {} is not a word", type.dump()));
       take_rope_scaling(type.get<std::string>(), parameters);
       if (parameters.contains("rope_theta")) theta = parameters["rope_theta"].dump();
     }
     add("rope_theta", std::move(theta));
   }
 
-  const std::filesystem::path& path() const { return path_; }
   Value section() { return std::move(section_); }
 
  private:
@@ -135,8 +142,10 @@ void read_llama(ModelFile& file) {
 }  // namespace
 
 Value model_of_hugging_face(const std::filesystem::path& directory) {
-  if (!std::filesystem::exists(directory / "config.json"))
-    throw Error(Exit::preflight, "no model in '{}': it has no config.json", directory.string())
+  std::error_code unknown;  // what may not be looked at is told by who reads it
+  if (!std::filesystem::exists(directory / "config.json", unknown) && !unknown)
+    throw Error(Exit::preflight, "no model in '{}': {}", directory.string(),
+                std::filesystem::exists(directory) ? "it has no config.json" : "there is no such directory")
         .hint("--set model.from=DIR, with config.json and *.safetensors");
   ModelFile file(directory / "config.json");
   const std::string type = file.text("model_type");
@@ -145,7 +154,7 @@ Value model_of_hugging_face(const std::filesystem::path& directory) {
   } else if (type == "llama") {
     read_llama(file);
   } else {
-    throw Error(Exit::preflight, "'{}': model_type '{}' is not built yet", file.path().string(), type).because("gpt2 and llama are");
+    file.refuse_unbuilt(fmt::format("model_type '{}'", type), "gpt2 and llama are");
   }
   return Value::nested("model", file.section());
 }

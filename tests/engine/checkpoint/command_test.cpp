@@ -79,6 +79,7 @@ TEST_CASE("verify finds a flipped bit: exit 1 while a good checkpoint is left, 9
   CHECK(one.exit == 1);
   CHECK(one.err.find("checkpoint 'step-00000020' is damaged: './checkpoints/step-00000020/rank-00001.safetensors' is damaged: ") !=
         std::string::npos);
+  CHECK(one.err.find("\nhint: ") != std::string::npos);
   CHECK(one.out == "step-00000010 every checksum holds\n");
   run.damage("step-00000010");
   CHECK(run("verify", "--json").exit == 98);
@@ -104,5 +105,10 @@ TEST_CASE("what cannot be understood is a usage error") {
   CHECK(run("list", "--help").exit == 0);
 }
 
+  for (const char* wrong : {"''", "out/config.json"}) {
+    const Outcome refused = run("export", std::string("--to ") + wrong);
+    CHECK(refused.exit == 2);
+    CHECK_MESSAGE(refused.err.find("\nhint: name a new directory: --to ") != std::string::npos, refused.err);
+  }
 }  // namespace
 }  // namespace llmrun

@@ -31,6 +31,7 @@ std::string why(const std::string& bytes) {
     return "accepted";
   } catch (const Error& error) {
     CHECK(error.code() == Exit::preflight);
+    CHECK(error.complaints()[0].hint != "");
     const std::string text = error.what();
     CHECK(text.find(path) == 1);
     return text.substr(path.size() + 2);

@@ -35,6 +35,7 @@ std::string refusal(const json& document) {
     model_of(document);
   } catch (const Error& error) {
     CHECK(error.code() == Exit::preflight);
+    CHECK_MESSAGE(error.complaints().back().hint != "", error.what());
     return error.what();
   }
   return "taken";
@@ -90,8 +91,7 @@ TEST_CASE("a stretched rotary embedding is read as Llama 3.1's files have it, an
 }
 
 TEST_CASE("what these architectures do not do here is refused by name") {
-  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8}}}}),
-                     "rotary positions of type 'yarn' are not built yet"));
+  CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8}}}}), "rope_type 'yarn' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
                      "rope_type 'llama3' without a number 'low_freq_factor'"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"type", "linear"}}}}), "rope_type 'linear' without a number 'factor'"));
@@ -109,7 +109,9 @@ TEST_CASE("a broken directory is told with its path") {
   CHECK(refused_with(with(kLlama, {{"rope_parameters", {{"rope_type", 5}}}}), "rope_type 5 is not a word"));
   CHECK(refused_with(with(kGpt2, {{"n_layer", json::array({1})}}), "'n_layer' is not a plain value"));
   CHECK_THROWS_WITH(read_config({.sets = {"model.from=/nowhere"}, .host = "here", .directory = "/"}),
-                    "no model in '/nowhere': it has no config.json");
+                    "no model in '/nowhere': there is no such directory");
+  CHECK_THROWS_WITH(read_config({.sets = {"model.from=/usr"}, .host = "here", .directory = "/"}),
+                    "no model in '/usr': it has no config.json");
   const TemporaryDirectory directory;
   std::ofstream(directory.path() / "config.json") << "{\"a\": ";
   CHECK_THROWS_AS(model_of_hugging_face(directory.path()), Error);

@@ -23,6 +23,7 @@ std::vector<std::string> complaints(const std::string& text) {
   } catch (const Error& error) {
     CHECK(error.code() == Exit::config);
     for (const Complaint& complaint : error.complaints()) {
+      CHECK_MESSAGE(complaint.hint != "", complaint.what);
       const Place place = complaint.at.value_or(Place{});
       told.push_back(fmt::format("{}:{} {}", place.line, place.column, complaint.what));
     }
