@@ -56,7 +56,14 @@ void check_name(const std::string& name, const Resolved& resolved, std::vector<C
     complaints.push_back({"run.name 'last' is how commands call the newest run", {}, {resolved.set_by("run.name")}, "any other name"});
     return;
   }
-  if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with('-') && name.size() <= 255) return;
+  if (name.size() > 255) {
+    complaints.push_back({fmt::format("run.name '{}...' has {} bytes", name.substr(0, 40), name.size()),
+                          {},
+                          {resolved.set_by("run.name")},
+                          "a directory's name may have 255: --set run.name=NAME"});
+    return;
+  }
+  if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with('-')) return;
   complaints.push_back({fmt::format("run.name '{}' cannot name a directory", name),
                         {},
                         {resolved.set_by("run.name")},

@@ -205,6 +205,27 @@ void check_device(const Config& config, Device device, Critic& critic) {
 }
 
 }  // namespace
+/// Whether the model has every size: one may be said to be 0, or not said at all.
+bool check_sizes(const Resolved& resolved, Critic& critic) {
+  const ModelConfig& model = resolved.config.model;
+  std::vector<std::string> missing;
+  bool whole = true;
+  for (const auto& [name, size] :
+       {std::pair{"layers", model.layers}, {"hidden", model.hidden}, {"heads", model.heads}, {"vocab", model.vocab}}) {
+    if (size != 0) continue;
+    whole = false;
+    const std::string key = fmt::format("model.{}", name);
+    if (!resolved.is_set(key))
+      missing.push_back(key);
+    else
+      critic.say(fmt::format("the model has no size: {} is 0", key), key, {key}, fmt::format("--set {}=N, of 1 or more", key));
+  }
+  if (!missing.empty())
+    critic.say(fmt::format("the model has no size: {} is not set", fmt::join(missing, ", ")), missing[0], {},
+               "--set model=gpt-tiny takes them from a profile ('llmrun profiles list' shows all)");
+  return whole;
+}
+
 
 void check_rope(const RopeScaling& scaling, Critic& critic) {
   if (scaling.type != RopeType::llama3 || scaling.high_freq_factor > scaling.low_freq_factor) return;
@@ -217,15 +238,7 @@ void check_rope(const RopeScaling& scaling, Critic& critic) {
 bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelConfig& model = resolved.config.model;
-  std::vector<std::string> missing;
-  for (const auto& [key, size] :
-       {std::pair{"layers", model.layers}, {"hidden", model.hidden}, {"heads", model.heads}, {"vocab", model.vocab}})
-    if (size == 0) missing.emplace_back(key);
-  if (!missing.empty()) {
-    critic.say(fmt::format("the model has no size: model.{} is not set", fmt::join(missing, ", model.")), "model." + missing[0], {},
-               "--set model=gpt-tiny takes them from a profile ('llmrun profiles list' shows all)");
-    return false;
-  }
+  if (!check_sizes(resolved, critic)) return false;
   check_heads(model, critic);
   check_rope(model.rope_scaling, critic);
   check_positions(model_shape(model, resolved.config.train.seq_len), resolved.config.train, critic);

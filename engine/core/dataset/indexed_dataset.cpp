@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -28,6 +29,17 @@ template <typename... Args>
   throw std::move(error.hint("copy or prepare the dataset again: llmrun data prepare IN... --out PREFIX"));
 }
 
+/// A prefix, where somebody may have given one of its files.
+const std::string& checked(const std::string& prefix) {
+  const std::filesystem::path path(prefix);
+  const bool suffixed = path.extension() == ".bin" || path.extension() == ".idx";
+  std::error_code unknown;
+  if (suffixed && !std::filesystem::exists(prefix + ".idx", unknown))
+    throw std::move(Error(Exit::preflight, "no dataset '{}': it would be '{}.bin' and '{}.idx'", prefix, prefix, prefix)
+                        .hint("leave the suffix out: {}", (path.parent_path() / path.stem()).string()));
+  return prefix;
+}
+
 template <typename Stored>
 void widen(const std::byte* from, std::span<int64_t> out) {
   for (size_t i = 0; i < out.size(); ++i) {
@@ -39,7 +51,7 @@ void widen(const std::byte* from, std::span<int64_t> out) {
 
 }  // namespace
 
-IndexedDataset::IndexedDataset(const std::string& prefix) : prefix_(prefix), index_(prefix + ".idx"), data_(prefix + ".bin") {
+IndexedDataset::IndexedDataset(const std::string& prefix) : prefix_(checked(prefix)), index_(prefix + ".idx"), data_(prefix + ".bin") {
   const auto bytes = index_.bytes();
   const auto size = static_cast<int64_t>(bytes.size());
   if (size < index_layout::kHeader) {

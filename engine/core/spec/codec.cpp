@@ -19,11 +19,9 @@ const std::string& scalar(const Value& value, std::string_view wanted) {
   return value.text;
 }
 
-/// A scalar that stands without quotes: "4" in quotes is text, not a number.
-const std::string& bare(const Value& value, std::string_view wanted) {
-  const std::string& text = scalar(value, wanted);
-  if (value.quoted) refuse(value, fmt::format("is text, not {}", wanted), fmt::format("drop the quotes: {}", text));
-  return text;
+/// "4" in quotes is text, not a number, though 4 would be one.
+void refuse_quotes(const Value& value, std::string_view wanted) {
+  if (value.quoted) refuse(value, fmt::format("is text, not {}", wanted), fmt::format("drop the quotes: {}", value.text));
 }
 
 std::string shown_number(double number, Measure unit) {
@@ -97,26 +95,27 @@ T& entry(std::vector<T>& list, Name T::*name, const std::string& key) {
 }  // namespace
 
 void decode(const Value& value, const Rules&, bool& out) {
-  const std::string& text = bare(value, "true or false");
+  const std::string& text = scalar(value, "true or false");
   if (text == "yes" || text == "on") refuse(value, "is not true or false", "write true");
   if (text == "no" || text == "off") refuse(value, "is not true or false", "write false");
   if (text != "true" && text != "false") refuse(value, "is not true or false");
+  refuse_quotes(value, "true or false");
   out = text == "true";
 }
 
 void decode(const Value& value, const Rules& rules, int64_t& out) {
   const std::string_view wanted = wanted_integer(rules.unit);
-  // A unit makes it text in JSON, and often in YAML: "40GiB", '01:00:00'.
-  const std::string& text = rules.unit == Measure::none ? bare(value, wanted) : scalar(value, wanted);
-  const auto number = parse(text, rules.unit);
+  const auto number = parse(scalar(value, wanted), rules.unit);
   if (!number) refuse(value, fmt::format("is not {}", wanted));
+  if (rules.unit == Measure::none) refuse_quotes(value, wanted);  // a unit makes it text in JSON, and often in YAML: "40GiB", '01:00:00'
   check_range(value, rules, static_cast<double>(*number));
   out = *number;
 }
 
 void decode(const Value& value, const Rules& rules, double& out) {
-  const auto number = parse_number(bare(value, "a number"));
+  const auto number = parse_number(scalar(value, "a number"));
   if (!number) refuse(value, "is not a number");
+  refuse_quotes(value, "a number");
   check_range(value, rules, *number);
   out = *number;
 }

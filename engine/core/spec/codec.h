@@ -86,7 +86,16 @@ void decode(const Value& value, const Rules& rules, std::optional<T>& out) {
 template <typename T>
 void decode(const Value& value, const Rules& rules, std::vector<T>& out) {
   std::vector<T> decoded;
-  for (const Value& item : decode_list(value)) decode(item, rules, decoded.emplace_back());
+  std::optional<BadValue> bad;  // where several are: told at the first
+  for (const Value& item : decode_list(value)) try {
+      decode(item, rules, decoded.emplace_back());
+    } catch (BadValue& another) {
+      if (bad)
+        bad->why += "; " + another.why;
+      else
+        bad = std::move(another);
+    }
+  if (bad) throw *std::move(bad);
   out = std::move(decoded);
 }
 template <typename T, size_t n>

@@ -131,6 +131,22 @@ TEST_CASE("a missing file is named") {
   }
 }
 
+TEST_CASE("a file of the dataset in the place of its prefix is told apart") {
+  const TemporaryDirectory directory;
+  two_documents().write(directory / "data");
+  for (const std::string suffix : {".idx", ".bin"}) {
+    try {
+      const IndexedDataset dataset(directory / ("data" + suffix));
+      FAIL("took data" << suffix);
+    } catch (const Error& error) {
+      CHECK(error.code() == Exit::preflight);
+      CHECK(error.complaints()[0].hint == "leave the suffix out: " + (directory / "data"));
+    }
+  }
+  two_documents().write(directory / "data.bin");
+  CHECK(IndexedDataset(directory / "data.bin").documents() == 2);
+}
+
 TEST_CASE("an index or data file that lies is refused with what was expected") {
   struct Row {
     const char* expected;

@@ -104,11 +104,17 @@ TEST_CASE("each type takes its own words only") {
   CHECK(complaint("parallel.tensor", scalar("4")) == "");
   CHECK(complaint("parallel.tensor", scalar("four")) == "parallel.tensor: 'four' is not a whole number");
   CHECK(complaint("parallel.tensor", text("4")) == "parallel.tensor: '\"4\"' is text, not a whole number | drop the quotes: 4");
+  CHECK(complaint("parallel.tensor", text("ten")) == "parallel.tensor: '\"ten\"' is not a whole number");
+  CHECK(complaint("parallel.tensor", text("")) == "parallel.tensor: '\"\"' is not a whole number");
+  CHECK(complaint("optimizer.lr", text("1")) == "optimizer.lr: '\"1\"' is text, not a number | drop the quotes: 1");
+  CHECK(complaint("train.deterministic", text("maybe")) == "train.deterministic: '\"maybe\"' is not true or false");
   CHECK(complaint("parallel.tensor", scalar("")) == "parallel.tensor: no value is not a whole number");
   CHECK(complaint("parallel.tensor", list({scalar("4")})) == "parallel.tensor: '[4]' is not a whole number");
   CHECK(complaint("train.deterministic", scalar("yes")) == "train.deterministic: 'yes' is not true or false | write true");
   CHECK(complaint("optimizer.lr", scalar("nan")) == "optimizer.lr: 'nan' is not a number");
   CHECK(complaint("optimizer.betas", list({scalar("0.9")})) == "optimizer.betas: '[0.9]' is not a list of 2");
+  CHECK(complaint("optimizer.betas", list({scalar("2"), scalar("-1")})) ==
+        "optimizer.betas: '2' is out of range: at most 0.9999999; '-1' is out of range: at least 0");
   CHECK(complaint("parallel.layers_per_stage", scalar("3")) == "parallel.layers_per_stage: '3' is not a list | write [3]");
   CHECK(complaint("job.walltime", scalar("3600")) == "job.walltime: '3600' is not a duration such as 01:30:00 or 90m");
   CHECK(complaint("run.name", scalar("a\x1b[31m")) == "run.name: 'a\x1b[31m' holds a control character");
