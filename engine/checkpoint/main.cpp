@@ -109,6 +109,11 @@ std::string verified(const fs::path& directory) {
   }
 }
 
+std::string remedy(const std::string& name, const Options& options) {
+  return fmt::format("a run goes on from the newest one that is whole: llmrun checkpoint list {}; to be rid of this one: rm -r '{}'",
+                     options.run, (checkpoints_of(options.run) / name).string());
+}
+
 void verify(const Options& options) {
   const fs::path checkpoints = checkpoints_of(options.run);
   std::vector<int64_t> steps = steps_in(checkpoints);
@@ -122,7 +127,7 @@ void verify(const Options& options) {
     lines.push_back({{"name", name}, {"step", step}, {"complete", problem.empty()}});
     if (!problem.empty()) {
       lines.back()["problem"] = problem;
-      complaints.push_back({fmt::format("checkpoint '{}' is damaged: {}", name, problem), {}, {}, {}});
+      complaints.push_back({fmt::format("checkpoint '{}' is damaged: {}", name, problem), {}, {}, remedy(name, options)});
     } else if (!options.json) {
       print(stdout, fmt::format("{} every checksum holds\n", name));
     }
