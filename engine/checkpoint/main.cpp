@@ -12,8 +12,8 @@
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
-#include "engine/core/units.h"
 #include "engine/core/system_error.h"
+#include "engine/core/units.h"
 
 namespace llmrun {
 namespace {
@@ -30,10 +30,11 @@ struct Options {
 
 void print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
 
-void print_json(json document) {
+Exit print_json(json document) {
   json versioned{{"version", 1}};
   versioned.update(document);
   print(stdout, versioned.dump(2, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace) + "\n");
+  return Exit::done;
 }
 
 std::string layout_text(const Layout& layout) {
@@ -70,7 +71,7 @@ CheckpointReader open_chosen(const Options& options) {
   return CheckpointReader(directory);
 }
 
-void list(const Options& options) {
+Exit list(const Options& options) {
   const std::vector<CheckpointSummary> checkpoints = list_checkpoints(checkpoints_of(options.run));
   if (options.json) {
     json lines = json::array();
@@ -81,9 +82,10 @@ void list(const Options& options) {
     print(stdout, harmless(fmt::format("{:<16} {:<20} {:>10}  {}\n", one.name, one.time.empty() ? "-" : one.time,
                                        one.bytes > 0 ? human_bytes(static_cast<double>(one.bytes)) : "-",
                                        one.problem.empty() ? layout_text(one.layout) : "not usable: " + one.problem)));
+  return Exit::done;
 }
 
-void show(const Options& options) {
+Exit show(const Options& options) {
   const CheckpointReader reader = open_chosen(options);
   if (options.json) return print_json(summary_json(reader));
   const Snapshot& snapshot = reader.snapshot();
@@ -96,6 +98,7 @@ void show(const Options& options) {
                     human_count(static_cast<double>(parameter_count(model))), model.layers, model.hidden, model.heads, model.vocab));
   print(stdout, fmt::format("  on disk   {} in {} files: fp32 weights and both Adam moments\n",
                             human_bytes(static_cast<double>(reader.manifest().bytes())), reader.manifest().files.size()));
+  return Exit::done;
 }
 
 /// Why a checkpoint is damaged; empty when every checksum holds.
@@ -114,7 +117,7 @@ std::string remedy(const std::string& name, const Options& options) {
                      options.run, (checkpoints_of(options.run) / name).string());
 }
 
-void verify(const Options& options) {
+Exit verify(const Options& options) {
   const fs::path checkpoints = checkpoints_of(options.run);
   std::vector<int64_t> steps = steps_in(checkpoints);
   std::vector<std::string> notes;
@@ -132,13 +135,19 @@ void verify(const Options& options) {
       print(stdout, fmt::format("{} every checksum holds\n", name));
     }
   }
-  if (options.json && complaints.empty()) print_json({{"checkpoints", lines}});
-  if (complaints.empty()) return;
-  const bool none_left = complaints.size() == steps.size();
-  throw Error(none_left ? Exit::no_checkpoint : Exit::failed, std::move(complaints));
+  json document{{"checkpoints", lines}};
+  Exit exit = Exit::done;
+  if (!complaints.empty()) {
+    exit = complaints.size() == steps.size() ? Exit::no_checkpoint : Exit::failed;
+    const Error error(exit, std::move(complaints));
+    document.update(error_json(error));
+    tell_error(error, /*as_json=*/false);  // on stdout it stands beside the good ones
+  }
+  if (options.json) print_json(document);
+  return exit;
 }
 
-void export_run(const Options& options) {
+Exit export_run(const Options& options) {
   const CheckpointReader reader = open_chosen(options);
   ProgressLine progress("exporting");
   const ExportReport report = export_huggingface(
@@ -155,14 +164,16 @@ void export_run(const Options& options) {
   print(stdout,
         harmless(fmt::format("{}: {} parameters of step {}, {}, {}\n", options.to, human_count(static_cast<double>(report.parameters)),
                              reader.snapshot().step, options.dtype, human_bytes(static_cast<double>(report.bytes)))));
+  return Exit::done;
 }
 
-void add_commands(CLI::App& app, Options& options) {
-  const auto add = [&](const char* name, const char* help, void (*run)(const Options&)) {
+/// Each leaves its end in `exit`.
+void add_commands(CLI::App& app, Options& options, Exit& exit) {
+  const auto add = [&](const char* name, const char* help, Exit (*run)(const Options&)) {
     CLI::App* command = app.add_subcommand(name, help);
     command->add_option("run", options.run, "Run directory")->required();
     command->add_flag("--json", options.json, "Data as JSON, errors too");
-    command->callback([&options, run] { run(options); });
+    command->callback([&options, &exit, run] { exit = run(options); });
     return command;
   };
   add("list", "Name a run's checkpoints, newest first", list);
@@ -181,11 +192,12 @@ int run(int argc, char** argv) {
   CLI::App app("Look at llmrun's checkpoints and export them", fs::path(argv[0]).filename().string());
   app.formatter(std::make_shared<Help>(help_width()));
   Options options;
-  add_commands(app, options);
+  Exit exit = Exit::done;
+  add_commands(app, options, exit);
   try {
     app.parse(argc, argv);
-    if (std::fflush(stdout) != 0) throw Error(Exit::failed, "cannot write to stdout");
-    return 0;
+    check_stdout();
+    return static_cast<int>(exit);
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
   } catch (const CLI::ParseError& failure) {

@@ -5,8 +5,8 @@
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
-#include "engine/rank/commands.h"
 #include "engine/core/system_error.h"
+#include "engine/rank/commands.h"
 
 namespace {
 
@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   rank::add_diagnose(app, exit_code);
   try {
     app.parse(argc, argv);
+    if (!app.get_subcommands().empty()) check_stdout();  // a rank that trains ends as training did
     return exit_code;
   } catch (const CLI::Success& asked) {
     return app.exit(asked);

@@ -130,6 +130,19 @@ TEST_CASE("an error of the programs that llmrun becomes is the same JSON object 
   }
 }
 
+TEST_CASE("a stdout that takes nothing is a failure of the programs that llmrun becomes too") {
+  const CommandLine shell;
+  std::filesystem::copy(read_golden("gpt2-tiny").dir, shell.path("model"));
+  const std::string small = "--layers 1 --hidden 32 --heads 2 --vocab 64 --seq-len 16 --micro-batch 1 --steps 1 --warmup 0 --threads 1";
+  for (const std::string& words :
+       {std::string("generate model --prompt-ids 1,2 --max-new-tokens 1"), "bench step " + small, "bench ops " + small})
+    for (const char* nowhere : {" > /dev/full", " --json > /dev/full", " >&-"}) {
+      const Outcome outcome = shell("llmrun " + words + nowhere);
+      CHECK_MESSAGE(outcome.exit == 1, words, nowhere);
+      CHECK(outcome.err.find("llmrun: cannot write to stdout\n") != std::string::npos);
+    }
+}
+
 TEST_CASE("a rank that its GPU refuses before there is a world is quoted by train and by explain") {
   const CommandLine shell;  // programs away from their modules: no GPU can be used, whatever the machine has
   const std::filesystem::path built = std::filesystem::path(LLMRUN_PROGRAM).parent_path();

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "engine/core/command_line/harmless.h"
+#include "engine/core/system_error.h"
 
 namespace llmrun {
 namespace {
@@ -41,6 +42,10 @@ int tell_error(const Error& error, bool as_json) {
     std::fwrite(document.data(), 1, document.size(), stdout);
   }
   return static_cast<int>(error.code());
+}
+
+void check_stdout() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw stdout_error();
 }
 
 }  // namespace llmrun

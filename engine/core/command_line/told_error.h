@@ -12,4 +12,7 @@ json error_json(const Error& error);
 /// under --json also error_json on stdout. Returns the exit code.
 int tell_error(const Error& error, bool as_json);
 
+/// Flushes stdout. Throws Error(Exit::failed) where not all of it arrived (a full disk, a closed stdout): last thing of a command.
+void check_stdout();
+
 }  // namespace llmrun

@@ -29,7 +29,7 @@ struct Run {
   }
   Outcome operator()(const std::string& action, const std::string& options = "") const {
     const std::string line =
-        fmt::format("cd '{0}' && '{1}' {2} . {3} > .out 2> .err", directory.path().string(), LLMRUN_CHECKPOINT, action, options);
+        fmt::format("cd '{0}' && '{1}' {2} . > .out 2> .err {3}", directory.path().string(), LLMRUN_CHECKPOINT, action, options);
     const int status = std::system(line.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(directory / ".out"), read_file(directory / ".err")};
   }
@@ -81,9 +81,23 @@ TEST_CASE("verify finds a flipped bit: exit 1 while a good checkpoint is left, 9
         std::string::npos);
   CHECK(one.err.find("\nhint: ") != std::string::npos);
   CHECK(one.out == "step-00000010 every checksum holds\n");
+  const Outcome told = run("verify", "--json");
+  CHECK(told.exit == 1);
+  CHECK(told.err == one.err);
+  const json document = told.document();  // the good one is named beside the error
+  CHECK(document["error"]["code"] == 1);
+  CHECK(document["error"]["complaints"].size() == 1);
+  CHECK(document["checkpoints"][0]["complete"] == false);
+  CHECK(document["checkpoints"][0]["problem"].get<std::string>().find("rank-00001.safetensors' is damaged") != std::string::npos);
+  CHECK(document["checkpoints"][1] == json{{"name", "step-00000010"}, {"step", 10}, {"complete", true}});
   run.damage("step-00000010");
   CHECK(run("verify", "--json").exit == 98);
   CHECK(run("verify", "--json").document()["error"]["complaints"].size() == 2);
+}
+
+TEST_CASE("a stdout that takes nothing is a failure") {
+  const Run run;
+  for (const char* nowhere : {"> /dev/full", "--json > /dev/full", ">&-"}) CHECK(run("list", nowhere).exit == 1);
 }
 
 TEST_CASE("export writes once, and a name with an escape in it does not reach the terminal raw") {
@@ -91,6 +105,11 @@ TEST_CASE("export writes once, and a name with an escape in it does not reach th
   CHECK(run("export", "--to out --dtype bf16 --json").document()["dtype"] == "bf16");
   CHECK(fs::exists(run.directory / "out/model.safetensors"));
   CHECK(run("export", "--to out").exit == 2);
+  for (const char* wrong : {"''", "out/config.json"}) {
+    const Outcome refused = run("export", std::string("--to ") + wrong);
+    CHECK(refused.exit == 2);
+    CHECK_MESSAGE(refused.err.find("\nhint: name a new directory: --to ") != std::string::npos, refused.err);
+  }
   const Outcome hostile = run("export", "--to \"$(printf 'x\\033]0;y')\"");
   CHECK(hostile.exit == 0);
   CHECK(hostile.out.find('\033') == std::string::npos);
@@ -105,10 +124,5 @@ TEST_CASE("what cannot be understood is a usage error") {
   CHECK(run("list", "--help").exit == 0);
 }
 
-  for (const char* wrong : {"''", "out/config.json"}) {
-    const Outcome refused = run("export", std::string("--to ") + wrong);
-    CHECK(refused.exit == 2);
-    CHECK_MESSAGE(refused.err.find("\nhint: name a new directory: --to ") != std::string::npos, refused.err);
-  }
 }  // namespace
 }  // namespace llmrun
