@@ -163,6 +163,14 @@ void check_room(const PrepareOptions& options, const InputChunks& chunks, int64_
                       .hint("df -h shows where there is more; --out takes a path on any file system"));
 }
 
+/// Behind "data/" the files would be called .bin, .idx and .json, which nobody sees.
+void check_prefix(const std::string& prefix) {
+  const fs::path name = fs::path(prefix).filename();
+  if (!name.empty() && name != "." && name != "..") return;
+  throw Error(Exit::usage, "--out '{}' is a directory, and begins no file name", prefix)
+      .hint("--out {} writes book.bin, book.idx and book.json", (fs::path(prefix) / "book").string());
+}
+
 int64_t vocabulary_size(const std::string& tokenizer) {
   const auto vocab = parse_integer(tokenizer.substr(kTrain.size()));
   if (vocab && *vocab >= 300 && *vocab <= 1'000'000) return *vocab;
@@ -253,6 +261,7 @@ void publish(const PrepareOptions& options, const DatasetCard& card, DatasetWrit
 }  // namespace
 
 PrepareResult prepare(const PrepareOptions& options, const std::function<void(const PrepareProgress&)>& progress) {
+  check_prefix(options.prefix);
   if (options.tokenizer.starts_with(kTrain)) vocabulary_size(options.tokenizer);
   const std::string settings = settings_of(options);
   const WorkFolder folder(options.prefix);

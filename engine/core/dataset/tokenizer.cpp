@@ -58,7 +58,8 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name) {
   if (name == "bytes") return std::make_unique<ByteTokenizer>();
   constexpr std::string_view kSentencePiece = "spm:";
   if (!name.starts_with(kSentencePiece)) {
-    throw std::move(Error(Exit::config, "unknown tokenizer '{}'", name).hint("bytes, or spm:MODEL with a SentencePiece model file"));
+    throw std::move(Error(Exit::usage, "unknown tokenizer '{}'", name)
+                        .hint("bytes, spm:MODEL with a SentencePiece model file, or for `llmrun data prepare` spm-train:4096"));
   }
   const std::string model = name.substr(kSentencePiece.size());
   if (!std::filesystem::is_regular_file(model)) {

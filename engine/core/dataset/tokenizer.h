@@ -25,7 +25,7 @@ class Tokenizer {
 };
 
 /// "bytes": an id for each byte, 256 of them. "spm:MODEL": a SentencePiece model file. Throws Error(Exit::preflight) where the model
-/// cannot be read, or where SentencePiece is not installed here; Error(Exit::config) for another name.
+/// cannot be read, or where SentencePiece is not installed here; Error(Exit::usage) for another name.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& name);
 
 /// A new SentencePiece model of exactly `vocab` pieces from lines of text, as bytes for a file: BPE with bytes for what it does not know,

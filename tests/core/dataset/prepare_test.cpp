@@ -265,9 +265,20 @@ TEST_CASE("bad input leaves no dataset behind and says where it is bad") {
   refuse({.inputs = {directory / "bad.jsonl"}}, Exit::preflight, "is not JSON");
   refuse({.inputs = {directory / "none"}}, Exit::preflight, "No such file");
   refuse({.inputs = {directory.path().string()}}, Exit::preflight, "lies inside the input");
-  refuse({.inputs = {directory / "bad.jsonl"}, .tokenizer = "words"}, Exit::config, "unknown tokenizer");
+  refuse({.inputs = {directory / "bad.jsonl"}, .tokenizer = "words"}, Exit::usage, "unknown tokenizer");
   refuse({.inputs = {directory / "bad.jsonl"}, .tokenizer = "spm-train:12"}, Exit::usage, "300");
   refuse({.inputs = {"-", "-"}}, Exit::usage, "named twice");
+}
+
+TEST_CASE("a directory is no prefix: nothing is hidden in it behind a dot") {
+  const TemporaryDirectory directory;
+  write(directory / "a.txt", "text\n");
+  for (const char* prefix : {"", "/", "/.", "/.."}) {
+    CAPTURE(prefix);
+    const std::string out = *prefix ? directory.path().string() + prefix : prefix;
+    CHECK_THROWS_WITH_AS(prepare({.inputs = {directory / "a.txt"}, .prefix = out}, silent), doctest::Contains("is a directory"), Error);
+  }
+  CHECK(!fs::exists(directory / ".part"));
 }
 
 TEST_CASE("a second prepare of the same dataset is kept out while the first one works") {
