@@ -6,12 +6,13 @@
 #include "cli/context.h"
 #include "cli/ui/diagnostics.h"
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/numbers.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
 #include "engine/core/json.h"
-
 #include "engine/core/system_error.h"
+
 namespace llmrun::cli {
 namespace {
 
@@ -88,6 +89,7 @@ int run(int argc, char** argv) {
   Context context;
   CLI::App app("Plan, launch, follow and train large language models");
   add_everything(app, context);
+  check_numbers(app);
   context.program = take_program(argc, argv);
   try {
     try {

@@ -9,6 +9,7 @@
 #include "engine/checkpoint/inspect.h"
 #include "engine/core/command_line/harmless.h"
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/numbers.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
@@ -194,6 +195,7 @@ int run(int argc, char** argv) {
   Options options;
   Exit exit = Exit::done;
   add_commands(app, options, exit);
+  check_numbers(app);
   try {
     app.parse(argc, argv);
     check_stdout();

@@ -25,15 +25,22 @@ namespace {
 struct Source {
   ModelShape shape;
   std::unique_ptr<WeightSource> weights;
-  std::string tokenizer;  // empty: none known
+  std::string tokenizer;     // empty: none known
+  std::string no_tokenizer;  // why not, where there is more to say
 };
 
 /// The tokenizer a run was trained with: its own key, else what its first dataset says.
-std::string tokenizer_of_run(const Plan& plan) {
-  if (!plan.config.data.tokenizer.empty()) return plan.config.data.tokenizer;
+void find_tokenizer(const Plan& plan, Source& source) {
   const std::string& prefix = plan.config.data.train.front().path;
-  const auto card = prefix == "synthetic" ? std::nullopt : read_card(prefix);
-  return card ? tokenizer_of(*card, prefix) : std::string();
+  source.tokenizer = plan.config.data.tokenizer;
+  if (!source.tokenizer.empty()) return;
+  if (prefix == "synthetic") {
+    source.no_tokenizer = "it was trained on synthetic tokens";
+  } else if (const auto card = read_card(prefix)) {
+    source.tokenizer = tokenizer_of(*card, prefix);
+  } else {
+    source.no_tokenizer = fmt::format("it was trained on '{}', and there is no '{}.json' to name the tokenizer", prefix, prefix);
+  }
 }
 
 ModelShape shape_of_hugging_face(const std::string& from) {
@@ -51,14 +58,22 @@ Source open_source(const std::string& from) {
     if (!found) throw Error(Exit::no_checkpoint, "run '{}' has no checkpoint yet", from).hint("llmrun tail {}", from);
     auto reader = std::make_unique<CheckpointReader>(found->directory);
     const ModelShape shape = reader->snapshot().model;
-    return {shape, std::move(reader), tokenizer_of_run(read_plan(paths.plan()))};
+    Source source{shape, std::move(reader), {}, {}};
+    find_tokenizer(read_plan(paths.plan()), source);
+    return source;
   }
   if (std::filesystem::exists(std::filesystem::path(from) / "config.json")) {
     const ModelShape shape = shape_of_hugging_face(from);
-    return {shape, std::make_unique<HuggingFaceSource>(from, shape), {}};
+    return {shape, std::make_unique<HuggingFaceSource>(from, shape), {}, {}};
   }
   throw Error(Exit::preflight, "'{}' is neither a run (no plan.json) nor a Hugging Face directory (no config.json)", from)
       .hint("ls {}", from);
+}
+
+Error no_tokenizer(const Source& source, const std::string& from) {
+  Error error(Exit::usage, "no tokenizer is known for '{}', so --prompt cannot be read", from);
+  if (!source.no_tokenizer.empty()) error.because(source.no_tokenizer);
+  return error.hint("--tokenizer bytes, --tokenizer spm:MODEL, or --prompt-ids 1,2,3");
 }
 
 int generate(const GenerateOptions& options, bool as_json) {
@@ -66,15 +81,16 @@ int generate(const GenerateOptions& options, bool as_json) {
   const std::string name = options.tokenizer.empty() ? source.tokenizer : options.tokenizer;
   const std::unique_ptr<Tokenizer> tokenizer = name.empty() ? nullptr : open_tokenizer(name);
 
-  std::vector<int64_t> prompt = options.prompt_ids;
+  std::vector<int64_t> prompt = prompt_ids_of(options);
   if (options.prompt) {
-    if (!tokenizer)
-      throw Error(Exit::usage, "no tokenizer is known for '{}', so --prompt cannot be read", options.from)
-          .hint("--tokenizer bytes, --tokenizer spm:MODEL, or --prompt-ids 1,2,3");
+    if (!tokenizer) throw no_tokenizer(source, options.from);
     std::vector<int32_t> ids;
     tokenizer->encode(*options.prompt, ids);
     prompt.assign(ids.begin(), ids.end());
   }
+  if (std::ssize(prompt) > source.shape.max_positions)
+    fmt::print(stderr, "llmrun: the prompt has {} tokens, and the model sees only the last {}\n", prompt.size(),
+               source.shape.max_positions);
   Generator generator(source.shape, *source.weights, Precision::fp32);
   const Sampling sampling{options.temperature, options.top_k, options.top_p, options.seed};
   const std::vector<int64_t> ids = generator.generate(prompt, options.max_new_tokens, sampling);

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/numbers.h"
 #include "engine/core/command_line/told_error.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/file_modes.h"
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   rank::add_generate(app, exit_code);
   rank::add_bench(app, exit_code);
   rank::add_diagnose(app, exit_code);
+  check_numbers(app);
   try {
     app.parse(argc, argv);
     if (!app.get_subcommands().empty()) check_stdout();  // a rank that trains ends as training did

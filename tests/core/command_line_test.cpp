@@ -1,4 +1,5 @@
 #include "engine/core/command_line/help.h"
+#include "engine/core/command_line/numbers.h"
 #include "engine/core/command_line/usage.h"
 #include "tests/support/test.h"
 
@@ -20,6 +21,7 @@ struct Tool {
   std::optional<int> buckets;
   std::vector<int64_t> parts;
   uint64_t seed = 1;
+  double heat = 0;
   std::string light;
 
   explicit Tool(size_t width = 80) {
@@ -39,6 +41,8 @@ struct Tool {
     mix->add_option("--parts", parts)->delimiter(',');
     mix->add_option("--buckets", buckets)->check(CLI::Range(1, 4));
     mix->add_option("--seed", seed);
+    mix->add_option("--heat", heat)->check(CLI::NonNegativeNumber);
+    check_numbers(app);
   }
 
   std::string complaint(const std::string& words) {
@@ -102,6 +106,24 @@ TEST_CASE("words that do not fit are told in plain words") {
   CHECK(Tool().complaint("") == "'tool' needs a command | tool --help");
   CHECK(Tool().complaint("paint --to x --fats") == "unknown option '--fats' of 'tool paint' | did you mean '--fast'?");
   CHECK(Tool().complaint("paint --to x red") == "");
+}
+
+TEST_CASE("a number is written as people write it, and is one that we can hold") {
+  const std::string help = " | tool mix --help";
+  for (const char* word : {"nan", "inf", "-1", "0x10", "1e999"})
+    CHECK(Tool().complaint(fmt::format("mix --heat={}", word)) == fmt::format("--heat: '{}' is not a number of 0 or more", word) + help);
+  for (const char* word : {"-1", "010", "0x10", "1.0"})
+    CHECK(Tool().complaint(fmt::format("mix --seed={}", word)) ==
+          fmt::format("--seed: '{}' is not a whole number of 0 or more", word) + help);
+  CHECK(Tool().complaint("mix --seed 99999999999999999999") == "--seed: '99999999999999999999' is too large" + help);
+  CHECK(Tool().complaint("paint --to x --layers 99999999999999999999") ==
+        "--layers: '99999999999999999999' is too large | tool paint --help");
+  CHECK(Tool().complaint("mix --buckets 5000000000") == "--buckets: '5000000000' is not a whole number from 1 to 4" + help);
+  Tool tool;
+  CHECK(tool.complaint("mix --heat 2.5e-1 --seed 9223372036854775807 --parts -3,4") == "");
+  CHECK(tool.heat == 0.25);
+  CHECK(tool.seed == 9223372036854775807);
+  CHECK(tool.parts == std::vector<int64_t>{-3, 4});
 }
 
 }  // namespace llmrun

@@ -105,8 +105,17 @@ TEST_CASE("an error of the programs that llmrun becomes is the same JSON object 
            {"generate nowhere --prompt x", 2, "no run 'nowhere'", ""},                                  // llmrun itself
            {"generate model --prompt x", 2, "no tokenizer is known for 'model'", "--tokenizer bytes"},  // llmrun-rank
            {"generate model --prompt-ids 1,999999", 2, "prompt id 999999 is outside", "from 0 to 255"},
+           {"generate model --prompt-ids 1,,2", 2, "--prompt-ids: '' is not a whole number", "--prompt-ids 1,2,3"},
+           {"generate model --prompt-ids 1 --temperature nan", 2, "--temperature: 'nan' is not a number of 0 or more", "--help"},
+           {"generate model --prompt-ids 1 --top-p nan", 2, "--top-p: 'nan' is not a number from 0 to 1", "--help"},
+           {"generate model --prompt-ids 1 --seed -1", 2, "--seed: '-1' is not a whole number of 0 or more", "--help"},
+           {"generate model --prompt-ids 1 --max-new-tokens 99999999999999999999", 2,
+            "--max-new-tokens: '99999999999999999999' is too large", ""},
+           {"generate model --prompt x --tokenizer foo", 2, "unknown tokenizer 'foo'", "spm-train:4096"},
            {"generate model --prompt x --tokenizer spm:nowhere", 5, "cannot read the SentencePiece model", ""},
            {"bench step --family bert", 2, "--family: 'bert' is none of gpt, llama", "llmrun bench step --help"},
+           {"bench step --threads 100000", 2, "--threads: '100000' is not a whole number from 0 to 4096", "--help"},
+           {"bench step --peak-tflops nan", 2, "--peak-tflops: 'nan' is not a number of 0 or more", "--help"},
            {"bench step --hidden 512 --heads 3", 2, "--heads 3 does not divide --hidden 512", "--hidden 192"},
            {"bench step --heads 8 --kv-heads 3", 2, "--kv-heads 3 does not divide --heads 8", "--kv-heads 1"},
            {"bench step --family llama --hidden 6 --heads 2", 2, "rotary positions need heads of an even size", ""},
@@ -141,6 +150,33 @@ TEST_CASE("a stdout that takes nothing is a failure of the programs that llmrun 
       CHECK_MESSAGE(outcome.exit == 1, words, nowhere);
       CHECK(outcome.err.find("llmrun: cannot write to stdout\n") != std::string::npos);
     }
+}
+
+TEST_CASE("generate says what the model does not see of a prompt, and which file would name the tokenizer") {
+  const Golden golden = read_golden("gpt2-tiny");
+  const CommandLine shell;
+  std::filesystem::copy(golden.dir, shell.path("model"));
+  const std::string one = "llmrun generate model --max-new-tokens 1 --prompt-ids 1";
+  const auto prompt = [&](int64_t tokens) {
+    std::string words = one;
+    for (int64_t i = 1; i < tokens; ++i) words += ",1";
+    return words;
+  };
+  CHECK(shell(prompt(128)).err == "");
+  const Outcome longer = shell(prompt(129));
+  CHECK(longer.exit == 0);
+  CHECK(longer.err == "llmrun: the prompt has 129 tokens, and the model sees only the last 128\n");
+
+  shell.write("book.txt", "In the beginning\n");
+  shell("for i in 1 2 3 4 5 6; do cat book.txt book.txt > more.txt; mv more.txt book.txt; done; llmrun data prepare book.txt --out book");
+  REQUIRE(
+      shell(
+          "llmrun train --ranks 1 --set model=gpt-tiny --set train.seq_len=32 --set run.steps=1 --set run.name=read --set data.train=book")
+          .exit == 0);
+  CHECK(shell("llmrun generate read --prompt x --max-new-tokens 1").exit == 0);
+  const Outcome moved = shell("mkdir moved; mv book.* moved; llmrun generate read --prompt x");
+  CHECK(moved.exit == 2);
+  CHECK(moved.err.find(fmt::format("and there is no '{}' to name the tokenizer", shell.path("book.json"))) != std::string::npos);
 }
 
 TEST_CASE("a rank that its GPU refuses before there is a world is quoted by train and by explain") {

@@ -36,7 +36,7 @@ void add_measurement(CLI::App& step, BenchStepArguments& arguments) {
   const std::map<std::string, Device> devices{{"cpu", Device::cpu}, {"cuda", Device::cuda}};
   step.add_option("--device", arguments.device, "Without it cuda where a GPU answers")->transform(CLI::CheckedTransformer(devices));
   step.add_flag("--deterministic", arguments.deterministic, "Only operations that give equal bits on equal input");
-  step.add_option("--threads", arguments.threads, "CPU threads; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
+  step.add_option("--threads", arguments.threads, "CPU threads; 0: all")->capture_default_str()->check(CLI::Range(0, 4096));
   step.add_option("--steps", arguments.steps, "Measured, after --warmup")->capture_default_str()->check(CLI::PositiveNumber);
   step.add_option("--warmup", arguments.warmup, "Steps before the measured ones")->capture_default_str()->check(CLI::NonNegativeNumber);
 }

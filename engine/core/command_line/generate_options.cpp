@@ -1,6 +1,9 @@
 #include "engine/core/command_line/generate_options.h"
 
+#include <algorithm>
+
 #include "engine/core/error.h"
+#include "engine/core/units.h"
 
 namespace llmrun {
 
@@ -9,12 +12,7 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       ->required()
       ->type_name("RUN");
   auto* prompt = command.add_option("--prompt", options.prompt, "Text to continue");
-  command.add_option("--prompt-ids", options.prompt_ids, "Token ids to continue: 1,2,3")
-      ->delimiter(',')
-      ->expected(1)  // one word: what follows is the RUN
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->check([](const std::string& id) { return id.empty() ? std::string("no token ids in it") : std::string(); })
-      ->excludes(prompt);
+  command.add_option("--prompt-ids", options.prompt_ids, "Token ids to continue: 1,2,3")->type_name("ID,...")->excludes(prompt);
   command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to add")->capture_default_str()->check(CLI::NonNegativeNumber);
   command.add_option("--temperature", options.temperature, "0: the likeliest token each time")
       ->capture_default_str()
@@ -33,8 +31,23 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
 }
 
 void check_prompt(const GenerateOptions& options) {
-  if (!options.prompt && options.prompt_ids.empty())
+  if (!options.prompt && !options.prompt_ids)
     throw Error(Exit::usage, "generate needs a prompt").hint("--prompt 'In the beginning' or --prompt-ids 1,2,3");
+  prompt_ids_of(options);
+}
+
+std::vector<int64_t> prompt_ids_of(const GenerateOptions& options) {
+  std::vector<int64_t> ids;
+  if (!options.prompt_ids) return ids;
+  // CLI11's delimiter() drops what is empty: 1,,2 would be 1,2.
+  for (size_t begin = 0, end; begin <= options.prompt_ids->size(); begin = end + 1) {
+    end = std::min(options.prompt_ids->find(',', begin), options.prompt_ids->size());
+    const std::string word = options.prompt_ids->substr(begin, end - begin);
+    const auto id = parse_integer(word);
+    if (!id) throw Error(Exit::usage, "--prompt-ids: '{}' is not a whole number", word).hint("--prompt-ids 1,2,3");
+    ids.push_back(*id);
+  }
+  return ids;
 }
 
 }  // namespace llmrun

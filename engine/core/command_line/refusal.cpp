@@ -1,8 +1,10 @@
 #include "engine/core/command_line/refusal.h"
 
+#include "engine/core/command_line/numbers.h"
 #include "engine/core/command_line/usage.h"
 #include "engine/core/command_line/value.h"
 #include "engine/core/spec/nearest.h"
+#include "engine/core/units.h"
 
 namespace llmrun {
 namespace {
@@ -14,17 +16,11 @@ const CLI::Option* option_of(const CLI::App& command, const std::string& name) {
   return nullptr;
 }
 
-/// "INT", "UINT", "FLOAT", "TEXT", also where a name stands before it: "N:INT in [1 - 8]".
-bool speaks_of(const CLI::Option& option, const char* type) {
-  const std::string name = option.get_type_name();
-  const size_t at = name.find(type);
-  return at != std::string::npos && (at == 0 || name[at - 1] == ':');
-}
-
 bool converts(const CLI::Option& option, const std::string& value) {
   int64_t whole = 0;
   uint64_t count = 0;
   double number = 0;
+  if (!is_number_of(option, value)) return false;
   if (speaks_of(option, "UINT")) return CLI::detail::lexical_cast(value, count);
   if (speaks_of(option, "INT")) return CLI::detail::lexical_cast(value, whole);
   if (speaks_of(option, "FLOAT")) return CLI::detail::lexical_cast(value, number);
@@ -49,6 +45,11 @@ std::string wanted(const CLI::Option& option) {
   return fmt::format("{} from {} to {}", number, type.substr(range + 5, to - range - 5), type.substr(to + 3, end - to - 3));
 }
 
+/// A whole number that none of ours can hold.
+bool is_too_large(const std::string& value) {
+  return !value.empty() && value[0] != '0' && value.find_first_not_of("0123456789") == std::string::npos && !parse_integer(value);
+}
+
 /// The one word that begins so ("warn" is "warning"), else the nearest.
 std::string_view meant(const std::string& value, const std::vector<std::string>& words) {
   const auto begins = [&](const std::string& word) { return !value.empty() && word.starts_with(value); };
@@ -59,6 +60,7 @@ std::string_view meant(const std::string& value, const std::vector<std::string>&
 Error bad_value(const CLI::App& command, const CLI::Option& option, const std::string& sentence) {
   const std::string value = refused_value(option, sentence), help = full_name(command) + " --help";
   if (!takes_value(option)) return Error(Exit::usage, "{} takes no value: '{}'", option.get_name(), value).hint("{}", help);
+  if (is_too_large(value)) return Error(Exit::usage, "{}: '{}' is too large", option.get_name(), value).hint("{}", help);
   const std::vector<std::string> words = value_words(option);
   if (words.empty()) return Error(Exit::usage, "{}: '{}' is not {}", option.get_name(), value, wanted(option)).hint("{}", help);
   const std::string_view near = meant(value, words);

@@ -4,6 +4,12 @@ namespace llmrun {
 
 bool takes_value(const CLI::Option& option) { return option.get_expected_max() > 0 && option.get_type_size_max() > 0; }
 
+bool speaks_of(const CLI::Option& option, const char* type) {
+  const std::string name = option.get_type_name();
+  const size_t at = name.find(type);
+  return at != std::string::npos && (at == 0 || name[at - 1] == ':');
+}
+
 std::vector<std::string> value_words(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   if (type.find('|') != std::string::npos && type.front() == '[') return CLI::detail::split(type.substr(1, type.find(']') - 1), '|');
