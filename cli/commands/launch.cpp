@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/plan_options.h"
+#include "cli/ui/banner.h"
 #include "cli/ui/run_screen.h"
 #include "launcher/launch/port_claim.h"
 #include "launcher/launch/program_launch.h"
@@ -42,10 +43,7 @@ void tell_start(const PlanInput& input, const Launch& launch, const Attempt& att
   if (input.node.gpus > 0) say(fmt::format("NGPU_PER_HOST: {}", input.node.gpus));
   say(fmt::format("NRANKS: {}, at most {} a host", launch.ranks(), launch.ranks_per_node));
   say(fmt::format("Job started at: {} on {}", compact_time(now), short_host_name()));
-  say("Writing logs to: " + launch.dir);
-  say("to view output: tail -f $(tail -1 logfiles)");
-  say("i.e. tail -f " + attempt.log);
-  context.talk().write(text);
+  context.talk().write(text + output_lines(input.directory, launch.dir, attempt.log));
 }
 
 /// What the ranks print is the command's data, byte for byte; with --json that is the word about the end.

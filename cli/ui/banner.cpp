@@ -40,6 +40,11 @@ std::string from_environment(const Resolved& resolved) {
 
 bool is_synthetic(const DataConfig& data) { return data.train.size() == 1 && data.train[0].path == "synthetic"; }
 
+/// Whether `generate` can read text: the run names a tokenizer, or its first dataset does.
+bool reads_text(const DataConfig& data) {
+  return !data.tokenizer.empty() || (!is_synthetic(data) && std::filesystem::exists(data.train[0].path + ".json"));
+}
+
 }  // namespace
 
 std::string banner(const PlanInput& input, const Plan& plan, const Attempt& attempt, std::time_t now) {
@@ -59,10 +64,16 @@ std::string banner(const PlanInput& input, const Plan& plan, const Attempt& atte
   say(fmt::format("Layout: {}; {} tokens a step; {} steps", layout_shown(plan.layout), plan.tokens_per_step(), plan.steps));
   if (is_synthetic(plan.config.data)) say("Data: SYNTHETIC tokens, made by seed. Nothing real is learned; set data.train for that.");
   if (attempt.number > 1) say(fmt::format("Attempt {}: goes on from the last checkpoint where there is one", attempt.number));
-  say("Writing logs to: " + plan.dir);
-  say("to view output: tail -f $(tail -1 logfiles)");
-  say("i.e. tail -f " + attempt.log);
-  return text;
+  return text + output_lines(input.directory, plan.dir, attempt.log);
+}
+
+std::string output_lines(const std::filesystem::path& here, const std::filesystem::path& dir, const std::string& log) {
+  const std::filesystem::path logfiles = logfiles_of(dir.lexically_normal());
+  const bool is_here = logfiles.parent_path() == here.lexically_normal();
+  const std::string newest = fmt::format("$(tail -1 {})", shell_quoted(is_here ? "logfiles" : logfiles.string()));
+  const std::string file = shell_quoted(log);
+  return printable(fmt::format("Writing logs to: {}\nto view output: tail -f {}\ni.e. tail -f {}\n", dir.string(),
+                               file == log ? newest : '"' + newest + '"', file));
 }
 
 namespace {
@@ -87,9 +98,8 @@ std::string farewell(const Plan& plan, int exit_code) {
                        saved ? "goes on from the last checkpoint" : "starts from the beginning: nothing was saved");
   if (!saved) return fmt::format("Done: {} steps. Next:\n  llmrun tail {} -n 50\n", plan.steps, run);
   return fmt::format(
-      "Done: {} steps. Next:\n  llmrun generate {} --prompt 'In the beginning' --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun "
-      "tail {} -n 50\n",
-      plan.steps, run, run, run);
+      "Done: {} steps. Next:\n  llmrun generate {} {} --max-new-tokens 100\n  llmrun checkpoint list {}\n  llmrun tail {} -n 50\n",
+      plan.steps, run, reads_text(plan.config.data) ? "--prompt 'In the beginning'" : "--prompt-ids 1,2,3", run, run);
 }
 
 }  // namespace llmrun::cli

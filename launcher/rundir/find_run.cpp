@@ -54,6 +54,8 @@ std::vector<KnownRun> known_runs(const fs::path& directory) {
   return runs;
 }
 
+fs::path logfiles_of(const fs::path& root) { return root.parent_path().parent_path() / "logfiles"; }
+
 fs::path find_run(const std::string& run, const fs::path& directory) {
   if (const fs::path path = directory / run; !run.empty() && is_run(path)) return fs::weakly_canonical(path);
   const std::vector<KnownRun> runs = known_runs(directory);

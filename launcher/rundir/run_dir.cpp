@@ -5,6 +5,7 @@
 
 #include "engine/core/file.h"
 #include "engine/core/file_modes.h"
+#include "launcher/rundir/find_run.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/saved_environment.h"
 
@@ -69,9 +70,8 @@ Attempt RunDir::begin_attempt(const std::string& log, int64_t ranks, std::time_t
   create(paths_.attempt(attempt.number));
   record_.attempts.push_back(attempt);
   before_start([&] { write_record(paths_.record(), record_); });
-  const fs::path logfiles = paths_.root().parent_path().parent_path() / "logfiles";
   try {
-    append_line(logfiles, attempt.log);
+    append_line(logfiles_of(paths_.root()), attempt.log);
   } catch (const Error& error) {
     warning = error.what();
   }

@@ -2,9 +2,12 @@
 
 #include <cstdlib>
 
+#include "engine/core/file.h"
+#include "engine/core/run_paths.h"
 #include "launcher/plan/script_rules.h"
 #include "launcher/rundir/log_name.h"
 #include "tests/launcher/profile/shipped.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
 
 using namespace llmrun;
@@ -72,4 +75,33 @@ TEST_CASE("on CPUs ranks are not called GPUs, and a model that no key of the scr
   CHECK(text.find("NGPU") == std::string::npos);
   CHECK(text.find("Training GPT with gpt-tiny parameters\n") != std::string::npos);
   CHECK(text.find("From the environment") == std::string::npos);
+}
+
+TEST_CASE("the lines that follow a log can be typed where the run was started, whatever its directory is called") {
+  CHECK(cli::output_lines("/home/ada", "/home/ada/outputs/a", "/home/ada/outputs/a/logs/x.log") ==
+        "Writing logs to: /home/ada/outputs/a\nto view output: tail -f $(tail -1 logfiles)\ni.e. tail -f /home/ada/outputs/a/logs/x.log\n");
+  CHECK(cli::output_lines("/home/ada", "/lus/runs/a", "/lus/runs/a/logs/x.log") ==
+        "Writing logs to: /lus/runs/a\nto view output: tail -f $(tail -1 /lus/logfiles)\ni.e. tail -f /lus/runs/a/logs/x.log\n");
+  CHECK(cli::output_lines("/home/ada", "/my lus/runs/a", "/my lus/runs/a/logs/x.log") ==
+        "Writing logs to: /my lus/runs/a\nto view output: tail -f \"$(tail -1 '/my lus/logfiles')\"\n"
+        "i.e. tail -f '/my lus/runs/a/logs/x.log'\n");
+}
+
+TEST_CASE("the command that comes next after a run gives a prompt that generate can read") {
+  const TemporaryDirectory directory;
+  PlanInput input = two_hosts({}, {"model=gpt-tiny", "run.steps=3", "run.name=a", "job.ranks_per_node=2"}, 0);
+  input.directory = directory.path();
+  Plan plan = make_plan(input);
+  std::filesystem::create_directories(RunPaths(plan.dir).checkpoints());
+  write_file_atomically(RunPaths(plan.dir).checkpoints() / "latest", "step-00000003\n");
+  const auto has = [&](const char* words) { return cli::farewell(plan, 0).find(words) != std::string::npos; };
+  plan.config.data.train = {{.path = "synthetic"}};
+  CHECK(has(" --prompt-ids 1,2,3 --max-new-tokens 100\n"));
+  plan.config.data.train = {{.path = directory / "book"}};
+  CHECK(has(" --prompt-ids 1,2,3 "));
+  write_file_atomically(directory / "book.json", "{}");
+  CHECK(has(" --prompt 'In the beginning' --max-new-tokens 100\n"));
+  std::filesystem::remove(directory / "book.json");
+  plan.config.data.tokenizer = "bytes";
+  CHECK(has(" --prompt 'In the beginning' "));
 }
