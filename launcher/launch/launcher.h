@@ -17,7 +17,8 @@ struct LaunchRequest {
   int64_t ranks = 1;
   int64_t nodes = 1;
   int64_t ranks_per_node = 1;
-  bool even = true;  // every host runs ranks_per_node; else the hostfile's slots say how many
+  bool even = true;          // every host runs ranks_per_node; else the hostfile's slots say how many
+  bool has_domains = false;  // a host is called by more than its first label: node1.cluster.example
   int64_t cores_per_node = 1;
   std::string hostfile;                // in the form that hostfile_text() writes; empty: this machine alone
   std::vector<std::string> forwarded;  // names of variables that must reach the ranks

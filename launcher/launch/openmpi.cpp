@@ -27,6 +27,7 @@ class OpenMpi : public Launcher {
     if (request.nodes > 1)
       for (const auto& [name, value] : {std::pair{"time", "5"}, {"intvl", "3"}, {"probes", "3"}})
         add(parameter_, std::string("oob_tcp_keepalive_") + name, value);
+    if (request.has_domains && !request.hostfile.empty()) add(parameter_, "orte_keep_fqdn_hostnames", "1");  // 4 cuts them at the first dot
     add("--bind-to", "none");  // threads of a rank spread over the cores; binding to one core would stack them
     if (!request.hostfile.empty() && is_crowded(request)) add("--mca", "mpi_yield_when_idle", "1");
     for (const std::string& variable : request.forwarded) add("-x", variable);

@@ -64,12 +64,19 @@ std::vector<std::string> watched(const Launch& launch, const Launcher& launcher)
   return rank_command(launch.watcher, rank);
 }
 
+/// "node1.cluster.example", and neither "node1" nor an address.
+bool has_domain(const std::string& host) {
+  return host.find('.') != std::string::npos && host.find_first_not_of("0123456789.") != std::string::npos &&
+         host.find(':') == std::string::npos;
+}
+
 LaunchRequest request_for(const Launch& launch, const Launcher& launcher, bool needs_hosts) {
   LaunchRequest request;
   request.ranks = launch.ranks();
   request.nodes = static_cast<int64_t>(launch.hosts.size());
   request.ranks_per_node = launch.ranks_per_node;
   request.even = request.ranks == request.ranks_per_node * request.nodes;
+  request.has_domains = std::any_of(launch.hosts.begin(), launch.hosts.end(), [](const PlanHost& host) { return has_domain(host.name); });
   request.cores_per_node = launch.cores_per_node;
   if (needs_hosts) request.hostfile = RunPaths(launch.dir).hostfile().string();
   request.cpu_bind = launch.machine.cpu_bind;

@@ -54,6 +54,10 @@ TEST_CASE("Open MPI gets a mapping that puts consecutive ranks on a node") {
         "oob_tcp_keepalive_probes 3 --bind-to none -x OMP_NUM_THREADS llmrun-rank --plan /run/plan.json");
   ask.nodes = 1;
   CHECK(shell_line(launcher->argv(ask)).find("keepalive") == std::string::npos);
+  CHECK(shell_line(launcher->argv(ask)).find("fqdn") == std::string::npos);
+  ask.has_domains = true;
+  CHECK(shell_line(launcher->argv(ask)).find(" --mca orte_keep_fqdn_hostnames 1 --bind-to none") != std::string::npos);
+  ask.has_domains = false;
   ask.even = false;
   CHECK(shell_line(launcher->argv(ask)).find("--map-by slot ") != std::string::npos);
   ask.cores_per_node = 2;

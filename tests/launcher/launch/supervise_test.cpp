@@ -10,6 +10,7 @@
 #include "engine/core/silent_peer.h"
 #include "launcher/launch/run_attempt.h"
 #include "launcher/process/sibling.h"
+#include "launcher/render/shell.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
 
@@ -322,6 +323,19 @@ TEST_CASE("what another launch or job left in the shell reaches no launcher and 
     CHECK(given.get("LLMRUN_LAUNCHER") == name);
     CHECK(given.get("PALS_PMI") == "pmix");  // a wish of the user's, not an identity
     CHECK(given.get("SLURM_JOB_ID") == "7");
+  }
+}
+
+TEST_CASE("Open MPI keeps the domain of a host that the plan gives one, and is told nothing of names and addresses without") {
+  Variables environment;
+  environment.set("PATH", "/usr/bin:/bin");
+  Plan plan = plan_of("/runs/x", 2);
+  for (const auto& [host, keeps] :
+       {std::pair{"node1.cluster.example", true}, {"node1", false}, {"10.0.0.7", false}, {"fd00::1.2.3.4", false}}) {
+    CAPTURE(host);
+    plan.hosts = {{"node0", 1}, {host, 1}};
+    const std::string line = shell_line(prepare(launch_here(plan), make_openmpi(), environment).processes.at(0).argv);
+    CHECK((line.find("--mca orte_keep_fqdn_hostnames 1") != std::string::npos) == keeps);
   }
 }
 
