@@ -11,6 +11,22 @@ fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cmake --install "$build" --prefix "$dir/prefix" >/dev/null
+# Its own libraries first: a checkout that has changed since changes nothing.
+readelf -d "$dir/prefix/bin/llmrun-rank" | grep -E 'RUNPATH.*\[.ORIGIN/[.][.]/lib/llmrun' >"$dir/list"
+
+# What ./bootstrap refuses before it builds anything: a relative PREFIX is the caller's.
+refused() {  # EXIT SAID WORD...
+  local exit=$1 said=$2 status=0
+  shift 2
+  (cd "$dir" && "$root/bootstrap" "$@" >"$dir/said" 2>&1) || status=$?
+  [ "$status" = "$exit" ] && grep -F -- "$said" "$dir/said" >"$dir/list" && return
+  echo "bootstrap $*: exit $status, not $exit with '$said':" >&2
+  cat "$dir/said" >&2
+  return 1
+}
+refused 2 "unexpected word 'extra' after 'build'" build extra
+refused 2 "install needs a PREFIX" install
+refused 1 "cannot install below '$dir/list/here': Not a directory" install list/here
 
 cat >"$dir/alone.sh" <<'ALONE'
 set -euo pipefail
