@@ -76,6 +76,7 @@ void tell_death(const RankDeath& death, Failure& failure) {
 }
 
 void tell_error(const json& error, Failure& failure) {
+  if (death.signal == SIGABRT) failure.hint = "its last words say why; std::bad_alloc is a lack of memory: free -h, ulimit -v";
   failure.told_by_rank = true;
   failure.rank = error.value("rank", int64_t{0});
   failure.host = error.value("host", "");

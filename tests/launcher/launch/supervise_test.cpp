@@ -96,12 +96,13 @@ TEST_CASE("ranks that do their work end the attempt with 0, and everything is wr
 
 TEST_CASE("K1, K2: a rank that a signal kills is named with its last lines, the others go, and the code is 128 + n") {
   for (const auto& launcher : both_launchers())
-    for (const int number : {SIGKILL, SIGSEGV}) {
+    for (const int number : {SIGKILL, SIGSEGV, SIGABRT}) {
       CAPTURE(launcher->name());
       const Trial trial(launcher, fmt::format("die=1,{}", number));
       CHECK(trial.outcome.exit_code == 128 + number);
       REQUIRE(trial.outcome.failure);
       CHECK(trial.outcome.failure->rank == 1);
+      CHECK(trial.outcome.failure->hint.empty() == (number == SIGSEGV));
       CHECK(trial.outcome.failure->last_lines.back() == "step 1 and no more");
       CHECK(trial.told().find(fmt::format("was killed by signal {} (SIG", number)) != std::string::npos);
       CHECK(!alive(trial.paths().attempt(1) / "waiting-0"));
