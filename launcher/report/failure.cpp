@@ -73,10 +73,10 @@ void tell_death(const RankDeath& death, Failure& failure) {
   failure.exit_code = death.signal != 0 ? 128 + death.signal : death.code;
   if (death.signal == SIGKILL)
     failure.hint = "out of memory is the usual cause ('dmesg | tail' on the host says so); else somebody killed it";
+  if (death.signal == SIGABRT) failure.hint = "its last words say why; std::bad_alloc is a lack of memory: free -h, ulimit -v";
 }
 
 void tell_error(const json& error, Failure& failure) {
-  if (death.signal == SIGABRT) failure.hint = "its last words say why; std::bad_alloc is a lack of memory: free -h, ulimit -v";
   failure.told_by_rank = true;
   failure.rank = error.value("rank", int64_t{0});
   failure.host = error.value("host", "");

@@ -222,6 +222,7 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
            {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
            {{{"run.name", "last"}}, {}, "run.name 'last' is how commands call the newest run -> any other name\n"},
+           {{{"model.heads", "0"}}, {}, "the model has no size: model.heads is 0 -> --set model.heads=N, of 1 or more\n"},
            {{{"run.name", "a/b"}},
             {},
             "run.name 'a/b' cannot name a directory -> letters, digits, '-', '_' and '.', and no '/': a directory is set by run.dir\n"},
@@ -234,7 +235,6 @@ TEST_CASE("I3: a secret in machine.environment is refused by its name, and not q
   PlanInput bad = input({});
   bad.resolved.config.machine.environment = {{"A", "b"}, {"HF_TOKEN", "canary"}};
   CHECK(refusal(bad) ==
-           {{{"model.heads", "0"}}, {}, "the model has no size: model.heads is 0 -> --set model.heads=N, of 1 or more\n"},
         "machine.environment.HF_TOKEN looks like a secret, and would be written into scripts and plan.json -> export HF_TOKEN in the "
         "shell: ranks inherit it\n");
 }
@@ -250,7 +250,13 @@ TEST_CASE("L2: everything that is wrong is told at once") {
   }
   PlanInput nothing = input();
   nothing.resolved.config.model = {};
+  nothing.resolved.settings.clear();
   CHECK(refusal(nothing).starts_with("the model has no size: model.layers, model.hidden, model.heads, model.vocab is not set"));
+}
+
+TEST_CASE("a run's name that is too long for a directory is told by its length, and not in full") {
+  CHECK(refusal(input({{"run.name", std::string(300, 'n').c_str()}})) ==
+        "run.name '" + std::string(40, 'n') + "...' has 300 bytes -> a directory's name may have 255: --set run.name=NAME\n");
 }
 
 TEST_CASE("a complaint says where the value stands and who set the one it clashes with") {
@@ -280,15 +286,9 @@ TEST_CASE("on GPUs a rank has one, and more ranks than GPUs are refused") {
   gpus.ranks = 12;
   CHECK(refusal(gpus, Exit::preflight) ==
         "12 ranks do not fit: 2 hosts of PBS_NODEFILE x 4 GPUs = 8 -> --ranks 8, or on CPUs: --set machine.node.gpus=0\n");
-  nothing.resolved.settings.clear();
   gpus.ranks.reset();
   gpus.resolved.config.job.ranks_per_node = 8;
   CHECK(refusal(gpus, Exit::preflight).starts_with("8 ranks a node, but a node has 4 GPUs"));
-TEST_CASE("a run's name that is too long for a directory is told by its length, and not in full") {
-  CHECK(refusal(input({{"run.name", std::string(300, 'n').c_str()}})) ==
-        "run.name '" + std::string(40, 'n') + "...' has 300 bytes -> a directory's name may have 255: --set run.name=NAME\n");
-}
-
   gpus.resolved.config.job.ranks_per_node.reset();
   gpus.resolved.config.train.attention = AttentionKind::flash;
   gpus.resolved.config.train.precision = Precision::fp32;
