@@ -9,6 +9,7 @@
 #include "cli/ui/schedule_text.h"
 #include "engine/core/spec/spellings.h"
 #include "engine/core/units.h"
+#include "launcher/plan/fit.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
 #include "launcher/plan/rank_forecast.h"
@@ -102,29 +103,6 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
 }
 
-/// What makes a stage need less: of what it has most.
-std::string_view remedy(const ParallelConfig& parallel, const StageForecast& stage) {
-  const bool keeps_much = 2 * (stage.memory.kept + stage.memory.working) > stage.memory.total();
-  if (keeps_much && (parallel.recompute != Recompute::full || parallel.recompute_layers))
-    return "parallel.recompute=full, or less of train.micro_batch, makes it less";
-  if (keeps_much && !parallel.offloads(Offload::activations))
-    return "less of train.micro_batch, more tensor, sequence or context ranks, or parallel.offload=[activations], makes it less";
-  if (keeps_much) return "less of train.micro_batch, or more tensor, sequence or context ranks, makes it less";
-  if (parallel.zero < 3 && !parallel.offloads(Offload::optimizer))
-    return "more tensor or pipeline ranks, parallel.zero=3, or parallel.offload=[optimizer], make it less";
-  if (parallel.zero < 3) return "more tensor or pipeline ranks, or parallel.zero=3, make it less";
-  return "more ranks of any axis make it less";
-}
-
-/// Says what cannot fit, even without what an allocator rounds up and kernels take for themselves.
-void print_what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node, Output& out) {
-  if (!node.gpu_memory_bytes) return;
-  for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
-    if (const int64_t bytes = forecast.stages[stage].memory.total(); bytes > *node.gpu_memory_bytes)
-      out.print("does not fit: stage {} wants {} on a GPU of {}; {}\n", stage, human_bytes(static_cast<double>(bytes)),
-                human_bytes(static_cast<double>(*node.gpu_memory_bytes)), remedy(plan.config.parallel, forecast.stages[stage]));
-}
-
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {
   json stages = json::array();
   for (size_t stage = 0; stage < forecast.even.stages.size(); ++stage) {
@@ -186,7 +164,7 @@ void plan(const PlanCommand& command, Context& context) {
   }
   print_plan(plan, costs, context.out());
   if (command.schedule) print_schedule(plan, pipeline_forecast(plan), context.out());
-  if (plan.device == Device::cuda) print_what_does_not_fit(plan, costs, input.node, context.out());
+  for (const std::string& line : what_does_not_fit(plan, costs, input.node)) context.out().print("does not fit: {}\n", line);
 }
 
 /// A flag of the contract whose work is not done yet: refused by name, not unknown.

@@ -5,7 +5,9 @@
 #include "cli/submit/desk.h"
 #include "cli/submit/sweep.h"
 #include "cli/tail_run.h"
+#include "cli/ui/banner.h"
 #include "launcher/render/shell.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/run_dir.h"
 
 namespace llmrun::cli {
@@ -28,6 +30,13 @@ int queue(const Plan& plan, bool dry, Desk& desk, Context& context) {
   return static_cast<int>(run.record().attempts.size());
 }
 
+void tell_finished(const Plan& plan, int64_t steps, Context& context) {
+  context.talk().write(finished_already(plan, steps));
+  const json line{{"version", 1},    {"run", plan.name},  {"job_id", nullptr},
+                  {"dir", plan.dir}, {"script", nullptr}, {"finished_steps", steps}};
+  if (context.json) context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
 void submit(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const PlanInput input = plan_input(options.plan, environment, /*starting=*/false, context);
@@ -37,10 +46,13 @@ void submit(const SubmitOptions& options, Context& context) {
   Desk desk = make_desk(plan.config, environment);
   const bool print_only = options.dry_run == "client";
   check(input, plan, /*ask=*/!print_only, desk);
-  if (print_only) return print_script(plan.name, plan.dir, job_script(plan, desk.request), context);
-  if (read_record(RunPaths(plan.dir).record()).finished(plan.steps))
-    return context.talk().print("{} is finished: {} steps. More: --set run.steps={}; afresh: --set run.dir=outputs/another\n",
-                                printable(plan.name), plan.steps, 2 * plan.steps);
+  if (print_only) {
+    warn(plan, desk, context);
+    return print_script(plan.name, plan.dir, job_script(plan, desk.request), context);
+  }
+  check_resume(plan);
+  if (const RunRecord record = read_record(RunPaths(plan.dir).record()); record.finished(plan.steps))
+    return tell_finished(plan, record.finished_steps, context);
   warn(plan, desk, context);
   const int attempts = queue(plan, options.dry_run == "server", desk, context);
   if (!options.dry_run.empty()) return;

@@ -7,6 +7,7 @@
 #include "cli/ui/banner.h"
 #include "cli/ui/run_screen.h"
 #include "launcher/launch/run_attempt.h"
+#include "launcher/plan/fit.h"
 #include "launcher/process/sibling.h"
 #include "launcher/render/shell.h"
 #include "launcher/report/run_history.h"
@@ -26,13 +27,8 @@ struct TrainOptions {
 
 /// Whether there is something to do in this directory.
 bool should_start(const RunDir& run, const Plan& plan, Context& context) {
-  const bool from_scratch = plan.config.checkpoint.resume == "never";
-  if (run.used() && from_scratch)
-    throw Error(Exit::config, "checkpoint.resume is never, but '{}' was used before", plan.dir)
-        .hint("--set checkpoint.resume=auto goes on from there; --set run.dir=outputs/another starts afresh");
   if (!run.record().finished(plan.steps)) return true;
-  context.talk().print("{} is finished: {} steps. More: --set run.steps={}; afresh: --set run.dir=outputs/another\n", printable(plan.name),
-                       run.record().finished_steps, 2 * plan.steps);
+  context.talk().write(finished_already(plan, run.record().finished_steps));
   return false;
 }
 
@@ -88,6 +84,8 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);
   context.talk().write(banner(input, plan, attempt, now));
+  for (const std::string& line : what_does_not_fit(plan, forecast(plan), input.node))
+    context.talk().print("llmrun: warning: does not fit: {}\n", line);
   if (!warning.empty()) context.talk().print("llmrun: warning: {}\n", printable(warning));
   context.talk().failed();
 

@@ -1,6 +1,8 @@
 #include "cli/submit/desk.h"
 
 #include "engine/core/run_paths.h"
+#include "launcher/plan/backend.h"
+#include "launcher/plan/fit.h"
 #include "launcher/plan/queue_limits.h"
 #include "launcher/process/sibling.h"
 #include "launcher/profile/yaml_text.h"
@@ -16,6 +18,16 @@ std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& pla
   check_job(input.resolved, {static_cast<int64_t>(plan.hosts.size()), plan.ranks()}, complaints);
   check_files(input.resolved, plan, sibling_path("llmrun-rank"), complaints);
   return complaints;
+}
+
+/// What the ranks will not survive, as far as that is known here.
+void add_warnings_of_run(const PlanInput& input, const Plan& plan, std::vector<std::string>& warnings) {
+  for (const std::string& line : what_does_not_fit(plan, forecast(plan), input.node)) warnings.push_back("does not fit: " + line);
+  try {
+    check_backend(input);
+  } catch (const Error& none) {
+    warnings.push_back(fmt::format("the job will end with {}: {}", static_cast<int>(none.code()), none.what()));
+  }
 }
 
 /// What no directive may hold, and a template that lacks a value: with the other complaints, not behind them.
@@ -55,6 +67,7 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
   complaints_of_script(plan, desk.request, complaints);
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.warnings = fragile_dependencies(dependencies, *desk.scheduler);
+  add_warnings_of_run(input, plan, desk.warnings);
   desk.request.depends = dependency_words(dependencies);
 }
 

@@ -89,6 +89,11 @@ std::string name_from_here(const Plan& plan) {
 
 }  // namespace
 
+std::string finished_already(const Plan& plan, int64_t finished_steps) {
+  return fmt::format("{} is finished: {} steps. More: --set run.steps={}; afresh: --set run.dir=outputs/another\n", printable(plan.name),
+                     finished_steps, 2 * finished_steps);
+}
+
 std::string farewell(const Plan& plan, int exit_code) {
   const std::string run = printable(shell_quoted(name_from_here(plan)));
   if (exit_code == static_cast<int>(Exit::resubmit)) return "Stopped cleanly before the end: the same command goes on.\n";

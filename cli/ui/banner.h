@@ -13,6 +13,9 @@ std::string banner(const PlanInput& input, const Plan& plan, const Attempt& atte
 /// Where the run at `dir` puts what it says, and what follows its combined log from `here`: the words of the ALCF scripts.
 std::string output_lines(const std::filesystem::path& here, const std::filesystem::path& dir, const std::string& log);
 
+/// What is said where there is nothing left to do.
+std::string finished_already(const Plan& plan, int64_t finished_steps);
+
 /// What it says at the end when nothing failed: how it ended, and commands that come next.
 std::string farewell(const Plan& plan, int exit_code);
 

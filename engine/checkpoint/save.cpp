@@ -55,7 +55,7 @@ class Save {
     if (group_.agree(!failure)) return;
     if (group_.rank == 0) give_up();
     if (failure) rethrow(failure);
-    throw Error(Exit::failed, "cannot save step {}: another rank could not write its part", snapshot_.step);
+    throw Error(Exit::failed, "cannot save step {}: another rank could not write its part", snapshot_.step).of_another_rank();
   }
 
   /// Removes what stopped saves have left, and makes room for this one.

@@ -62,13 +62,21 @@ class Error : public std::exception {
     return *this;
   }
 
+  /// It only says that another rank failed, whose own error is the cause.
+  Error& of_another_rank() {
+    of_another_rank_ = true;
+    return *this;
+  }
+
   Exit code() const { return code_; }
+  bool is_of_another_rank() const { return of_another_rank_; }
   const std::vector<Complaint>& complaints() const { return complaints_; }
   /// Every complaint's `what`, a line each: what a rank writes into its error file. cli/ui prints the full form.
   const char* what() const noexcept override { return what_.c_str(); }
 
  private:
   Exit code_;
+  bool of_another_rank_ = false;
   std::vector<Complaint> complaints_;
   std::string what_;
 };

@@ -23,6 +23,7 @@ void write_error_report(const std::filesystem::path& file, int64_t rank, const E
                       {"because", error.complaints().back().because},
                       {"hint", error.complaints().back().hint},
                       {"section", section},
+                      {"of_another_rank", error.is_of_another_rank()},
                       {"time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()}};
     text = report.dump(-1, ' ', false, json::error_handler_t::replace);
     std::filesystem::create_directories(file.parent_path());

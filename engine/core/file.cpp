@@ -99,4 +99,10 @@ bool ends_in_torn_line(int descriptor) {
   return size > 0 && ::pread(descriptor, &last, 1, size - 1) == 1 && last != '\n';
 }
 
+void cut_torn_line(int descriptor) {
+  off_t end = ::lseek(descriptor, 0, SEEK_END);
+  for (char last = 0; end > 0 && ::pread(descriptor, &last, 1, end - 1) == 1 && last != '\n';) --end;
+  if (end >= 0 && ::ftruncate(descriptor, end) != 0) throw Error(Exit::failed, "cannot cut a torn line: {}", std::strerror(errno));
+}
+
 }  // namespace llmrun

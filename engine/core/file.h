@@ -22,5 +22,7 @@ void append_line(const std::filesystem::path& path, std::string_view line);
 
 /// Whether a file that is open for reading ends amid a line: its last writer was killed, or the disk was full.
 bool ends_in_torn_line(int descriptor);
+/// Takes such a line away. For a file that nobody else appends to.
+void cut_torn_line(int descriptor);
 
 }  // namespace llmrun

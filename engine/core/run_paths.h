@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace llmrun {
 
@@ -28,11 +29,18 @@ class RunPaths {
   std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
   std::filesystem::path logs() const { return root_ / "logs"; }
 
+  /// Files that a run writes over or adds to, of names that others may give theirs.
+  std::vector<std::filesystem::path> common_names() const {
+    return {config(), hostfile(), plan(), environment(), launch_script(), job_script(), metrics(), events()};
+  }
+
   /// Attempts count from 1.
   std::filesystem::path attempt(int number) const { return logs() / fmt::format("attempt-{:02}", number); }
   std::filesystem::path rank_log(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.log", rank); }
-  /// {rank, host, code, what, hint, section, time}, written by a rank that fails in an orderly way; `time` in seconds since 1970.
+  /// What error_report.h says, written by a rank that fails in an orderly way; `time` in seconds since 1970.
   std::filesystem::path rank_error(int number, int64_t rank) const { return attempt(number) / fmt::format("rank-{:05}.error.json", rank); }
+  /// There once the run was asked to stop: a rank that starts after that has missed the signal.
+  std::filesystem::path stop_request(int number) const { return attempt(number) / "stop"; }
   /// Written by rank 0 where all ranks stopped cleanly (stop_report.h).
   std::filesystem::path stopped(int number) const { return attempt(number) / "stopped"; }
   /// A step of a rank as trace events, where observe.profile asks for it.

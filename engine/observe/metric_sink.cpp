@@ -22,7 +22,7 @@ class JsonlSink : public MetricSink {
   explicit JsonlSink(const std::filesystem::path& path) : path_(path) {
     descriptor_ = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor_ < 0) fail("open");
-    if (ends_in_torn_line(descriptor_)) append("\n");
+    cut_torn_line(descriptor_);
   }
   ~JsonlSink() override { ::close(descriptor_); }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "engine/comm/thread.h"
@@ -13,8 +14,8 @@
 #include "engine/core/error_report.h"
 #include "engine/core/run_paths.h"
 #include "engine/core/stop_report.h"
-#include "engine/observe/rank_log.h"
 #include "engine/core/system_error.h"
+#include "engine/observe/rank_log.h"
 #include "engine/rank/commands.h"
 #include "engine/rank/device.h"
 #include "engine/rank/fault.h"
@@ -32,6 +33,7 @@ void stop_on_signals() {
   action.sa_handler = [](int signal) { asked_to_stop = signal; };
   action.sa_flags = SA_RESTART;
   for (int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaction(signal, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may grow no further is an error of write, and told as one
 }
 
 int attempt_from_environment() {
@@ -130,6 +132,8 @@ int train_plan(const std::string& path) {
   const SharedPlan shared = share_plan(path);
   const Plan& plan = shared.plan;
   stop_on_signals();
+  std::error_code none;
+  if (std::filesystem::exists(RunPaths(plan.dir).stop_request(attempt), none)) asked_to_stop = SIGTERM;  // before this rank began
   if (std::getenv("LLMRUN_LAUNCHER") != nullptr) end_with_parent();  // a rank started by hand may outlive its shell
   return plan.communicator == CommunicatorKind::thread ? run_threads(plan, attempt) : run_process(plan, attempt);
 }

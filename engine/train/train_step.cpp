@@ -91,7 +91,7 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   result.skipped = result.loss_scale && !std::isfinite(result.grad_norm);
   if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped))
     throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, result.loss, result.grad_norm)
-        .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={} --set optimizer.warmup_steps={}",
+        .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={:.2g} --set optimizer.warmup_steps={}",
               plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
 
   if (!result.skipped) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "engine/core/error.h"
+#include "engine/core/file.h"
 #include "engine/core/plan.h"
 #include "launcher/follow/job_of_attempt.h"
 #include "launcher/follow/rank_list.h"
 #include "launcher/rundir/lock.h"
+#include "launcher/site/hostfile.h"
 
 namespace llmrun {
 namespace {
@@ -17,12 +19,22 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{500};  // where no event comes
 constexpr milliseconds kRest{20};   // between two looks, however many events come
 
+/// Of a run of ours by its plan, of another program by its hostfile.
+std::vector<PlanHost> hosts_of(const RunPaths& paths) {
+  std::error_code none;
+  if (fs::exists(paths.plan(), none)) return read_plan(paths.plan()).hosts;
+  std::vector<PlanHost> hosts;
+  for (const Host& host : parse_hostfile(read_file(paths.hostfile(), Exit::preflight), paths.hostfile().string()).hosts)
+    hosts.push_back({host.name, std::max<int64_t>(1, host.slots)});
+  return hosts;
+}
+
 /// Which ranks' logs are wanted; empty: the combined log.
 std::vector<int64_t> wanted_ranks(const FollowRequest& request, const Attempt& attempt) {
   if (request.ranks.empty() && request.hosts.empty()) return {};
   std::vector<int64_t> ranks = parse_ranks(request.ranks, attempt.ranks);
   if (request.hosts.empty()) return ranks;
-  const std::vector<int64_t> there = ranks_on_hosts(request.hosts, read_plan(request.paths.plan()).hosts);
+  const std::vector<int64_t> there = ranks_on_hosts(request.hosts, hosts_of(request.paths));
   std::vector<int64_t> both;
   std::set_intersection(ranks.begin(), ranks.end(), there.begin(), there.end(), std::back_inserter(both));
   if (both.empty())

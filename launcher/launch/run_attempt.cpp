@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 
 #include "engine/core/stop_report.h"
 #include "launcher/process/held_signals.h"
@@ -74,6 +75,7 @@ AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& att
   };
   supervision.on_chatter = [&](std::string_view line) { console.log_only(line); };
   supervision.on_stop = [&](int number) {
+    std::ofstream(run.paths().stop_request(attempt.number));  // ranks that the launcher has yet to start miss its signal
     console.line(fmt::format("llmrun: {}: the ranks finish their step and save; once more ends them at once", signal_shown(number)));
   };
   supervision.on_tick = [&] { console.tick(); };

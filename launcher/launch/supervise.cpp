@@ -172,8 +172,8 @@ class Supervisor {
     ending_.stopped_by = number;
     failed_ = terminating_ = true;
     act_at_ = Clock::now() + supervision_.patience.after_stop;
-    for (const Subprocess& child : children_) child.signal(supervision_.launcher->stop_signal());
     supervision_.on_stop(number);
+    for (const Subprocess& child : children_) child.signal(supervision_.launcher->stop_signal());
   }
 
   void hurry() {

@@ -11,6 +11,8 @@
 namespace llmrun {
 namespace {
 
+constexpr std::string_view kNodesOfJob = "job.nodes";  // hosts that a queue is to give
+
 bool has_slots(const std::vector<Host>& hosts) {
   return std::any_of(hosts.begin(), hosts.end(), [](const Host& host) { return host.slots > 0; });
 }
@@ -43,6 +45,16 @@ int64_t wanted_ranks(const PlanInput& input, const std::vector<int64_t>& rooms) 
   if (input.ranks) return *input.ranks;
   const int64_t total = std::accumulate(rooms.begin(), rooms.end(), int64_t{0});
   return total > 0 ? total : ranks_for_all_hosts(input);
+}
+
+/// Hosts of a job to come that the axes would leave without a rank.
+[[noreturn]] void refuse_idle_hosts(const PlanInput& input, int64_t ranks, size_t used) {
+  const int64_t hosts = static_cast<int64_t>(input.allocation.hosts.size());
+  const int64_t product = ranks_asked_for(input.resolved.config.parallel), each = product / std::gcd(product, hosts);
+  const std::string fewer = fmt::format("--set job.nodes={}", used);
+  throw Error(Exit::config, "{} hosts ({}), and the {} ranks that the axes ask for take only {} of them", hosts, input.allocation.source,
+              ranks, used)
+      .hint("{}{}", fewer, input.resolved.config.parallel.data ? "" : fmt::format(", or --set job.ranks_per_node={}", each));
 }
 
 std::string run_directory(const PlanInput& input, const std::string& name) {
@@ -104,6 +116,8 @@ Placement place_ranks(const PlanInput& input) {
                 gpus ? fmt::format("x {} GPUs = {}", input.node.gpus, all) : fmt::format("have room for {}", all))
         .hint("--ranks {}{}", all, gpus ? ", or on CPUs: --set machine.node.gpus=0" : ", or more hosts");
   }
+  if (input.allocation.source == kNodesOfJob && !input.ranks && static_cast<int64_t>(placement.hosts.size()) < count)
+    refuse_idle_hosts(input, ranks, placement.hosts.size());
   for (const PlanHost& host : placement.hosts) placement.ranks_per_node = std::max(placement.ranks_per_node, host.slots);
   return placement;
 }
@@ -142,6 +156,7 @@ Plan make_plan(const PlanInput& input) {
       !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);
   check_name(plan.name, resolved, complaints);
   check_environment(resolved, complaints);
+  check_data(resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   plan.dir = run_directory(input, plan.name);
@@ -160,7 +175,7 @@ Plan make_plan(const PlanInput& input) {
 Allocation allocation_to_plan_with(Allocation allocation, const Config& config) {
   if (!allocation.this_machine_only() || config.machine.scheduler == "local" || !config.job.nodes) return allocation;
   allocation.hosts.clear();
-  allocation.source = "job.nodes";
+  allocation.source = kNodesOfJob;
   for (int64_t node = 1; node <= *config.job.nodes; ++node) allocation.hosts.push_back({fmt::format("node-{}", node)});
   return allocation;
 }

@@ -116,15 +116,19 @@ void check_queue(const Resolved& resolved, const JobSize& size, Critic& critic) 
              fmt::format("--set job.queue={}", queue->via));
 }
 
-/// A word that is nearly the name of one: PBS takes any, and the job waits for ever. Other names may be right: profiles hold what is usual.
+/// PBS takes any word, and a job that asks for a file system which is not there waits for ever.
 void check_filesystems(const MachineConfig& machine, const JobConfig& job, Critic& critic) {
-  const std::vector<std::string_view> usual(machine.filesystems.begin(), machine.filesystems.end());
+  if (machine.filesystems.empty()) return;
+  const std::vector<std::string_view> known(machine.filesystems.begin(), machine.filesystems.end());
   for (const std::string& name : job.filesystems) {
-    if (std::find(machine.filesystems.begin(), machine.filesystems.end(), name) != machine.filesystems.end()) continue;
-    const std::string_view meant = nearest(name, usual);
-    if (!meant.empty())
-      critic.say(fmt::format("job.filesystems: machine '{}' has no file system '{}'", machine.profile, name), "job.filesystems",
-                 {"job.filesystems"}, fmt::format("did you mean '{}'?", meant));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string_view meant = nearest(name, known);
+    const std::string names = fmt::format("{}", fmt::join(known, ", "));
+    critic.say(
+        fmt::format("job.filesystems: machine '{}' has no file system '{}'", machine.profile, name), "job.filesystems", {"job.filesystems"},
+        !meant.empty()
+            ? fmt::format("did you mean '{}'?", meant)
+            : fmt::format("it has {}; where there are others: --set machine.filesystems=[{},{}]", names, fmt::join(known, ","), name));
   }
 }
 

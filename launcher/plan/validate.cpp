@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "engine/core/parameters.h"
@@ -204,7 +205,6 @@ void check_device(const Config& config, Device device, Critic& critic) {
                "--set parallel.communicator=auto");
 }
 
-}  // namespace
 /// Whether the model has every size: one may be said to be 0, or not said at all.
 bool check_sizes(const Resolved& resolved, Critic& critic) {
   const ModelConfig& model = resolved.config.model;
@@ -226,6 +226,7 @@ bool check_sizes(const Resolved& resolved, Critic& critic) {
   return whole;
 }
 
+}  // namespace
 
 void check_rope(const RopeScaling& scaling, Critic& critic) {
   if (scaling.type != RopeType::llama3 || scaling.high_freq_factor > scaling.low_freq_factor) return;
@@ -243,6 +244,20 @@ bool check_model(const Resolved& resolved, std::vector<Complaint>& complaints) {
   check_rope(model.rope_scaling, critic);
   check_positions(model_shape(model, resolved.config.train.seq_len), resolved.config.train, critic);
   return true;
+}
+
+void check_data(const Resolved& resolved, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  const DataConfig& data = resolved.config.data;
+  const auto nameless = [](const DataSource& source) { return source.path.empty(); };
+  if (data.train.empty() || std::any_of(data.train.begin(), data.train.end(), nameless))
+    critic.say("data.train names no dataset", "data.train", {}, "--set data.train=PREFIX, of PREFIX.bin and PREFIX.idx; or leave it out");
+  if (std::any_of(data.valid.begin(), data.valid.end(), nameless))
+    critic.say("data.valid names no dataset", "data.valid", {}, "--set data.valid=PREFIX, of PREFIX.bin and PREFIX.idx; or leave it out");
+  const bool has_share = std::any_of(data.split.begin(), data.split.end(), [](double share) { return share > 0; });
+  if (!data.split.empty() && (data.split.size() > 3 || !has_share))
+    critic.say("data.split needs one to three shares, not all 0: of training, validation and test", "data.split", {},
+               "--set data.split=[0.95,0.05]");
 }
 
 void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints) {
@@ -325,6 +340,7 @@ void check_by_itself(const Resolved& resolved, std::vector<Complaint>& complaint
   if (config.parallel.data || !config.train.global_batch) check_schedule(resolved, layout, batch.accumulate, complaints);
   if (config.run.steps && config.run.tokens) derive_steps(resolved, batch.global * config.train.seq_len, complaints);
   check_environment(resolved, complaints);
+  check_data(resolved, complaints);
 }
 
 }  // namespace llmrun

@@ -17,6 +17,9 @@ void check_by_itself(const Resolved& resolved, std::vector<Complaint>& complaint
 /// No secret belongs in machine.environment: it is written into files that others may read.
 void check_environment(const Resolved& resolved, std::vector<Complaint>& complaints);
 
+/// Datasets without a name, and shares of them that add up to nothing.
+void check_data(const Resolved& resolved, std::vector<Complaint>& complaints);
+
 /// What the layout cannot split, and what the device, where it is known, cannot do. REQUIRES check_model to have passed.
 void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints);
 

@@ -85,15 +85,23 @@ void complain_of_unknown_variables(const Environment& environment, std::vector<C
   }
 }
 
-void anchor(Value& value, const Field& field, const fs::path& base) {
+/// Where relative paths of a layer begin, and "~/".
+struct Anchors {
+  fs::path base;
+  std::string home;
+};
+
+void anchor(Value& value, const Field& field, const Anchors& anchors) {
   if (value.kind == Value::Kind::scalar) {
-    if (value.is_null() || std::find(field.words.begin(), field.words.end(), value.text) != field.words.end()) return;
+    if (value.is_null() || value.text.empty() || std::find(field.words.begin(), field.words.end(), value.text) != field.words.end()) return;
     const std::string_view prefix = value.text.starts_with(kSentencePiece) ? kSentencePiece : "";
-    value.text = std::string(prefix) + (base / value.text.substr(prefix.size())).lexically_normal().string();
+    std::string path = value.text.substr(prefix.size());
+    if (!anchors.home.empty() && (path == "~" || path.starts_with("~/"))) path.replace(0, 1, anchors.home);
+    value.text = std::string(prefix) + (anchors.base / path).lexically_normal().string();
     return;
   }
   for (size_t i = 0; i < value.items.size(); ++i)
-    if (value.kind == Value::Kind::list || value.keys[i].text == "path") anchor(value.items[i], field, base);
+    if (value.kind == Value::Kind::list || value.keys[i].text == "path") anchor(value.items[i], field, anchors);
 }
 
 }  // namespace
@@ -180,10 +188,11 @@ const Value* value_at(const Value& tree, std::string_view path) {
   return here;
 }
 
-void anchor_paths(Layer& layer) {
+void anchor_paths(Layer& layer, const std::string& home) {
+  const Anchors anchors{layer.base, home};
   for (const Field& field : fields())
     if (field.is_path)
-      if (const Value* here = value_at(layer.tree, field.path)) anchor(const_cast<Value&>(*here), field, layer.base);
+      if (const Value* here = value_at(layer.tree, field.path)) anchor(const_cast<Value&>(*here), field, anchors);
 }
 
 }  // namespace llmrun

@@ -38,7 +38,7 @@ std::optional<std::string> take_extends(Value& map);
 /// What stands under "parallel.tensor" in a tree of sections; null where nothing does.
 const Value* value_at(const Value& tree, std::string_view path);
 
-/// Makes the paths in a layer absolute.
-void anchor_paths(Layer& layer);
+/// Makes the paths in a layer absolute. "~/", which a shell leaves as it is behind '=' and YAML always, begins at `home`.
+void anchor_paths(Layer& layer, const std::string& home);
 
 }  // namespace llmrun

@@ -271,12 +271,13 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
         append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name));
     });
   for (Layer& layer : profiles) drop_keys_of_models(layer);
+  const std::string home = sources.environment.contains("HOME") ? sources.environment.at("HOME") : "";
   for (std::vector<Layer>* layers : {&profiles, &said.layers})
-    for (Layer& layer : *layers) anchor_paths(layer);
+    for (Layer& layer : *layers) anchor_paths(layer, home);
 
   Resolved resolved;
-  resolved.rules = said.rules;
   if (auto closed = catalog.closed_directory()) resolved.notes.push_back(*std::move(closed));
+  resolved.rules = said.rules;
   for (const Layer& layer : profiles) lay(layer, resolved, complaints);
   const std::string below = last_word(profiles, "model", "from"), above = last_word(said.layers, "model", "from");
   const std::string& directory = above.empty() ? below : above;

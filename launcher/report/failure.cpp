@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <tuple>
 
 #include "engine/core/silent_peer.h"
 #include "launcher/report/last_lines.h"
@@ -45,8 +46,8 @@ void believe_most(std::vector<json>& reports, const std::vector<PlanHost>& hosts
   });
 }
 
-/// The error report with the least time, those of ranks that a signal killed before all others, which may only have missed them; a torn one
-/// does not count.
+/// The error report with the least time, those of ranks that a signal killed before all others, which may only have missed them, and those
+/// that only say that another failed behind all; a torn one does not count.
 std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vector<json> reports, const std::vector<PlanHost>& hosts) {
   for (const fs::path& file : error_files(paths, attempt)) {
     std::ifstream stream(file);
@@ -54,7 +55,9 @@ std::optional<json> earliest_error(const RunPaths& paths, int attempt, std::vect
   }
   std::erase_if(reports, [](const json& report) { return !is_report(report); });
   believe_most(reports, hosts);
-  const auto place = [](const json& report) { return std::pair(!is_cause(signal_in(report.value("code", 0))), report.value("time", 0.0)); };
+  const auto place = [](const json& report) {
+    return std::tuple(report.value("of_another_rank", false), !is_cause(signal_in(report.value("code", 0))), report.value("time", 0.0));
+  };
   const auto first = std::min_element(reports.begin(), reports.end(), [&](const json& a, const json& b) { return place(a) < place(b); });
   return first == reports.end() ? std::nullopt : std::optional(*first);
 }
@@ -126,7 +129,7 @@ std::vector<json> error_reports_at_end(const fs::path& log) {
 
 namespace {
 
-constexpr int kNoDaemon = 255;  // of mpirun and of ssh: a host was not reached
+constexpr int kLaunchersOwn = 200;  // mpirun and ssh end with 243 or 255 where they start nothing: above every signal's
 
 bool any_rank_spoke(const RunPaths& paths, int attempt) {
   std::error_code none;
@@ -158,7 +161,7 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
     tell_error(*error, failure);
   } else {
     failure.exit_code = ending.exit_code;
-    if (ending.exit_code == kNoDaemon && !any_rank_spoke(paths, attempt)) return never_started(paths, attempt);
+    if (ending.exit_code >= kLaunchersOwn && !any_rank_spoke(paths, attempt)) return never_started(paths, attempt);
     const int signal = signal_in(ending.exit_code);
     failure.what = signal != 0 ? "was killed by " + signal_shown(signal) : fmt::format("exited with code {}", ending.exit_code);
   }
@@ -186,11 +189,23 @@ std::string failure_text(const Failure& failure) {
   return fmt::format("{}{}{}{}", who_failed(failure), during, failure.told_by_rank ? ": " : " ", failure.what);
 }
 
+namespace {
+
+/// Whether the same command would only come to the same end.
+bool fails_again(Exit code) {
+  return code == Exit::config || code == Exit::preflight || code == Exit::numerics || code == Exit::no_checkpoint;
+}
+
+}  // namespace
+
 Error failure_error(const Failure& failure, const std::string& next) {
   Error error(static_cast<Exit>(failure.exit_code), "{}", failure_text(failure));
   for (const std::string& reason : failure.because) error.because(reason);
-  const bool in_vain = failure.told_by_rank && failure.exit_code == static_cast<int>(Exit::config) && !failure.hint.empty();
-  error.hint("{}", failure.hint.empty() ? next : in_vain ? failure.hint : failure.hint + "; " + next);
+  const bool in_vain = failure.told_by_rank && fails_again(static_cast<Exit>(failure.exit_code));
+  if (failure.hint.empty())
+    error.hint("{}{}", in_vain ? "mend that; then " : "", next);
+  else
+    error.hint("{}", in_vain ? failure.hint : failure.hint + "; " + next);
   return error;
 }
 

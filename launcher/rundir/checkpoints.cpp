@@ -1,6 +1,6 @@
 #include "launcher/rundir/checkpoints.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -8,6 +8,9 @@
 #include <optional>
 
 #include "engine/core/error.h"
+#include "engine/core/resume_changes.h"
+#include "engine/core/spec/decode.h"
+#include "launcher/rundir/record.h"
 
 namespace llmrun {
 namespace {
@@ -43,9 +46,30 @@ std::vector<int64_t> whole_checkpoint_steps(const RunPaths& paths) {
   return steps;
 }
 
+namespace {
+
+void check_same_model(const Plan& plan) {
+  const RunPaths run(plan.dir);
+  std::error_code none;
+  if (whole_checkpoint_steps(run).empty() || !fs::exists(run.plan(), none)) return;
+  std::vector<std::string> refused;
+  const Plan before = read_plan(run.plan());
+  for (const ResumeChange& change : resume_changes(before.model, to_json(before.config), plan))
+    if (change.refused) refused.push_back(fmt::format("{} {} -> {}", change.key, change.was, change.is));
+  if (!refused.empty())
+    throw Error(Exit::config, "run '{}' has checkpoints of another model: {}", plan.name, fmt::join(refused, ", "))
+        .hint("leave the model as it was, or --set run.dir=outputs/another");
+}
+
+}  // namespace
+
 void check_resume(const Plan& plan) {
   const std::string& path = plan.config.checkpoint.resume;
   std::error_code none;
+  if (path == "auto") check_same_model(plan);
+  if (path == "never" && !read_record(RunPaths(plan.dir).record()).attempts.empty())
+    throw Error(Exit::config, "checkpoint.resume is never, but '{}' was used before", plan.dir)
+        .hint("--set checkpoint.resume=auto goes on from there; --set run.dir=outputs/another starts afresh");
   if (path == "auto" || path == "never" || fs::exists(fs::path(path) / "manifest.json", none)) return;
   Error error(Exit::no_checkpoint, "checkpoint.resume '{}' is no checkpoint: it has no manifest.json", path);
   if (const RunPaths run{path}; !checkpoint_steps(run).empty())

@@ -12,7 +12,9 @@ std::vector<int64_t> checkpoint_steps(const RunPaths& paths);
 /// Those whose manifest is still there.
 std::vector<int64_t> whole_checkpoint_steps(const RunPaths& paths);
 
-/// Where checkpoint.resume is a path: throws Error(Exit::no_checkpoint) unless a checkpoint is there.
+/// Before anything of the run is written anew. Where checkpoint.resume is a path: throws Error(Exit::no_checkpoint) unless a checkpoint is
+/// there. Where it is never: throws Error(Exit::config) if the directory was used before; where it is auto: if the run's checkpoints are of
+/// another model, as its plan.json has it.
 void check_resume(const Plan& plan);
 
 }  // namespace llmrun

@@ -1,5 +1,7 @@
 #include "launcher/rundir/run_dir.h"
 
+#include <fmt/ranges.h>
+
 #include <optional>
 #include <random>
 
@@ -22,6 +24,19 @@ void create(const fs::path& directory) {
         .hint("--set run.dir=DIRECTORY puts the run elsewhere");
 }
 
+/// A directory that no run has used keeps what it holds.
+void refuse_others_files(const RunPaths& paths) {
+  std::error_code none;
+  if (fs::exists(paths.lock(), none) || fs::exists(paths.record(), none)) return;
+  std::vector<std::string> found;
+  for (const fs::path& path : paths.common_names())
+    if (fs::exists(path, none)) found.push_back(fmt::format("'{}'", path.filename().string()));
+  if (found.empty()) return;
+  throw Error(Exit::preflight, "'{}' is not a run's directory, and a run would write over what it holds: {}", paths.root().string(),
+              fmt::join(found, ", "))
+      .hint("--set run.dir={}", (paths.root() / "my-run").string());
+}
+
 std::string nonce() {
   std::random_device device;
   return fmt::format("{:08x}{:08x}", device(), device());
@@ -41,6 +56,7 @@ void before_start(Work work) {
 
 RunDir::RunDir(const fs::path& root, std::chrono::milliseconds patience) : paths_(root) {
   create(root);
+  refuse_others_files(paths_);
   lock_ = std::make_unique<RunLock>(paths_.lock(), patience);
   record_ = read_record(paths_.record());
 }

@@ -19,7 +19,8 @@ constexpr std::chrono::minutes kPatienceInAJob{2};     // for the job before thi
 /// A run directory that this process owns: locked from construction to destruction. Its names are RunPaths'.
 class RunDir {
  public:
-  /// Creates the directory where it is not there. Throws Error(Exit::preflight) where that fails or another run holds it.
+  /// Creates the directory where it is not there. Throws Error(Exit::preflight) where that fails, another run holds it, or it is not a
+  /// run's and has files that a run would write over.
   explicit RunDir(const std::filesystem::path& root, std::chrono::milliseconds patience = kNoPatience);
 
   const RunPaths& paths() const { return paths_; }

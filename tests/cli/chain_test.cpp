@@ -69,7 +69,7 @@ TEST_CASE("T4: three jobs without a checkpoint end with 93, and the reason is to
   REQUIRE(polaris.submit("--until-done").exit == 0);
   CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{1, 1, 93});
   CHECK(polaris.shell.read("outputs/king/events.jsonl").find(R"("reason":"no_progress","exit":93)") != std::string::npos);
-  CHECK(polaris.shell.read("outputs/king/king.e3").find("made no new checkpoint in 3 jobs") != std::string::npos);
+  CHECK(polaris.shell.read("outputs/king/king.o3").find("made no new checkpoint in 3 jobs") != std::string::npos);
 
   const Outcome tail = polaris("llmrun tail king");
   CHECK(tail.exit == 93);
@@ -93,7 +93,7 @@ TEST_CASE("a chain of one queues one more job, and says that it is used up") {
   const Outcome queued = polaris.submit("--chain 1 --json");
   CHECK(json::parse(queued.out)["chain"] == 1);
   CHECK(exit_codes(polaris.jobs_in_the_end()) == std::vector<int>{75, 75});
-  CHECK(polaris.shell.read("outputs/king/king.e2").find("The chain of 1 more job is used up") != std::string::npos);
+  CHECK(polaris.shell.read("outputs/king/king.o2").find("The chain of 1 more job is used up") != std::string::npos);
   CHECK(polaris("llmrun tail king").exit == 75);
   for (const char* words : {"llmrun explain king", "llmrun show king"}) {
     const Outcome told = polaris(words);

@@ -206,6 +206,7 @@ TEST_CASE("what would end the job later is told now, together: data, tokenizer, 
 TEST_CASE("a run that one walltime does not hold is told with the speed that was measured") {
   const CommandLine shell;
   std::filesystem::create_directories(shell.path("outputs/king"));
+  shell.write("outputs/king/.lock", "");
   shell.write("outputs/king/metrics.jsonl", R"({"step": 10, "loss": 4.0, "tokens_per_s": 10.0, "step_time_s": 100.0, "mfu": null})"
                                             "\n");
   const Outcome queued = on_polaris(shell, kSubmitKing);  // 90 steps of 1024 tokens at 10 tokens/s

@@ -80,7 +80,7 @@ TEST_CASE("I3: no secret of the login environment is in a job's script, files or
   REQUIRE_MESSAGE(queued.exit == 0, queued.err);
   const Outcome followed = on_polaris(shell, ". ./secrets; llmrun tail king");
   watch.end();
-  CHECK_MESSAGE(followed.exit == 0, followed.err, shell("cat outputs/king/king.e*").out);
+  CHECK_MESSAGE(followed.exit == 0, followed.err, shell("cat outputs/king/king.o*").out);
   CHECK(watch.programs().contains("llmrun-rank"));
   CHECK(watch.leaks().empty());
   check_silence(shell, queued);

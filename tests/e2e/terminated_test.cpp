@@ -104,6 +104,21 @@ TEST_CASE("T3: whoever is sent SIGTERM, and however often, all ranks stop after 
   }
 }
 
+TEST_CASE("T1: asked to stop at any moment after its start, before the ranks are there too, a run stops") {
+  const Golden golden = read_golden("gpt2-tiny");
+  for (const int after_ms : {20, 40, 60, 80, 100, 150, 300}) {
+    CAPTURE(after_ms);
+    const CommandLine shell;
+    write_golden_yaml(shell, golden, "");
+    Terminal terminal(shell.script("exec " + kTrain));
+    wait(after_ms);
+    ::kill(terminal.pid(), SIGINT);
+    const int exit = terminal.wait();
+    CHECK_MESSAGE(exit == 130, terminal.last_words());
+    CHECK(read_metrics(shell.path("run")).size() < 120);
+  }
+}
+
 TEST_CASE("T2: SIGTERM and then SIGKILL, whenever it comes, leave a checkpoint that is whole, and the run goes on to the same end") {
   const Golden golden = read_golden("gpt2-tiny");
   const auto clean = undisturbed(golden);

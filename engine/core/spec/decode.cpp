@@ -1,6 +1,8 @@
 #include "engine/core/spec/decode.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "engine/core/spec/nearest.h"
 
@@ -67,7 +69,13 @@ class Walk {
   void key(std::string_view parent, const Value::Key& key, const Value& value) {
     const std::string path = joined(parent, key.text);
     if (const Field* field = find_field(path)) {
-      take(*field, value);
+      if (const auto [same, fresh] = places_.try_emplace(path, key.place); fresh)
+        take(*field, value);
+      else
+        complaints_.push_back({fmt::format("duplicate key '{}'", path),
+                               key.place,
+                               {fmt::format("'{}' stands in line {} already", path, same->second ? same->second->line : 0)},
+                               "keep one of the two"});
     } else if (!key.text.empty() && key.text.find('.') == std::string::npos && !names_below(path).empty()) {
       section(path, value);
     } else {
@@ -89,6 +97,7 @@ class Walk {
   Config& config_;
   std::vector<Complaint>& complaints_;
   const std::function<void(const Field&, const Value&)>& taken_;
+  std::map<std::string, std::optional<Place>> places_;  // of the keys so far: "run.steps" and "run: {steps}" are one
 };
 
 /// The object in which the last part of `path` stands, made where it is missing; `path` becomes that part.

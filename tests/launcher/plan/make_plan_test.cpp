@@ -142,6 +142,12 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "parameters out of parallel.offload\n"
             "parallel.offload has the parameters in host memory, and the optimizer that makes them on the GPU -> --set "
             "parallel.offload=[optimizer,parameters]\n"},
+           {{{"data.train", "[]"}},
+            {},
+            "data.train names no dataset -> --set data.train=PREFIX, of PREFIX.bin and PREFIX.idx; or leave it out\n"},
+           {{{"data.split", "[0, 0]"}},
+            {},
+            "data.split needs one to three shares, not all 0: of training, validation and test -> --set data.split=[0.95,0.05]\n"},
            {{{"parallel.shard_group", "2"}},
             4,
             "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave parallel.shard_group out\n"},
@@ -229,6 +235,24 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
        }) {
     CHECK(refusal(input(row.sets, row.ranks)) == row.says);
   }
+}
+
+TEST_CASE("L2: hosts that the axes would leave idle are refused, with what would use them") {
+  PlanInput bad = input({{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}});
+  bad.allocation = {{{"a"}, {"b"}, {"c"}}, "job.nodes"};
+  try {
+    make_plan(bad);
+    FAIL("it was planned");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::config);
+    CHECK(error.what() == std::string("3 hosts (job.nodes), and the 4 ranks that the axes ask for take only 2 of them"));
+    CHECK(error.complaints()[0].hint == "--set job.nodes=2, or --set job.ranks_per_node=4");
+  }
+  bad.resolved.config.job.ranks_per_node = 4;
+  CHECK(make_plan(bad).hosts.size() == 3);
+  bad.resolved.config.job.ranks_per_node.reset();
+  bad.ranks = 4;  // a person's word
+  CHECK(make_plan(bad).hosts.size() == 2);
 }
 
 TEST_CASE("I3: a secret in machine.environment is refused by its name, and not quoted") {

@@ -103,11 +103,13 @@ TEST_CASE("a margin that nobody sets leaves most of the shortest job") {
 TEST_CASE("everything that a job lacks is told at once") {
   Resolved resolved = polaris("debug", std::nullopt);  // whose nodes are too many, too
   resolved.config.job.account.clear();
-  resolved.config.job.filesystems = {"home", "eagel", "flare"};  // the last one may be new
+  resolved.config.job.filesystems = {"home", "eagel", "flare"};
   CHECK(complaints(resolved, 20) ==
         "job.account is not set: somebody must pay for the job -> --set job.account=PROJECT\n"
         "job.walltime is not set -> --set job.walltime=01:00:00\n"
         "job.filesystems: machine 'polaris' has no file system 'eagel' -> did you mean 'eagle'?\n"
+        "job.filesystems: machine 'polaris' has no file system 'flare' -> it has home, eagle; where there are others: --set "
+        "machine.filesystems=[home,eagle,flare]\n"
         "queue 'debug' takes 1 to 2 nodes, not 20 -> --set job.queue=prod, which takes 20 nodes\n");
 }
 

@@ -178,6 +178,10 @@ TEST_CASE("paths are relative to the file that says them, on the command line to
   CHECK(config.data.tokenizer == "spm:" + site.path("runs/m.model"));
   CHECK(config.run.dir == site.path("out"));
   CHECK(config.checkpoint.resume == site.path("old/step"));
+  site.sources.environment["HOME"] = "/home/ada";
+  site.sources.sets = {"run.dir=~/runs/x", "data.train=~/a"};
+  CHECK(site.read().config.run.dir == "/home/ada/runs/x");
+  CHECK(site.read().config.data.train == std::vector<DataSource>{{"/home/ada/a", 1.0}});
   site.sources.sets = {"checkpoint.resume=never", "data.tokenizer=bytes"};
   CHECK(site.read().config.checkpoint.resume == "never");
   CHECK(site.read().config.data.tokenizer == "bytes");
@@ -229,6 +233,19 @@ TEST_CASE("what is not built yet is refused with its place, unless a stronger la
   CHECK(told[0].at == Place{"run.yaml", 2, 11});
   site.sources.sets = {"parallel.expert=1"};
   CHECK(site.read().config.parallel.expert == 1);
+}
+
+TEST_CASE("Y4: a key with dots and the same one in its section are one key twice") {
+  Site site;
+  site.run_file("model: {extends: small, layers: 6}\nrun.steps: 5\nrun: {steps: 2}\nmodel.layers: 3\n");
+  try {
+    site.read();
+    FAIL("it was read");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::config);
+    CHECK(error.what() == std::string("duplicate key 'run.steps'\nduplicate key 'model.layers'"));
+    CHECK(error.complaints()[0].because.at(0) == "'run.steps' stands in line 2 already");
+  }
 }
 
 TEST_CASE("a run file that is not there, and a profile that extends itself") {

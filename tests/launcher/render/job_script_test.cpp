@@ -85,6 +85,7 @@ TEST_CASE("the job script of a PBS machine") {
 #PBS -q prod
 #PBS -A P
 #PBS -k doe
+#PBS -j oe
 #PBS -r y
 LLMRUN_STARTED_AT=$(date +%s)
 export LLMRUN_STARTED_AT

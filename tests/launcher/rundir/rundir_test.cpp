@@ -7,6 +7,7 @@
 #include "engine/core/file.h"
 #include "launcher/process/subprocess.h"
 #include "launcher/rundir/alcf_name.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/find_run.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/room.h"
@@ -127,6 +128,56 @@ TEST_CASE("E3: a second run is kept out, and a killed run leaves no lock") {
   CHECK_NOTHROW(RunDir(fs::path(root)));
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST_CASE("a directory that is not a run's keeps its files: where a run would write over one, it is refused") {
+  TemporaryDirectory directory;
+  fs::create_directories(fs::path(directory / "mine"));
+  write_file_atomically(directory / "mine/notes.txt", "x");
+  write_file_atomically(directory / "mine/hostfile", "precious\n");
+  try {
+    const RunDir run(directory / "mine");
+    FAIL("it was taken");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::preflight);
+    CHECK(std::string(error.what()).find("a run would write over what it holds: 'hostfile'") != std::string::npos);
+  }
+  CHECK(!fs::exists(fs::path(directory / "mine/.lock")));
+  fs::remove(fs::path(directory / "mine/hostfile"));
+  CHECK_NOTHROW(RunDir(directory / "mine"));
+  write_file_atomically(directory / "mine/hostfile", "the run's\n");
+  CHECK_NOTHROW(RunDir(directory / "mine"));
+}
+
+TEST_CASE("a run with checkpoints is not begun anew with another model, and not at all where it is to begin anew") {
+  TemporaryDirectory directory;
+  Plan plan;
+  plan.name = "x";
+  plan.dir = directory / "x";
+  plan.hosts = {{"here", 1}};
+  plan.model = model_shape({.layers = 4, .hidden = 64, .heads = 4, .vocab = 256}, 32);
+  const RunPaths paths(plan.dir);
+  const fs::path step = paths.checkpoints() / "step-00000004";
+  fs::create_directories(step);
+  write_file_atomically(paths.lock(), "");  // a run was here
+  write_file_atomically(paths.plan(), to_json(plan).dump());
+  Plan deeper = plan;
+  deeper.model.layers = 6;
+  CHECK_NOTHROW(check_resume(deeper));  // nothing is saved yet
+  write_file_atomically(step / "manifest.json", "{}");
+  CHECK_NOTHROW(check_resume(plan));
+  try {
+    check_resume(deeper);
+    FAIL("it was begun");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::config);
+    CHECK(error.what() == std::string("run 'x' has checkpoints of another model: model.layers 4 -> 6"));
+  }
+  plan.config.checkpoint.resume = "never";
+  CHECK_NOTHROW(check_resume(plan));
+  std::string warning;
+  RunDir(plan.dir).begin_attempt("a.log", 1, 0, warning);
+  CHECK_THROWS_AS(check_resume(plan), Error);
 }
 
 TEST_CASE("a damaged run.json is told, and a directory that cannot be made too") {

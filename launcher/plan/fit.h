@@ -1,0 +1,14 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "launcher/plan/forecast.h"
+#include "launcher/topo/node_shape.h"
+
+namespace llmrun {
+
+/// A line a pipeline stage that a GPU of the node cannot hold, even without what an allocator rounds up and kernels take for themselves,
+/// and what makes it less. Empty where all fits, or nobody knows how much a GPU has.
+std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node);
+
+}  // namespace llmrun
