@@ -1,5 +1,7 @@
 #include "launcher/launch/run_attempt.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -74,9 +76,12 @@ AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& att
     told.push_back(*std::move(report));
   };
   supervision.on_chatter = [&](std::string_view line) { console.log_only(line); };
+  // Nobody is impatient inside a batch job: a second signal is the scheduler's own, or that of a `cancel` typed twice.
+  supervision.one_stop = !attempt.job.empty() && ::isatty(STDIN_FILENO) == 0;
   supervision.on_stop = [&](int number) {
     std::ofstream(run.paths().stop_request(attempt.number));  // ranks that the launcher has yet to start miss its signal
-    console.line(fmt::format("llmrun: {}: the ranks finish their step and save; once more ends them at once", signal_shown(number)));
+    console.line(fmt::format("llmrun: {}: the ranks finish their step and save{}", signal_shown(number),
+                             supervision.one_stop ? "" : "; once more ends them at once"));
   };
   supervision.on_tick = [&] { console.tick(); };
   supervision.rank_reported_failure = [&] { return !told.empty() || any_error_file(run.paths(), attempt.number); };

@@ -26,7 +26,7 @@ struct Supervision {
   std::function<void(int signal)> on_stop = [](int) {};                             // the first signal that asks us to stop
   std::function<void()> on_tick = [] {};
   std::function<bool()> rank_reported_failure = [] { return false; };  // an error file has appeared
-  bool one_stop = false;  // a second signal says nothing new: one that a launcher gives to us and to our parent
+  bool one_stop = false;  // a second signal says nothing new: one that a launcher gives to us and to our parent, or a batch system's
   Patience patience;
 };
 

@@ -43,6 +43,13 @@ std::vector<std::string> end_chain(const fs::path& directory, const std::string&
   return ids;
 }
 
+/// Whether it goes with the array: "7[2].server" with "7[].server" (PBS), "7_2" with "7" (Slurm).
+bool is_element(std::string_view id, std::string_view array) {
+  const size_t bracket = array.find("[]");
+  if (bracket != std::string_view::npos) return id.size() > bracket && id.substr(0, bracket + 1) == array.substr(0, bracket + 1);
+  return id.size() > array.size() && id.starts_with(array) && id[array.size()] == '_';
+}
+
 }  // namespace
 
 std::vector<std::string> cancel_run(const QueuedJob& job, Scheduler& scheduler, std::time_t now) {
@@ -52,7 +59,9 @@ std::vector<std::string> cancel_run(const QueuedJob& job, Scheduler& scheduler, 
     for (std::string& id : end_chain(directory, job.id, directory != directories.front(), now)) wanted.push_back(std::move(id));
   scheduler.cancel(job.id);
   for (const auto& [id, now_is] : scheduler.status(wanted)) {
-    if (now_is.phase == JobPhase::ended || id == job.id || std::find(wanted.begin(), wanted.end(), id) == wanted.end()) continue;
+    if (now_is.phase == JobPhase::ended || id == job.id || is_element(id, job.id) ||
+        std::find(wanted.begin(), wanted.end(), id) == wanted.end())
+      continue;
     scheduler.cancel(id);
     taken.push_back(id);
   }

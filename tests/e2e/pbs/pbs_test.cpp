@@ -77,9 +77,10 @@ TEST_CASE("each of several jobs has its state; one that is cancelled while it ru
   cluster.queued(a_long_run("knight", "--set job.nodes=2"));
   cluster.wait("grep -q . queen/metrics.jsonl 2>/dev/null && grep -q . king/metrics.jsonl");
   CHECK(cluster.explained("knight").find("Not enough free nodes available") != std::string::npos);
-  CHECK(cluster.submit(a_long_run("queen")).exit == 5);  // one job a run
-  CHECK(cluster("llmrun cancel knight && llmrun cancel queen").exit == 0);
+  CHECK(cluster.submit(a_long_run("queen")).exit == 5);                                            // one job a run
+  CHECK(cluster("llmrun cancel knight && llmrun cancel queen && llmrun cancel queen").exit == 0);  // the second one ends nothing at once
   cluster.wait_for_all();
+  cluster.wait("grep -q 143 queen/run.json");  // PBS does not wait for what root runs
   CHECK(cluster.states() == "king done, queen cancelled, knight cancelled");
   CHECK(std::filesystem::exists(cluster.shell.path("queen/checkpoints/latest")));
   CHECK(cluster("llmrun cancel queen").exit == 0);  // Q3
@@ -94,7 +95,7 @@ TEST_CASE("the golden run comes out as plain PyTorch made it on 4 ranks of 2 nod
       "golden.yaml --set run.dir=run --set run.name=golden --set job.nodes=2 --set job.ranks_per_node=2 --set parallel.tensor=2 "
       "--set parallel.pipeline=2 --set parallel.communicator=tcp");
   cluster.wait_for_all();
-  REQUIRE_MESSAGE(cluster.states() == "golden done", cluster("cat run/*.e*").out);
+  REQUIRE_MESSAGE(cluster.states() == "golden done", cluster("cat run/*.o*").out);
   const Agreement agreement = compare(golden, read_plan(RunPaths(cluster.shell.path("run")).plan()));
   CHECK_MESSAGE(agreement.holds(), agreement.text());
 }
@@ -112,12 +113,12 @@ TEST_CASE("T1: a run until it is done goes through as many jobs as it needs, eac
   cluster.queued(a_run("after", "--set job.depends=[afterany:parts]"));  // the run's last job, not the one of now
   cluster.wait_for_all();
   const std::vector<Attempt> attempts = read_record(cluster.shell.path("parts/run.json")).attempts;
-  REQUIRE_MESSAGE(attempts.size() >= 2, cluster("cat parts/*.e*").out);
+  REQUIRE_MESSAGE(attempts.size() >= 2, cluster("cat parts/*.o*").out);
   for (size_t i = 0; i + 1 < attempts.size(); ++i) CHECK(attempts[i].exit == 75);
   CHECK(attempts.back().exit == 0);
   CHECK(cluster.status().size() == 2 + attempts.size());
   const std::vector<Attempt> after = read_record(cluster.shell.path("after/run.json")).attempts;
-  REQUIRE_MESSAGE(after.size() == 1, cluster("qstat -xf; cat parts/*.e*").out);
+  REQUIRE_MESSAGE(after.size() == 1, cluster("qstat -xf; cat parts/*.o*").out);
   CHECK(after.back().exit == 0);
   CHECK(after.back().start >= attempts.back().end);
   CHECK(read_metrics(cluster.shell.path("parts")).size() == 8);

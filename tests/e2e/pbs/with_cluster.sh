@@ -57,6 +57,7 @@ start_host() { # HOST SERVER MOM: 1 for what it runs
   cp "$root/hosts" "$root/$host/etc/hosts"
   printf '%s\n' PBS_EXEC="$pbs" PBS_HOME=/var/spool/pbs PBS_SERVER="$login" PBS_LEAF_NAME="$host" PBS_START_SERVER="$2" \
     PBS_START_COMM="$2" PBS_START_SCHED="$2" PBS_START_MOM="$3" >"$root/$host/etc/pbs.conf"
+  # As process 1 it reaps what jobs leave, as a host does: PBS waits for zombies.
   # shellcheck disable=SC2016  # for the shell inside
   unshare --mount --uts --net --pid --fork --kill-child --mount-proc bash -c '
     set -e
@@ -67,7 +68,7 @@ start_host() { # HOST SERVER MOM: 1 for what it runs
     mount --bind "$1/$2/spool" /var/spool/pbs
     ip link set lo up
     touch "$1/$2/up"
-    exec sleep infinity' - "$root" "$host" >/dev/null 2>&1 &
+    while :; do sleep 1000 & wait || true; done' - "$root" "$host" >/dev/null 2>&1 &
   local outer=$! waited
   for ((waited = 0; waited < 100; waited++)); do [ ! -e "$root/$host/up" ] || break; sleep 0.05; done
   pid[$host]=$(pgrep --parent "$outer")
