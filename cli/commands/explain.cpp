@@ -9,7 +9,9 @@
 #include "launcher/render/shell.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/explanation.h"
+#include "launcher/report/recorded_ends.h"
 #include "launcher/report/reported_run.h"
+#include "launcher/scheduler/dependency_text.h"
 #include "launcher/scheduler/job_json.h"
 
 namespace llmrun::cli {
@@ -27,6 +29,18 @@ std::optional<QueueAhead> ahead_of(const std::optional<KnownJob>& job, const Kno
   const bool waits = job && job->seen.job && !job->seen.unknown && job->seen.job->phase == JobPhase::waiting;
   if (!waits || !known.trouble.empty()) return std::nullopt;  // nobody is asked again who has just not answered
   return queue_ahead(job->queued, job->seen.job->queue, *make_scheduler(job->queued.scheduler, environment), environment);
+}
+
+/// The user's jobs that it depends on, as they are now.
+std::vector<KnownJob> waited_for(const std::optional<KnownJob>& job, const Variables& environment) {
+  if (!job || !job->seen.job || job->seen.job->depends.empty()) return {};
+  std::vector<QueuedJob> named;
+  for (QueuedJob& other : read_jobs(job_list_file(environment)))
+    if (other.scheduler == job->queued.scheduler && handed_over(job->seen.job->depends, other.id, other.id))
+      named.push_back(std::move(other));
+  KnownJobs known = named.empty() ? KnownJobs{} : recall_jobs(named, environment);
+  believe_recorded_ends(known);
+  return std::move(known.jobs);
 }
 
 json failure_json(const Failure& failure) {
@@ -85,7 +99,8 @@ void explain_run(const std::string& word, Context& context) {
                                machine_of(run),
                                run.plan,
                                ahead_of(job, run.jobs, environment),
-                               members_of_sweep(run.history.dir, environment, now)};
+                               members_of_sweep(run.history.dir, environment, now),
+                               waited_for(job, environment)};
   const Explanation told = explain(explained, now);
   if (context.json) return context.out().print("{}\n", to_json(told, explained).dump(2, ' ', false, json::error_handler_t::replace));
   write_text(told, context);

@@ -19,7 +19,7 @@ int queue(const Plan& plan, bool dry, Desk& desk, Context& context) {
   const RunOfJob job{plan.name, plan.dir, desk.list};
   const JobHistory history = settled_history(job, *desk.scheduler, std::time(nullptr));
   refuse_a_second(job, history, *desk.scheduler);
-  write_job_files(plan, job_script(plan, desk.request));
+  write_job_files(plan, job_script(plan, desk.request), git_state(desk.environment));
   if (dry) {
     ask_the_server(run.paths().job_script(), *desk.scheduler, context);
     return 0;

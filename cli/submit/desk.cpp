@@ -85,11 +85,12 @@ void warn(const Plan& plan, const Desk& desk, Context& context) {
     context.talk().print("llmrun: {}{}\n", *needed, plan.config.run.until_done ? "" : ": --until-done queues them");
 }
 
-void write_job_files(const Plan& plan, const std::string& script) {
+void write_job_files(const Plan& plan, const std::string& script, const GitState& git) {
   const RunPaths paths(plan.dir);
   Config config = plan.config;
   config.run.name = plan.name;  // a job has not the variables that the name was made of
   RunDir::write(paths.config(), to_yaml(config));
+  RunDir::write(paths.git(), to_json(git).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
   RunDir::write(paths.job_script(), script, RunDir::FileKind::script);
 }
 

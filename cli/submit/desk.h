@@ -7,6 +7,7 @@
 #include "cli/context.h"
 #include "cli/plan_options.h"
 #include "launcher/render/job_script.h"
+#include "launcher/rundir/git_state.h"
 #include "launcher/scheduler/dependencies.h"
 #include "launcher/scheduler/submit_run.h"
 
@@ -39,7 +40,7 @@ void check_run(const PlanInput& input, const Plan& plan);
 void warn(const Plan& plan, const Desk& desk, Context& context);
 
 /// config.yaml and job.sh of a run. REQUIRES its lock.
-void write_job_files(const Plan& plan, const std::string& script);
+void write_job_files(const Plan& plan, const std::string& script, const GitState& git);
 
 /// The script that would be queued, on stdout: as it is, or in {version, run, dir, script}.
 void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, Context& context);

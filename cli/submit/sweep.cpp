@@ -140,9 +140,10 @@ std::string array_script(const Sweep& sweep, const std::vector<const Member*>& o
 /// A member's own script queues it alone, as the next job of its chain does: what the sweep waited for is over then.
 void write_members(const Sweep& sweep, const std::vector<const Member*>& open, Desk& desk) {
   const std::vector<std::string> depends = std::exchange(desk.request.depends, {});
+  const GitState git = git_state(desk.environment);
   for (const Member* member : open) {
     const RunDir locked(member->plan.dir);
-    write_job_files(member->plan, script_of(sweep, *member, desk));
+    write_job_files(member->plan, script_of(sweep, *member, desk), git);
   }
   desk.request.depends = depends;
 }
@@ -165,7 +166,7 @@ void queue_alone(const Sweep& sweep, const Member& member, Desk& desk, Context& 
   const RunDir locked(member.plan.dir);
   const JobHistory history = settled_history(run, *desk.scheduler, std::time(nullptr));
   refuse_a_second(run, history, *desk.scheduler);
-  write_job_files(member.plan, script_of(sweep, member, desk));
+  write_job_files(member.plan, script_of(sweep, member, desk), git_state(desk.environment));
   const QueuedJob job = queue_job(run, history, "", *desk.scheduler, std::time(nullptr));
   print_queued(job, members_json(sweep, {&member}, {job.id}), context);
 }

@@ -20,6 +20,7 @@ class RunPaths {
   std::filesystem::path plan() const { return root_ / "plan.json"; }
   std::filesystem::path launch_script() const { return root_ / "launch.sh"; }
   std::filesystem::path job_script() const { return root_ / "job.sh"; }
+  std::filesystem::path git() const { return root_ / "git.json"; }  // the user's repository when the job was queued; run.json takes it over
   std::filesystem::path environment() const { return root_ / "env.json"; }
   std::filesystem::path hostfile() const { return root_ / "hostfile"; }
   std::filesystem::path record() const { return root_ / "run.json"; }

@@ -15,6 +15,7 @@
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
 #include "launcher/scheduler/chain.h"
+#include "launcher/scheduler/dependency_text.h"
 #include "launcher/scheduler/sweep.h"
 #include "launcher/scheduler/waiting_reasons.h"
 
@@ -52,6 +53,23 @@ std::string ahead_text(const std::optional<QueueAhead>& ahead, const std::string
                      queue, others);
 }
 
+/// The jobs it waits for by the names of their runs, and whether one of them has ended so that it never starts: PBS leaves a job held whose
+/// parent was deleted before it ran.
+void tell_dependencies(const ExplainedRun& run, const Job& job, Explanation& explanation) {
+  for (const KnownJob& other : run.waits_for) {
+    const std::optional<HandedOver> wait = handed_over(job.depends, other.queued.id, other.queued.id);
+    if (!wait) continue;
+    explanation.facts.push_back(
+        fmt::format("{} job {} of '{}', which is {}", wait->kind, short_id(other.queued.id), other.queued.run, state_word(other.seen)));
+    if (!other.seen.job || other.seen.job->phase != JobPhase::ended) continue;
+    const bool well = other.seen.job->end == JobEnd::done;
+    const bool in_vain = wait->kind == (well ? "afternotok" : "afterok");
+    if (!in_vain) continue;
+    explanation.meaning = fmt::format("it never starts: it waits for '{}' to end otherwise than it did", other.queued.run);
+    explanation.remedy = "llmrun cancel " + run.word + "; then submit it again without job.depends";
+  }
+}
+
 void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanation& explanation) {
   const std::string since = job.queued ? fmt::format(" for {}", format_duration(std::max<int64_t>(0, now - *job.queued))) : "";
   const char* does = job.phase == JobPhase::held ? "is held" : job.phase == JobPhase::suspended ? "is suspended" : "waits";
@@ -65,6 +83,7 @@ void tell_waiting(const ExplainedRun& run, const Job& job, int64_t now, Explanat
     explanation.facts.push_back(fmt::format("it was started {} time{} and put back: {}; it {}", job.runs, job.runs == 1 ? "" : "s",
                                             job.preempted ? "its nodes were taken for another job" : "preempted, or a node failed",
                                             where_it_goes_on(RunPaths(run.history.dir))));
+  tell_dependencies(run, job, explanation);
   tell_limits(run, job, explanation);
   if (job.phase == JobPhase::waiting && reason.waits_alone) explanation.facts.push_back(ahead_text(run.ahead, job.queue));
   if (job.starts_at && *job.starts_at > now)

@@ -31,6 +31,7 @@ struct ExplainedRun {
   std::optional<Plan> plan;              // of the newest launch
   std::optional<QueueAhead> ahead;       // of a job that waits; empty: its scheduler did not say
   std::vector<RunHistory> members = {};  // of a sweep, as they are now
+  std::vector<KnownJob> waits_for = {};  // the user's jobs that it depends on
 };
 
 /// `now`: seconds since 1970.

@@ -50,6 +50,12 @@ bool was_killed(const KnownJob& known) {
   return attempt && !attempt->exit && !is_locked(RunPaths(known.queued.dir).lock());
 }
 
+/// Cancelled before its first command, whatever start and exit the scheduler tells.
+bool never_began(const KnownJob& known) {
+  const Job& job = *known.seen.job;
+  return job.phase == JobPhase::ended && job.end != JobEnd::done && !last_attempt_in(known.queued) && was_cancelled(known.queued);
+}
+
 /// What the scheduler says of an end, or does not say, although the run's directory knows better.
 void mend_end(KnownJob& known) {
   if (known.seen.unknown && was_cancelled(known.queued)) {
@@ -58,6 +64,10 @@ void mend_end(KnownJob& known) {
   } else if (known.seen.job && was_killed(known)) {
     known.seen.job->end = was_cancelled(known.queued) ? JobEnd::cancelled : JobEnd::failed;
     known.seen.job->exit_code.reset();
+  } else if (known.seen.job && never_began(known)) {
+    known.seen.job->end = JobEnd::cancelled;
+    known.seen.job->exit_code.reset();
+    known.seen.job->started.reset();
   }
 }
 

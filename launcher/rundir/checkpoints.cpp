@@ -48,13 +48,20 @@ std::vector<int64_t> whole_checkpoint_steps(const RunPaths& paths) {
 
 namespace {
 
+/// Nothing where there is none, or one that this version cannot read: then the ranks find out, by the checkpoint.
+std::optional<Plan> plan_before(const RunPaths& run) try {
+  std::error_code none;
+  return fs::exists(run.plan(), none) ? std::optional(read_plan(run.plan())) : std::nullopt;
+} catch (const Error&) {
+  return std::nullopt;
+}
+
 void check_same_model(const Plan& plan) {
   const RunPaths run(plan.dir);
-  std::error_code none;
-  if (whole_checkpoint_steps(run).empty() || !fs::exists(run.plan(), none)) return;
+  const std::optional<Plan> before = whole_checkpoint_steps(run).empty() ? std::nullopt : plan_before(run);
+  if (!before) return;
   std::vector<std::string> refused;
-  const Plan before = read_plan(run.plan());
-  for (const ResumeChange& change : resume_changes(before.model, to_json(before.config), plan))
+  for (const ResumeChange& change : resume_changes(before->model, to_json(before->config), plan))
     if (change.refused) refused.push_back(fmt::format("{} {} -> {}", change.key, change.was, change.is));
   if (!refused.empty())
     throw Error(Exit::config, "run '{}' has checkpoints of another model: {}", plan.name, fmt::join(refused, ", "))

@@ -34,4 +34,10 @@ json to_json(const GitState& state) {
           {"diff_cut", state.cut}};
 }
 
+GitState git_state_from(const json& document) {
+  GitState state{.sha = document.at("sha"), .cut = document.value("diff_cut", false)};
+  if (document.contains("diff") && document["diff"].is_string()) state.diff = document["diff"].get<std::string>();
+  return state;
+}
+
 }  // namespace llmrun

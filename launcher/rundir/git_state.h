@@ -21,5 +21,6 @@ GitState git_state(const Variables& environment);
 
 /// {sha, dirty, diff, diff_cut}; dirty and diff are null where they are not known.
 json to_json(const GitState& state);
+GitState git_state_from(const json& document);
 
 }  // namespace llmrun

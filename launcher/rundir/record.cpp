@@ -28,12 +28,6 @@ Attempt attempt_from(const json& document) {
   return attempt;
 }
 
-GitState git_from(const json& document) {
-  GitState state{.sha = document.at("sha"), .cut = document.value("diff_cut", false)};
-  if (document.contains("diff") && document["diff"].is_string()) state.diff = document["diff"].get<std::string>();
-  return state;
-}
-
 }  // namespace
 
 json to_json(const RunRecord& record) {
@@ -55,7 +49,7 @@ RunRecord read_record(const std::filesystem::path& path) {
   const json document = read_json_file(path, Exit::preflight);
   try {
     document.at("name").get_to(record.name);
-    record.git = git_from(document.at("git"));
+    record.git = git_state_from(document.at("git"));
     document.at("versions").at("llmrun").get_to(record.llmrun_version);
     document.at("finished_steps").get_to(record.finished_steps);
     record.argv = document.value("argv", std::vector<std::string>());

@@ -109,7 +109,9 @@ void RunDir::describe(const std::string& name, const std::string& version, const
                       const std::vector<std::string>& argv) {
   record_.name = name;
   record_.llmrun_version = version;
-  record_.git = git_state(environment);
+  // A job has not the secrets of the shell that queued it, and could not leave them out of a diff: what that shell saw stands.
+  const bool queued = environment.get("LLMRUN_STARTED_AT") && fs::exists(paths_.git());
+  record_.git = queued ? git_state_from(read_json_file(paths_.git())) : git_state(environment);
   record_.argv.clear();
   for (const std::string& word : argv) record_.argv.push_back(without_secrets(word, environment));
 }

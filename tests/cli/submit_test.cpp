@@ -219,9 +219,13 @@ TEST_CASE("a run that one walltime does not hold is told with the speed that was
 TEST_CASE("I3: no secret of the environment is in anything that submit writes or says, and nobody else can change its files") {
   const CommandLine shell;
   const std::string secrets = "umask 000; export HF_TOKEN=canary-hf WANDB_API_KEY=canary-wandb AWS_SECRET_ACCESS_KEY=canary-aws; ";
+  REQUIRE(shell("git init -q . && echo x > notes && git add notes && git -c user.name=a -c user.email=a@b commit -q -m x && "
+                "echo canary-hf > notes")
+              .exit == 0);
   const Outcome queued = on_polaris(shell, secrets + kSubmitKing + "--until-done");
   REQUIRE_MESSAGE(queued.exit == 0, queued.err);
   CHECK(on_polaris(shell, secrets + "llmrun status --json king").exit == 0);
+  CHECK(shell.read("outputs/king/git.json").find("+***") != std::string::npos);
   const Outcome found = shell("grep -rl canary outputs pbs .local; true");
   CHECK(found.out == "");
   for (const json& call : [&] {

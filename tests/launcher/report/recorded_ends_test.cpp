@@ -77,6 +77,22 @@ TEST_CASE("a job that is done by the scheduler alone, whose attempt never ended,
   CHECK(told(job) == "done");
 }
 
+TEST_CASE("a cancelled job that no attempt was begun of never ran, though PBS tells a start and an exit of it") {
+  const Run run(0);
+  KnownJob job = run.job("28[2].pbs", 70, kBegun_s, JobPhase::ended);
+  job.seen.job->end = JobEnd::failed;
+  job.seen.job->exit_code = 1;
+  CHECK(told(job) == "failed");
+  append_job(RunPaths(run.directory.path()).events(), job.queued);
+  note_cancelled(RunPaths(run.directory.path()).events(), kBegun_s + 60);
+  KnownJobs known;
+  known.jobs.push_back(job);
+  believe_recorded_ends(known);
+  CHECK(state_word(known.jobs[0].seen) == "cancelled");
+  CHECK(!known.jobs[0].seen.job->started);
+  CHECK(!known.jobs[0].seen.job->exit_code);
+}
+
 TEST_CASE("a job that was cancelled and then forgotten is cancelled, and one of before it was queued again is not") {
   const Run run({});
   KnownJob job = run.job("27.pbs", 70);

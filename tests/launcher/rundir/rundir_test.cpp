@@ -226,6 +226,13 @@ TEST_CASE("I3: what git knows of the user's directory is kept without secrets, a
   const GitState dirty = git_state(environment);
   REQUIRE(dirty.diff);
   CHECK(dirty.diff->find("+token: ***\n") != std::string::npos);
+  // Inside the job, which has not the token, the state that `submit` wrote down is the run's.
+  const RunPaths paths(directory / "outputs/queued");
+  RunDir job(paths.root());
+  RunDir::write(paths.git(), to_json(dirty).dump(-1, ' ', false, json::error_handler_t::replace));
+  job.describe("x", "0", Variables(std::map<std::string, std::string>{{"PATH", "/usr/bin:/bin"}, {"LLMRUN_STARTED_AT", "1"}}));
+  CHECK(job.record().git.sha == dirty.sha);
+  CHECK(job.record().git.diff->find("canary") == std::string::npos);
   CHECK(!dirty.cut);
   write_file_atomically(directory / "file", [] {
     std::string text;
