@@ -31,7 +31,7 @@ TEST_CASE("a sweep is one array job whose members are runs of their own, known b
   CHECK(shell.read("outputs/lrs/members") == "lr=1e-4,seed=1\nlr=1e-4,seed=2\nlr=3e-4,seed=1\nlr=3e-4,seed=2\n");
   CHECK(shell.read("outputs/lrs/job.sh").find("\n#PBS -J 0-3%2\n") != std::string::npos);
   CHECK(shell.read("outputs/lrs/lr=3e-4,seed=2/config.yaml").find("lr: 0.0003") != std::string::npos);
-  CHECK(shell.read("outputs/lrs/lr=3e-4,seed=2/job.sh").find("-J") == std::string::npos);
+  CHECK(shell.read("outputs/lrs/lr=3e-4,seed=2/job.sh").find("#PBS -J") == std::string::npos);
 
   const Outcome status = on_polaris(shell, "llmrun status --json 'lr=3e-4,seed=1'");
   CHECK(json::parse(status.out)["jobs"][0]["job_id"] == full_id("1[2]"));
