@@ -23,7 +23,15 @@ std::string train(const std::string& more) {
 }
 
 void cut_the_cable() { CHECK(std::system("ip link set cable-a down") == 0); }
-void mend_the_cable() { CHECK(std::system("ip link set cable-a up") == 0); }
+/// Returns when node-b reaches node-a again: a port that nobody listens on refuses.
+void mend_the_cable() {
+  CHECK(std::system(R"(ip link set cable-a up
+    for i in $(seq 100); do
+      $OMPI_MCA_plm_rsh_agent node-b "timeout 1 bash -c '</dev/tcp/10.77.0.1/9' 2>&1" | grep -q refused && exit 0
+      sleep 0.1
+    done
+    exit 1)") == 0);
+}
 
 }  // namespace
 
