@@ -84,8 +84,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);
   context.talk().write(banner(input, plan, attempt, now));
-  for (const std::string& line : what_does_not_fit(plan, forecast(plan), input.node))
-    context.talk().print("llmrun: warning: does not fit: {}\n", line);
+  for (const std::string& line : what_does_not_fit(plan, input.node)) context.talk().print("llmrun: warning: does not fit: {}\n", line);
   if (!warning.empty()) context.talk().print("llmrun: warning: {}\n", printable(warning));
   context.talk().failed();
 

@@ -22,7 +22,7 @@ std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& pla
 
 /// What the ranks will not survive, as far as that is known here.
 void add_warnings_of_run(const PlanInput& input, const Plan& plan, std::vector<std::string>& warnings) {
-  for (const std::string& line : what_does_not_fit(plan, forecast(plan), input.node)) warnings.push_back("does not fit: " + line);
+  for (const std::string& line : what_does_not_fit(plan, input.node)) warnings.push_back("does not fit: " + line);
   try {
     check_backend(input);
   } catch (const Error& none) {

@@ -23,15 +23,11 @@ at::Device prepare(const BenchStepArguments& arguments) {
   return prepare_device(needs, /*local_rank=*/0);
 }
 
-ModelShape shape_of(const BenchStepArguments& arguments) {
+BenchStepOptions work_of(const BenchStepArguments& arguments, at::Device device) {
   ModelConfig model = arguments.model;
   if (arguments.kv_heads > 0) model.kv_heads = arguments.kv_heads;
   if (arguments.ffn > 0) model.ffn = arguments.ffn;
-  return model_shape(model, arguments.seq_len);
-}
-
-BenchStepOptions work_of(const BenchStepArguments& arguments, at::Device device) {
-  return {.shape = shape_of(arguments),
+  return {.shape = model_shape(model, arguments.seq_len),
           .precision = arguments.precision,
           .attention = arguments.attention,
           .recompute = arguments.recompute,
@@ -93,14 +89,7 @@ Rate rate_of(const OpTiming& op, const std::vector<OpTiming>& all) {
 int ops(const BenchStepArguments& arguments, bool as_json) {
   const at::NoGradGuard no_grad;
   const at::Device place = prepare(arguments);
-  const std::vector<OpTiming> timings = bench_ops({.shape = shape_of(arguments),
-                                                   .precision = arguments.precision,
-                                                   .attention = arguments.attention,
-                                                   .seq_len = arguments.seq_len,
-                                                   .micro_batch = arguments.micro_batch,
-                                                   .warmup = arguments.warmup,
-                                                   .calls = arguments.steps,
-                                                   .device = place});
+  const std::vector<OpTiming> timings = bench_ops(work_of(arguments, place));
   json rows = json::array();
   for (const OpTiming& op : timings) {
     const auto [per_s, of_best] = rate_of(op, timings);

@@ -30,7 +30,7 @@ namespace {
 
 class Bench {
  public:
-  explicit Bench(const BenchOpsOptions& options)
+  explicit Bench(const BenchStepOptions& options)
       : options_(options),
         shape_(options.shape),
         dtype_(compute_dtype(options.precision)),
@@ -55,7 +55,7 @@ class Bench {
   double median_of(const Work& work) const {
     using Clock = std::chrono::steady_clock;
     std::vector<double> times;
-    for (int64_t call = 0; call < options_.warmup + options_.calls; ++call) {
+    for (int64_t call = 0; call < options_.warmup + options_.steps; ++call) {
       synchronise(options_.device);
       const auto begin = Clock::now();
       work();
@@ -165,7 +165,7 @@ class Bench {
   }
 
   static constexpr int64_t kLarge = int64_t{1} << 26;  // elements: 256 MiB
-  const BenchOpsOptions& options_;
+  const BenchStepOptions& options_;
   const ModelShape& shape_;
   at::ScalarType dtype_;
   int64_t element_;
@@ -175,6 +175,6 @@ class Bench {
 
 }  // namespace
 
-std::vector<OpTiming> bench_ops(const BenchOpsOptions& options) { return Bench(options).run(); }
+std::vector<OpTiming> bench_ops(const BenchStepOptions& options) { return Bench(options).run(); }
 
 }  // namespace llmrun

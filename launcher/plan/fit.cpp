@@ -21,17 +21,23 @@ std::string_view remedy(const ParallelConfig& parallel, const StageForecast& sta
   return "more ranks of any axis make it less";
 }
 
+bool is_bounded(const Plan& plan, const NodeShape& node) { return plan.device == Device::cuda && node.gpu_memory_bytes; }
+
 }  // namespace
 
-std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node) {
+std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& costs, const NodeShape& node) {
   std::vector<std::string> lines;
-  if (plan.device != Device::cuda || !node.gpu_memory_bytes) return lines;
-  for (size_t stage = 0; stage < forecast.stages.size(); ++stage)
-    if (const int64_t bytes = forecast.stages[stage].memory.total(); bytes > *node.gpu_memory_bytes)
+  if (!is_bounded(plan, node)) return lines;
+  for (size_t stage = 0; stage < costs.stages.size(); ++stage)
+    if (const int64_t bytes = costs.stages[stage].memory.total(); bytes > *node.gpu_memory_bytes)
       lines.push_back(fmt::format("stage {} wants {} on a GPU of {}; {}", stage, human_bytes(static_cast<double>(bytes)),
                                   human_bytes(static_cast<double>(*node.gpu_memory_bytes)),
-                                  remedy(plan.config.parallel, forecast.stages[stage])));
+                                  remedy(plan.config.parallel, costs.stages[stage])));
   return lines;
+}
+
+std::vector<std::string> what_does_not_fit(const Plan& plan, const NodeShape& node) {
+  return is_bounded(plan, node) ? what_does_not_fit(plan, forecast(plan), node) : std::vector<std::string>();
 }
 
 }  // namespace llmrun

@@ -9,6 +9,8 @@ namespace llmrun {
 
 /// A line a pipeline stage that a GPU of the node cannot hold, even without what an allocator rounds up and kernels take for themselves,
 /// and what makes it less. Empty where all fits, or nobody knows how much a GPU has.
-std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& forecast, const NodeShape& node);
+std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& costs, const NodeShape& node);
+/// The same, where nothing else needs the forecast: it is made only for GPUs whose memory is known.
+std::vector<std::string> what_does_not_fit(const Plan& plan, const NodeShape& node);
 
 }  // namespace llmrun

@@ -160,13 +160,9 @@ TEST_CASE("full recompute keeps the inputs of the blocks, and nothing else of th
   }
 }
 
-TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the next unit works") {
-  using What = StageEvent::What;
-  const Golden golden = read_golden("llama-tiny");
-  ParityCase parity_case{{.data = 2}};
-  parity_case.zero = 3;
-  parity_case.micro_batch = 1;
-  const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+/// Calls `check(mesh, units of the stage, events)` on each rank, with what its stage did in a step.
+template <typename Check>
+void log_step(const Plan& plan, Check check) {
   run_mesh(plan, [&](const Mesh& mesh) {
     const at::NoGradGuard no_grad;
     Model model(model_options(plan, at::kCPU), mesh);
@@ -176,8 +172,18 @@ TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the
     model.stage().log = &log;
     Progress progress{.loss_scale = loss_scale(plan.config.train)};
     train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, progress);
-    const std::vector<StageEvent>& events = log.events();
-    const int64_t units = std::ssize(model.stage().units);
+    check(mesh, std::ssize(model.stage().units), log.events());
+  });
+}
+
+TEST_CASE("ZeRO 3 asks for parameters a unit ahead, and sums gradients while the next unit works") {
+  using What = StageEvent::What;
+  const Golden golden = read_golden("llama-tiny");
+  ParityCase parity_case{{.data = 2}};
+  parity_case.zero = 3;
+  parity_case.micro_batch = 1;
+  const Plan plan = golden_plan(golden, parity_case, "/nowhere");
+  log_step(plan, [&](const Mesh&, int64_t units, const std::vector<StageEvent>& events) {
     // The newest event of a kind and unit before event `at`, and the next one behind it.
     const auto before = [&](int64_t at, What what, size_t unit) {
       while (at-- > 0)
@@ -221,21 +227,13 @@ TEST_CASE("what is saved leaves for host memory while the next unit works, and c
   parity_case.micro_batch = 1;
   parity_case.offload = {Offload::activations};
   const Plan plan = golden_plan(golden, parity_case, "/nowhere");
-  run_mesh(plan, [&](const Mesh& mesh) {
-    const at::NoGradGuard no_grad;
-    Model model(model_options(plan, at::kCPU), mesh);
-    for (ShardedState& state : model.states()) initialise(state, 1);
-    model.publish();
-    StageLog log;
-    model.stage().log = &log;
-    Progress progress{.loss_scale = loss_scale(plan.config.train)};
-    train_step(model, mesh, TrainingData::training(plan.config.data, {plan.config.train.seq_len, 1, plan.model.vocab}), plan, progress);
+  log_step(plan, [&](const Mesh& mesh, int64_t units, const std::vector<StageEvent>& events) {
     using Item = std::pair<size_t, int64_t>;    // unit, micro-batch
     std::map<Item, int64_t> left_at, asked_at;  // by how much work was done before
     std::set<Item> on_device;
     int64_t work = 0, left = 0, came = 0;
     size_t most = 0;
-    for (const StageEvent& event : log.events()) {
+    for (const StageEvent& event : events) {
       const Item item{event.unit, event.micro_batch};
       if (event.what == What::forward || event.what == What::backward_input) ++work;
       if (event.what == What::forward) on_device.insert(item);
@@ -258,7 +256,7 @@ TEST_CASE("what is saved leaves for host memory while the next unit works, and c
       most = std::max(most, on_device.size());
     }
     // On the last stage, whose every forward turns into its backward, the head stays, and nothing else comes at the turn.
-    const int64_t all = plan.accumulate * std::ssize(model.stage().units);
+    const int64_t all = plan.accumulate * units;
     CHECK(left == came);
     CHECK(left == all - (mesh.last_stage() ? plan.accumulate : 0));
     CHECK(most == (mesh.last_stage() ? 2 : 3));

@@ -68,7 +68,7 @@ start_host() { # HOST SERVER MOM: 1 for what it runs
     mount --bind "$1/$2/spool" /var/spool/pbs
     ip link set lo up
     touch "$1/$2/up"
-    while :; do sleep 1000 & wait || true; done' - "$root" "$host" >/dev/null 2>&1 &
+    while :; do sleep 1000 & wait; done' - "$root" "$host" >/dev/null 2>&1 &
   local outer=$! waited
   for ((waited = 0; waited < 100; waited++)); do [ ! -e "$root/$host/up" ] || break; sleep 0.05; done
   pid[$host]=$(pgrep --parent "$outer")
