@@ -48,7 +48,12 @@ class Descriptor {
     }
   }
 
-  bool torn() const { return ends_in_torn_line(fd_); }
+  /// Ends amid a line.
+  bool torn() const {
+    char last = '\n';
+    const off_t size = ::lseek(fd_, 0, SEEK_END);
+    return size > 0 && ::pread(fd_, &last, 1, size - 1) == 1 && last != '\n';
+  }
 
   void sync() {
     if (::fsync(fd_) != 0) throw system_error(Exit::failed, "sync", path_, errno);
@@ -91,12 +96,6 @@ void append_line(const fs::path& path, std::string_view line) {
   Descriptor file(path, O_RDWR | O_CREAT | O_APPEND, Exit::failed, "append to");
   file.write_all(fmt::format("{}{}\n", file.torn() ? "\n" : "", line));
   file.close();
-}
-
-bool ends_in_torn_line(int descriptor) {
-  char last = '\n';
-  const off_t size = ::lseek(descriptor, 0, SEEK_END);
-  return size > 0 && ::pread(descriptor, &last, 1, size - 1) == 1 && last != '\n';
 }
 
 void cut_torn_line(int descriptor) {

@@ -20,9 +20,8 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// writer that was killed left there. Creates the file.
 void append_line(const std::filesystem::path& path, std::string_view line);
 
-/// Whether a file that is open for reading ends amid a line: its last writer was killed, or the disk was full.
-bool ends_in_torn_line(int descriptor);
-/// Takes such a line away. For a file that nobody else appends to.
+/// Takes away what stands behind the last newline of an open file: its last writer was killed, or the disk was full. For a file that nobody
+/// else appends to.
 void cut_torn_line(int descriptor);
 
 }  // namespace llmrun

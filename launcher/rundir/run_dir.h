@@ -25,7 +25,6 @@ class RunDir {
 
   const RunPaths& paths() const { return paths_; }
   const RunRecord& record() const { return record_; }
-  bool used() const { return !record_.attempts.empty(); }
 
   enum class FileKind {
     shown,   // colleagues may read it

@@ -65,7 +65,7 @@ TEST_CASE("an attempt leaves its log's path two levels above the run, and its en
   std::string warning;
   {
     RunDir run(root);
-    CHECK(!run.used());
+    CHECK(run.record().attempts.empty());
     const Attempt first = run.begin_attempt("a.log", 4, 1697034546, warning);
     CHECK(first.number == 1);
     CHECK(fs::is_directory(run.paths().attempt(1)));
