@@ -38,9 +38,20 @@ std::vector<std::string> differing(const json& was, const json& is) {
   return pointers;
 }
 
+int64_t number(const json& flat, const char* pointer, int64_t otherwise) {
+  const auto found = flat.find(pointer);
+  return found != flat.end() && found->is_number_integer() ? found->get<int64_t>() : otherwise;
+}
+
+/// Sequences of a step: a configuration says how many, or the numbers that make them with the data ranks.
+int64_t global_batch(const json& flat, const Layout& layout) {
+  const int64_t derived = number(flat, "/train/micro_batch", 1) * number(flat, "/train/accumulate", 1) * layout.data;
+  return number(flat, "/train/global_batch", derived);
+}
+
 }  // namespace
 
-std::vector<ResumeChange> resume_changes(const ModelShape& model, const json& config, const Plan& plan) {
+std::vector<ResumeChange> resume_changes(const ModelShape& model, const json& config, const Layout& layout, const Plan& plan) {
   std::vector<ResumeChange> changes;
   ModelShape now = plan.model;
   if (now.positions == Positions::rotary) now.max_positions = model.max_positions;  // a table that is as long as the sequence
@@ -49,6 +60,8 @@ std::vector<ResumeChange> resume_changes(const ModelShape& model, const json& co
     if (std::find(kNoShape.begin(), kNoShape.end(), pointer) == kNoShape.end())
       changes.push_back({"model." + key_of(pointer), shown(shape_was, pointer), shown(shape_is, pointer), true});
   const json was = config.flatten(), is = to_json(plan.config).flatten();
+  if (const int64_t batch = global_batch(was, layout); batch != plan.global_batch)
+    changes.push_back({"train.global_batch", std::to_string(batch), std::to_string(plan.global_batch), false});
   for (const std::string& pointer : differing(was, is))
     if (std::any_of(kTold.begin(), kTold.end(), [&](std::string_view told) { return pointer.starts_with(told); }))
       changes.push_back({key_of(pointer), shown(was, pointer), shown(is, pointer), false});

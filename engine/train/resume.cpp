@@ -20,7 +20,7 @@ Progress load_fitting(Model& model, const Mesh& mesh, const Plan& plan, const st
   const CheckpointReader reader(directory);
   const Snapshot& saved = reader.snapshot();
   std::vector<std::string> refused;
-  for (const ResumeChange& change : resume_changes(saved.model, saved.config, plan)) {
+  for (const ResumeChange& change : resume_changes(saved.model, saved.config, saved.layout, plan)) {
     const std::string shown = fmt::format("{} {} -> {}", change.key, change.was, change.is);
     if (change.refused)
       refused.push_back(shown);

@@ -61,7 +61,7 @@ void check_same_model(const Plan& plan) {
   const std::optional<Plan> before = whole_checkpoint_steps(run).empty() ? std::nullopt : plan_before(run);
   if (!before) return;
   std::vector<std::string> refused;
-  for (const ResumeChange& change : resume_changes(before->model, to_json(before->config), plan))
+  for (const ResumeChange& change : resume_changes(before->model, to_json(before->config), before->layout, plan))
     if (change.refused) refused.push_back(fmt::format("{} {} -> {}", change.key, change.was, change.is));
   if (!refused.empty())
     throw Error(Exit::config, "run '{}' has checkpoints of another model: {}", plan.name, fmt::join(refused, ", "))

@@ -17,6 +17,9 @@ Plan plan_of_a_llama() {
   plan.config.model.heads = 4;
   plan.config.model.vocab = 256;
   plan.config.train.seq_len = 32;
+  plan.config.train.micro_batch = 4;
+  plan.layout.data = 2;
+  plan.global_batch = 8;
   plan.model = model_shape(plan.config.model, 32);
   return plan;
 }
@@ -46,6 +49,8 @@ TEST_CASE("R3: what differs from the run that wrote a checkpoint is refused, tol
       {[](Plan& plan) { plan.config.run.seed = 7; }, "run.seed 1 -> 7"},
       {[](Plan& plan) { plan.config.train.seq_len = 64, plan.model.max_positions = 64; }, "train.seq_len 32 -> 64"},
       {[](Plan& plan) { plan.model.dropout = plan.config.model.dropout = 0.1; }, "model.dropout 0.0 -> 0.1"},
+      {[](Plan& plan) { plan.global_batch = 16; }, "train.global_batch 8 -> 16"},
+      {[](Plan& plan) { plan.config.train.accumulate = 2, plan.config.parallel.data = 1, plan.layout.data = 1; }, ""},
       {[](Plan& plan) { plan.config.parallel.tensor = 4, plan.config.parallel.zero = 3, plan.config.run.steps = 9; }, ""},
       {[](Plan& plan) { plan.config.checkpoint.keep = 9, plan.config.machine.profile = "polaris", plan.config.job.queue = "q"; }, ""},
   };
@@ -53,6 +58,6 @@ TEST_CASE("R3: what differs from the run that wrote a checkpoint is refused, tol
   for (const Row& row : rows) {
     Plan after = before;
     row.change(after);
-    CHECK(told(resume_changes(before.model, to_json(before.config), after)) == row.told);
+    CHECK(told(resume_changes(before.model, to_json(before.config), before.layout, after)) == row.told);
   }
 }

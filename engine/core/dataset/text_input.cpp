@@ -15,6 +15,8 @@ namespace llmrun {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // of a Windows editor; no text
+
 TextFormat format_of(const fs::path& path) {
   const std::string suffix = path.extension().string();
   for (const char* packed : {".gz", ".xz", ".zst", ".bz2", ".zip"}) {
@@ -95,7 +97,9 @@ int64_t ChunkedText::cut(int64_t index) const {
 }
 
 void ChunkedText::for_each_document(int64_t index, const std::string& key, const std::function<void(std::string_view, bool)>& use) const {
+  if (text_ == kByteOrderMark) return;  // as empty as a file of no bytes
   std::string_view rest = chunk(index);
+  if (index == 0 && rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
   if (input_.format == TextFormat::text) {
     if (const auto bad = invalid_utf8(rest)) {
       throw std::move(Error(Exit::preflight, "'{}' is not UTF-8 (byte {})", input_.path, rest.data() + *bad - text_.data())

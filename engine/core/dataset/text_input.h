@@ -41,7 +41,8 @@ class ChunkedText {
   /// May be empty (a line longer than a chunk). REQUIRES 0 <= index < chunks(input).
   std::string_view chunk(int64_t index) const;
 
-  /// Calls `use(text, ends_document)` for each piece of a document in the chunk, in order. `key` names the text in a JSONL object.
+  /// Calls `use(text, ends_document)` for each piece of a document in the chunk, in order; a byte order mark at the start of the file is
+  /// no part of it. `key` names the text in a JSONL object.
   /// Throws Error(Exit::preflight) at file:line on ill-formed UTF-8 and on a line that is not an object with a string under `key`; blank
   /// lines and empty strings are no documents.
   void for_each_document(int64_t index, const std::string& key, const std::function<void(std::string_view, bool)>& use) const;

@@ -110,6 +110,17 @@ TEST_CASE("each line of a JSONL file is a document, however long; blank ones and
   CHECK(documents_of(input_of(directory / "a.jsonl")) == expected);
 }
 
+TEST_CASE("a byte order mark at the start of a file is no part of its text") {
+  const TemporaryDirectory directory;
+  const std::string mark = "\xEF\xBB\xBF";
+  write(directory / "a.txt", mark + "one" + mark);
+  write(directory / "a.jsonl", mark + "{\"text\": \"two\"}\n");
+  write(directory / "empty.txt", mark);
+  CHECK(documents_of(input_of(directory / "a.txt")) == std::vector<std::string>{"one" + mark});
+  CHECK(documents_of(input_of(directory / "a.jsonl")) == std::vector<std::string>{"two"});
+  CHECK(documents_of(input_of(directory / "empty.txt")).empty());
+}
+
 TEST_CASE("the text may stand under another key") {
   const TemporaryDirectory directory;
   write(directory / "a.jsonl", "{\"body\": \"one\"}\n");
