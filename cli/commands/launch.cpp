@@ -71,6 +71,7 @@ void dry_run(const PlanInput& input, const Variables& environment, Context& cont
 void start(const PlanInput& input, const Variables& environment, Context& context) {
   const std::time_t now = std::time(nullptr);
   launch_in(run_place(input, context.program[0]).dir, input, context);  // complains before anything is made
+  outlive_readers();
   const RunPlace place = make_run_place(input, context.program[0], now);
   Launch launch = launch_in(place.dir, input, context);
   const PortClaim port;

@@ -72,6 +72,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
     if (context.json) tell_end(run, plan, static_cast<int>(Exit::done), context);
     return;
   }
+  outlive_readers();
   if (chain) begin_link(*chain, std::time(nullptr));
 
   const std::time_t now = std::time(nullptr);

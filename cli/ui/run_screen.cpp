@@ -1,6 +1,10 @@
 #include "cli/ui/run_screen.h"
 
+#include <csignal>
+
 namespace llmrun::cli {
+
+void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
 
 ConsoleStyle run_screen(Output& output) {
   ConsoleStyle style;
@@ -8,7 +12,7 @@ ConsoleStyle run_screen(Output& output) {
   style.columns = [&output] { return output.columns(); };
   style.write = [&output](std::string_view text) {
     output.write(text);
-    output.failed();  // flushes; a terminal that went away must not end the run
+    output.failed();  // flushes
   };
   style.harmless = [](std::string_view text) { return printable(text); };
   return style;

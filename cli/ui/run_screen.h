@@ -7,6 +7,10 @@
 
 namespace llmrun::cli {
 
+/// From here on a reader of ours that ends (`| head`; the tee beside us that a Ctrl-C ends too) takes nothing away but its lines: the run
+/// goes on, and its logs have them all.
+void outlive_readers();
+
 /// Where an attempt shows itself: on `output`, control characters of the ranks made visible.
 ConsoleStyle run_screen(Output& output);
 

@@ -160,6 +160,17 @@ TEST_CASE("a rank that fails gives launch its exit code and its last lines, and 
   }
 }
 
+TEST_CASE("a reader that ends ends no launch: ranks go on, the logs have every line, and the exit code says what stdout lacks") {
+  const CommandLine shell;
+  shell(
+      "{ llmrun launch --ranks 2 --set run.name=x -- sh -c 'echo one; sleep 0.3; echo two; sleep 0.3; echo three'; echo $? > code; } | "
+      "head -1");
+  const fs::path run = shell.path("outputs/x");
+  CHECK(record_of(run)["attempts"][0]["exit"] == 0);
+  CHECK(CommandLine::slurp(run / "logs/attempt-01/rank-00001.log") == "one\ntwo\nthree\n");
+  CHECK(shell.read("code") == "1\n");
+}
+
 TEST_CASE("a program that is not there is named, with every rank's word in one") {
   const CommandLine shell;
   const Outcome outcome = shell("llmrun launch --ranks 2 --set machine.node.gpus=0 -- no-such-program");

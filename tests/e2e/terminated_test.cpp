@@ -119,6 +119,15 @@ TEST_CASE("T1: asked to stop at any moment after its start, before the ranks are
   }
 }
 
+TEST_CASE("a reader that ends ends no run: llmrun train | head") {
+  const CommandLine shell;
+  write_golden_yaml(shell, read_golden("gpt2-tiny"));
+  const Outcome outcome = shell("{ " + kTrain + "; echo $? > code; } 2>&1 | head -1");
+  CHECK(outcome.out.starts_with("NHOSTS: 1\n"));
+  CHECK(shell.read("code") == "0\n");
+  CHECK(read_metrics(shell.path("run")).size() == 120);
+}
+
 TEST_CASE("T2: SIGTERM and then SIGKILL, whenever it comes, leave a checkpoint that is whole, and the run goes on to the same end") {
   const Golden golden = read_golden("gpt2-tiny");
   const auto clean = undisturbed(golden);
