@@ -51,15 +51,19 @@ std::map<std::string, Listed> listed_runs(const fs::path& list) {
 std::string word_of_attempt(const Attempt& attempt, ExitCodes whose, const RunPaths& paths) {
   if (!attempt.exit) return is_locked(paths.lock()) ? "running" : "died";
   if (*attempt.exit == static_cast<int>(Exit::done)) return "done";
-  const auto ended = [&](Exit how) { return *attempt.exit == static_cast<int>(how); };
-  const bool stopped = ended(Exit::resubmit) || ended(Exit::interrupted) || ended(Exit::terminated);  // by its walltime, or by a person
-  return stopped && whose == ExitCodes::ours ? "stopped" : "failed";
+  return was_stopped(*attempt.exit, whose) ? "stopped" : "failed";
 }
 
 /// A job that its scheduler ended before or without an attempt; "queued" where nothing more is known of it.
 std::string word_of_job(const KnownJob& job) {
   if (!job.seen.job && job.seen.as_of == 0) return "queued";
   return state_word(job.seen);
+}
+
+/// Whether a person took the run back, and its scheduler has told nothing since: `as_of`, milliseconds since 1970.
+bool was_cancelled_since(int64_t as_of, const RunPaths& paths) {
+  const std::optional<int64_t> at = read_job_history(paths.events()).cancelled;
+  return at && as_of / 1000 <= *at;
 }
 
 void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& paths) {
@@ -70,6 +74,8 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
     run.preempted = job->seen.job && job->seen.job->preempted;
     if (job->seen.job) run.exit_code = job->seen.job->exit_code;
     if (run.state == "unknown" && run.gone) run.state = "gone";
+    const bool open = !job->seen.job || !job->seen.job->end;
+    if (open && was_cancelled_since(job->seen.as_of, paths)) run.state = spelling(JobEnd::cancelled);
     return;
   }
   if (attempt == nullptr) {
@@ -83,7 +89,11 @@ void judge(RunHistory& run, const std::vector<KnownJob>& jobs, const RunPaths& p
   // Killed with its job, or told to end: the scheduler knows why.
   const auto own = std::find_if(jobs.rbegin(), jobs.rend(), [&](const KnownJob& known) { return may_have_run(known.queued, *attempt); });
   const bool told_to_end = attempt->exit == static_cast<int>(Exit::terminated);
-  if ((run.state != "died" && !told_to_end) || own == jobs.rend() || !own->seen.job || !own->seen.job->end) return;
+  if (run.state != "died" && !told_to_end) return;
+  if (own == jobs.rend() || !own->seen.job || !own->seen.job->end) {
+    if (read_job_history(paths.events()).cancelled) run.state = spelling(JobEnd::cancelled);
+    return;
+  }
   run.state = spelling(*own->seen.job->end);
   if (!told_to_end) run.exit_code = own->seen.job->exit_code;
 }

@@ -20,7 +20,7 @@ void append_event(const std::filesystem::path& events, std::string_view event, j
 void begin_afresh(JobHistory& history) {
   history.chained.clear();
   history.begun.clear();
-  history.cancelled = false;
+  history.cancelled.reset();
   history.stop.reset();
 }
 
@@ -42,7 +42,7 @@ void take(JobHistory& history, const json& line) {
   } else if (event == "not_queued") {
     history.doubt.reset();
   } else if (event == "cancelled") {
-    history.cancelled = true;
+    history.cancelled = seconds_of_utc(line.at("time"));
   } else if (event == "begun") {
     history.begun.push_back({line.at("job_id"), line.at("step")});
   } else if (event == "attempt_begun") {

@@ -30,8 +30,8 @@ struct JobHistory {
   // Since a person last queued the run:
   std::vector<QueuedJob> chained;  // jobs that jobs queued
   std::vector<BegunAttempt> begun;
-  bool cancelled = false;
-  std::optional<ChainStop> stop;  // and no attempt began since
+  std::optional<int64_t> cancelled;  // by a person: seconds since 1970
+  std::optional<ChainStop> stop;     // and no attempt began since
 
   /// A job was to be queued then (seconds since 1970), by this job ("": by a person), and nothing says whether it was.
   struct Doubt {

@@ -143,6 +143,44 @@ TEST_CASE("history outlives the scheduler: a queued run is there when its server
   CHECK(run["jobs"][0]["job_id"] == "1" + kServer);
 }
 
+TEST_CASE("a run that was just cancelled is cancelled in history before its scheduler was asked again, queued or killed") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  REQUIRE(shell.submit("queen").exit == 0);
+  REQUIRE(shell("llmrun status").exit == 0);  // both wait
+  const auto state = [&](const std::string& run) {
+    for (const json& one : runs(shell("llmrun history --json")))
+      if (one["run"] == run) return one["state"].get<std::string>();
+    return std::string();
+  };
+  CHECK(state("king") == "waiting");
+  REQUIRE(shell("llmrun cancel king").exit == 0);
+  CHECK(state("king") == "cancelled");
+  json killed = attempt(1, "2099-01-01T09:00:00Z", "", json());  // begun since
+  killed["job"] = "2" + kServer;
+  make_run(shell, "queen", json::array({killed}), /*listed=*/false);
+  CHECK(state("queen") == "died");
+  REQUIRE(shell("llmrun cancel queen").exit == 0);
+  CHECK(state("queen") == "cancelled");
+  REQUIRE(shell.submit("king").exit == 0);  // what was is no more
+  CHECK(state("king") == "queued");
+}
+
+TEST_CASE("a cancel that the server did not hear leaves the job what the server says it is") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  shell.fault("refuse qdel 255 qdel: Communication failure.");
+  CHECK(shell("llmrun cancel king").exit == 6);
+  shell.fault("");
+  std::string events = shell.read("outputs/king/events.jsonl");
+  const size_t time = events.rfind("\"time\":\"") + 8;
+  REQUIRE(events.find("\"cancelled\"") < time);
+  shell.write("outputs/king/events.jsonl", events.replace(time, 4, "2020"));  // times are whole seconds
+  shell.let_answers_age();
+  REQUIRE(shell("llmrun status").exit == 0);
+  CHECK(runs(shell("llmrun history --json"))[0]["state"] == "waiting");
+}
+
 TEST_CASE("an attempt that was told to end is what its own job says, not a failure, and what another job of the run says counts no more") {
   const Polaris shell;
   REQUIRE(shell.submit("king").exit == 0);
