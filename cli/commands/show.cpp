@@ -14,6 +14,7 @@
 #include "launcher/report/run_summary.h"
 #include "launcher/rundir/checkpoints.h"
 #include "launcher/scheduler/chain.h"
+#include "launcher/scheduler/waiting_reasons.h"
 
 namespace llmrun::cli {
 namespace {
@@ -49,7 +50,7 @@ json attempts_json(const ReportedRun& run, const RunPaths& paths) {
   json attempts = json::array();
   for (const Attempt& attempt : run.history.record.attempts) {
     json line = attempt_json(attempt, exit_codes_of(run.history.record));
-    const std::optional<Failure> failure = failure_of_attempt(paths, attempt, run.plan);
+    const std::optional<Failure> failure = failure_of_attempt(paths, attempt, exit_codes_of(run.history.record), run.plan);
     line["reason"] = failure ? json(failure_text(*failure)) : json();
     attempts.push_back(std::move(line));
   }
@@ -104,8 +105,9 @@ std::string metrics_text(const json& metrics) {
 /// "waiting in debug: Not Running: Not enough free nodes available".
 std::string job_line(const KnownJob& job) {
   if (job.seen.as_of == 0) return fmt::format("queued {}, nothing heard of it since", job.queued.submitted);
-  const std::string queue = job.seen.job ? " in " + job.seen.job->queue : "";
-  return state_word(job.seen) + queue + (job.seen.job && !job.seen.job->comment.empty() ? ": " + job.seen.job->comment : "");
+  if (!job.seen.job) return state_word(job.seen);
+  const std::string why = short_reason(job.queued.scheduler, *job.seen.job);
+  return fmt::format("{} in {}{}{}", state_word(job.seen), job.seen.job->queue, why.empty() ? "" : ": ", why);
 }
 
 void write_text(const ReportedRun& run, Context& context) {
@@ -118,20 +120,20 @@ void write_text(const ReportedRun& run, Context& context) {
     lines.add("hosts", hosts_text(run.plan->hosts));
     lines.add("steps", fmt::format("{}, {} sequences each", run.plan->steps, run.plan->global_batch));
   }
+  const ExitCodes whose = exit_codes_of(run.history.record);
   for (const Attempt& attempt : run.history.record.attempts) {
     const bool newest = attempt.number == run.history.record.attempts.back().number;
-    const std::string end = !attempt.exit ? "no exit yet"
-                            : newest      ? end_text(run.history, *attempt.exit)
-                                          : exit_text(*attempt.exit, exit_codes_of(run.history.record));
+    const std::string end = !attempt.exit ? "no exit yet" : newest ? end_text(run.history, *attempt.exit) : exit_text(*attempt.exit, whose);
     lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, end));
-    if (const auto failure = failure_of_attempt(paths, attempt, run.plan)) lines.add("", failure_text(*failure));
+    if (const auto failure = failure_of_attempt(paths, attempt, whose, run.plan)) lines.add("", failure_text(*failure));
   }
   if (const std::optional<ChainStop>& stop = run.history.chain_stop) {
     lines.add("chain", told(*stop));
     if (const std::string next = next_step(*stop, where_it_goes_on(paths)); !next.empty()) lines.add("", "hint: " + next);
   }
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
-  lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
+  if (whose == ExitCodes::ours)
+    lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
   if (const json metrics = last_metrics(paths); metrics.is_object()) lines.add("metrics", metrics_text(metrics));
   for (const KnownJob& job : run.jobs.jobs) lines.add("job " + one_line(short_id(job.queued.id)), job_line(job));
   if (!run.history.record.attempts.empty()) lines.add("log", run.history.record.attempts.back().log);

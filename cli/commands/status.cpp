@@ -16,6 +16,7 @@
 #include "launcher/follow/waiting_text.h"
 #include "launcher/report/exit_meaning.h"
 #include "launcher/report/recorded_ends.h"
+#include "launcher/scheduler/waiting_reasons.h"
 
 namespace llmrun::cli {
 namespace {
@@ -54,7 +55,7 @@ std::string reason(const KnownJob& job) {
     return fmt::format("was {}; its scheduler does not know it any more", spelling(job.seen.job->phase));
   const Job& seen = *job.seen.job;
   if (seen.phase == JobPhase::running) return on_hosts(seen.hosts);
-  if (seen.phase != JobPhase::ended) return (seen.preempted ? "preempted, waits again: " : "") + seen.comment;
+  if (seen.phase != JobPhase::ended) return (seen.preempted ? "preempted, waits again: " : "") + short_reason(job.queued.scheduler, seen);
   return seen.end == JobEnd::failed && seen.exit_code ? exit_text(*seen.exit_code) : "";
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "launcher/scheduler/waiting_reasons.h"
+
 namespace llmrun {
 namespace {
 
@@ -15,8 +17,8 @@ std::tm local(int64_t moment) {
   return here;
 }
 
-std::string state(const Job& job, int64_t now) {
-  const std::string reason = job.comment.empty() ? "" : ": " + job.comment;
+std::string state(std::string_view scheduler, const Job& job, int64_t now) {
+  const std::string why = short_reason(scheduler, job), reason = why.empty() ? "" : ": " + why;
   const std::string estimate = job.starts_at && *job.starts_at > now ? "; starts about " + clock_text(*job.starts_at, now) : "";
   switch (job.phase) {
     case JobPhase::waiting:
@@ -55,7 +57,7 @@ std::string waiting_text(const JobNews& news, const std::string& trouble, int64_
   if (!trouble.empty())
     text += "is out of sight: " + trouble + "; asking again";
   else
-    text += news.job ? state(*news.job, now) : "is not known to the scheduler any more";
+    text += news.job ? state(news.queued.scheduler, *news.job, now) : "is not known to the scheduler any more";
   std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   return text;
 }

@@ -15,6 +15,26 @@ std::string_view id_in(std::string_view word) { return word.substr(0, word.find_
 
 }  // namespace
 
+std::string waited_for_text(std::string_view depends) {
+  std::string text;
+  while (!depends.empty()) {
+    std::string_view group = take(depends, ",?");
+    const std::string_view kind = take(group, ":(");
+    if (!kind.starts_with("before")) {
+      if (!text.empty()) text += ", ";
+      text += kind;
+      while (group.starts_with(':')) {
+        group.remove_prefix(1);
+        const std::string_view id = id_in(take(group, ":"));
+        text += ':';
+        text += id.substr(0, id.find('.'));
+      }
+    }
+    if (!depends.empty()) depends.remove_prefix(1);
+  }
+  return text;
+}
+
 std::optional<HandedOver> handed_over(std::string_view depends, std::string_view from, std::string_view to) {
   HandedOver change;
   char before = '\0';  // between this group and the one that was written last

@@ -16,4 +16,7 @@ struct HandedOver {
 /// jobs that wait for this one, which qalter keeps. Nothing where it does not wait for `from`.
 std::optional<HandedOver> handed_over(std::string_view depends, std::string_view from, std::string_view to);
 
+/// What a job waits for, for people: "afterok:97:98, afterany:99", ids without their servers; not what waits for it.
+std::string waited_for_text(std::string_view depends);
+
 }  // namespace llmrun

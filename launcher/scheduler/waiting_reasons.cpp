@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "launcher/scheduler/dependency_text.h"
+
 namespace llmrun {
 namespace {
 
@@ -102,7 +104,7 @@ std::string_view release_command(std::string_view scheduler) { return scheduler 
 /// Where the scheduler says nothing, or nothing that the tables know.
 WaitingReason by_state(std::string_view scheduler, const Job& job, std::string_view run) {
   if (job.hold == JobHold::dependency)
-    return {job.depends.empty() ? "it waits for another job" : "it waits for other jobs: " + job.depends, "", true};
+    return {job.depends.empty() ? "it waits for another job" : "it waits for other jobs: " + waited_for_text(job.depends), "", true};
   if (job.hold == JobHold::person) return {"it is held by a person", filled(release_command(scheduler), job.id, run), false};
   if (job.hold == JobHold::system)
     return {"the scheduler itself holds it", filled(release_command(scheduler), job.id, run) + ", or the site's support", false};
@@ -111,13 +113,30 @@ WaitingReason by_state(std::string_view scheduler, const Job& job, std::string_v
   return {"", "", true};
 }
 
+/// The comment is of the time before the job came to wait for others.
+bool is_outdated(std::string_view scheduler, const Job& job) { return scheduler == "pbs" && job.hold == JobHold::dependency; }
+
 }  // namespace
 
 WaitingReason waiting_reason(std::string_view scheduler, const Job& job, std::string_view run) {
   const Row* row = row_for(scheduler, job.comment);
-  const bool old = scheduler == "pbs" && job.hold == JobHold::dependency;  // the comment is of the time before
-  if (row == nullptr || old) return by_state(scheduler, job, run);
+  if (row == nullptr || is_outdated(scheduler, job)) return by_state(scheduler, job, run);
   return {std::string(row->meaning), filled(row->remedy, job.id, run), row->waits_alone};
+}
+
+std::string short_reason(std::string_view scheduler, const Job& job) {
+  if (job.phase == JobPhase::ended || (!job.comment.empty() && !is_outdated(scheduler, job))) return job.comment;
+  switch (job.hold) {
+    case JobHold::person:
+      return "by a person";
+    case JobHold::dependency:
+      return "waits for " + (job.depends.empty() ? "another job" : waited_for_text(job.depends));
+    case JobHold::system:
+      return "by the scheduler itself";
+    case JobHold::none:
+      break;
+  }
+  return "";
 }
 
 }  // namespace llmrun

@@ -17,4 +17,7 @@ struct WaitingReason {
 /// shell would take it.
 WaitingReason waiting_reason(std::string_view scheduler, const Job& job, std::string_view run);
 
+/// The same in a few words, for a table: the scheduler's comment, else what its state means.
+std::string short_reason(std::string_view scheduler, const Job& job);
+
 }  // namespace llmrun

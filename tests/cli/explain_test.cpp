@@ -55,7 +55,10 @@ TEST_CASE("Q4: a dependency that waits, and one that can never be met") {
   REQUIRE(shell("qalter -W depend=afterok:1 2").exit == 0);
   const Outcome waits = shell("llmrun explain king");
   CHECK(waits.out.find("job 2 of 'king' is held in debug") != std::string::npos);
-  CHECK(waits.out.find("it waits for other jobs: afterok:1.polaris-pbs-01") != std::string::npos);
+  CHECK(waits.out.find("it waits for other jobs: afterok:1\n") != std::string::npos);
+  CHECK(shell("llmrun status king").out.ends_with("  king  waits for afterok:1\n"));
+  CHECK(shell("llmrun show king").out.find("held in debug: waits for afterok:1\n") != std::string::npos);
+  CHECK(shell("timeout 2 llmrun tail king").err.find("king: job 2 is held: waits for afterok:1\n") != std::string::npos);
   shell("fake-pbs start 1; fake-pbs finish 1 7");
   shell.let_answers_age();
   const Outcome never = shell("llmrun explain 2");

@@ -37,7 +37,7 @@ TEST_CASE("Q4: what PBS said of jobs that wait, as recorded, means something, an
       {"qstat_f_waiting", "has not looked at it yet", true},
       {"qstat_f_can_never_run", "has not so many nodes", false},
       {"qstat_f_held_user", "held by a person", false},
-      {"qstat_f_held_dependency", "it waits for other jobs: afterok:97.polaris", true},
+      {"qstat_f_held_dependency", "it waits for other jobs: afterok:97", true},
       {"qstat_xf_too_many_failed_attempts", "tried to start it 21 times", false},
       {"qstat_f_requeued_preempted", "other jobs have the nodes", true},
   };
@@ -71,7 +71,27 @@ TEST_CASE("Q4: a file system that is down, a project without time, limits: comme
 TEST_CASE("a job that waits for another keeps the comment of the time before: its dependency is what counts") {
   Job job = recorded("qstat_f_held_dependency");
   job.comment = "Not Running: Not enough free nodes available";
-  CHECK(waiting_reason("pbs", job, "king").meaning.starts_with("it waits for other jobs: afterok:97."));
+  CHECK(waiting_reason("pbs", job, "king").meaning == "it waits for other jobs: afterok:97");
+  CHECK(short_reason("pbs", job) == "waits for afterok:97");
+}
+
+TEST_CASE("the short reason of a held job: the scheduler's word, else who holds it; what waits for it is no reason") {
+  Job job;
+  job.hold = JobHold::person;
+  CHECK(short_reason("pbs", job) == "by a person");
+  job.comment = "Job held by hpcuser on Mon Nov 23 17:00:44 2026";
+  CHECK(short_reason("pbs", job) == job.comment);
+  job = {};
+  job.hold = JobHold::system;
+  CHECK(short_reason("pbs", job) == "by the scheduler itself");
+  job.hold = JobHold::dependency;
+  CHECK(short_reason("pbs", job) == "waits for another job");
+  job.depends = "beforeok:99.s@s,afterok:97.s@s:98[].s@s,afterany:96.s";
+  CHECK(short_reason("pbs", job) == "waits for afterok:97:98[], afterany:96");
+  job.depends = "afterok:97(unfulfilled)?afterany:98_2(failed)";
+  CHECK(short_reason("slurm", job) == "waits for afterok:97, afterany:98_2");
+  job.comment = "DependencyNeverSatisfied";
+  CHECK(short_reason("slurm", job) == job.comment);
 }
 
 TEST_CASE("Slurm's reasons: the longer name wins, and what will never be met has a remedy") {
