@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "engine/core/error.h"
+#include "engine/ops/attention_documents.h"
 #include "engine/ops/attention_plain.h"
 
 namespace llmrun {
@@ -26,14 +27,14 @@ Kernel kernel_for(const at::Tensor& qkv, AttentionKind kind) {
 }
 
 /// What the kernels cannot do is refused rather than worked around: what forward saves must be what backward sees.
-void check(const AttentionHeads& heads, const AttentionMask& mask) {
+void check(const AttentionHeads& heads, const AttentionMask& mask, AttentionKind kind) {
   const int64_t multiple = 16 / heads.query.element_size(), head_dim = heads.query.size(3);  // they load 16 bytes of a head at a time
   if (head_dim % multiple != 0) {
     throw Error(Exit::config, "fused attention on a GPU needs a model.head_dim that {} divides, not {}", multiple, head_dim)
         .hint("--set train.attention=plain");
   }
-  if (mask.first.defined()) {
-    throw Error(Exit::config, "fused attention on a GPU knows no document masks").hint("--set train.attention=plain");
+  if (mask.first.defined() && kind == AttentionKind::cudnn) {
+    throw Error(Exit::config, "cuDNN's attention knows no document masks").hint("--set train.attention=auto");
   }
 }
 
@@ -49,7 +50,8 @@ at::Tensor padded_lse(const at::Tensor& lse) {
 }  // namespace
 
 AttentionResult attention_forward_gpu(const AttentionHeads& heads, const AttentionMask& mask, AttentionKind kind) {
-  check(heads, mask);
+  check(heads, mask, kind);
+  if (mask.first.defined()) return attention_forward_by_document(heads, mask, kind, attention_forward_gpu);
   const double scale = scale_of(heads.query);
   const int64_t count = heads.query.size(2);
   const at::Tensor query = by_head(heads.query), key = repeat_groups(heads.key, count), value = repeat_groups(heads.value, count);
@@ -79,7 +81,8 @@ AttentionResult attention_forward_gpu(const AttentionHeads& heads, const Attenti
 
 void attention_backward_gpu(const at::Tensor& dout, const AttentionHeads& heads, const AttentionMask& mask, const AttentionResult& forward,
                             AttentionKind kind, const AttentionHeads& gradients) {
-  check(heads, mask);
+  check(heads, mask, kind);
+  if (mask.first.defined()) return attention_backward_by_document(dout, heads, mask, forward, kind, gradients, attention_backward_gpu);
   const double scale = scale_of(heads.query);
   const int64_t count = heads.query.size(2), queries = heads.query.size(1), keys = heads.key.size(1);
   const at::Tensor query = by_head(heads.query), key = repeat_groups(heads.key, count), value = repeat_groups(heads.value, count);

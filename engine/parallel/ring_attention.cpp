@@ -107,17 +107,20 @@ AttentionResult ring_attention_forward(Communicator& context, const AttentionHea
   if (context.size() == 1) return attention_forward(heads, {true, documents}, kind);
   const int64_t tokens = heads.query.size(1);
   AttentionResult last;
+  at::Tensor seed, offset;  // of the rank's own keys, of which every query sees one: no kernel runs where none does
   Merged merged;
   Ring(context, pack(heads)).walk([&](int source, const at::Tensor& key_value) {
     const Meeting meeting = meet(context.rank(), source, tokens);
     last = attention_forward(heads_of(heads.query, key_value, meeting), mask_of(documents, meeting, tokens, context.size(), source), kind);
     if (source == context.rank()) {
       merged = {last.out.to(at::kFloat), last.lse.narrow(2, 0, tokens).contiguous()};
+      seed = last.seed;
+      offset = last.offset;
     } else {
       merged.add(last, meeting.queries);
     }
   });
-  return {merged.out.to(heads.query.scalar_type()), merged.lse, last.seed, last.offset};
+  return {merged.out.to(heads.query.scalar_type()), merged.lse, seed, offset};
 }
 
 void ring_attention_backward(Communicator& context, const at::Tensor& dout, const AttentionHeads& heads, const at::Tensor& documents,

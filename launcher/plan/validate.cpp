@@ -194,9 +194,9 @@ void check_device(const Config& config, Device device, Critic& critic) {
   if (attention == AttentionKind::cudnn && config.parallel.context > 1)
     critic.say(fmt::format("train.attention cudnn does not go with ring attention, and parallel.context is {}", config.parallel.context),
                "train.attention", {"train.attention", "parallel.context"}, "--set train.attention=auto");
-  if (device == Device::cuda && config.data.document_masks && attention != AttentionKind::plain)
-    critic.say("data.document_masks has no fused attention on a GPU yet", "data.document_masks", {"data.document_masks", "train.attention"},
-               "--set train.attention=plain");
+  if (attention == AttentionKind::cudnn && config.data.document_masks)
+    critic.say("train.attention cudnn does not go with data.document_masks: it would be planned anew for each document's length",
+               "train.attention", {"data.document_masks", "train.attention"}, "--set train.attention=auto");
   if (device == Device::cpu && attention == AttentionKind::cudnn)
     critic.say("train.attention cudnn needs a GPU, and this run has none", "train.attention", {"train.attention"},
                "--set train.attention=auto");

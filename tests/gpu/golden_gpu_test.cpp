@@ -64,6 +64,8 @@ std::vector<double> losses(const Plan& plan) {
 TEST_CASE("gpt2-tiny on a GPU in fp32 comes out as plain PyTorch made it, alone and with two ranks on it") { expect_golden("gpt2-tiny"); }
 TEST_CASE("llama-tiny on a GPU in fp32 comes out as plain PyTorch made it, alone and with two ranks on it") { expect_golden("llama-tiny"); }
 
+TEST_CASE("llama-packed on a GPU in fp32 comes out as plain PyTorch made it: each document by itself") { expect_golden("llama-packed"); }
+
 TEST_CASE("bf16 on a GPU stays within one percent of the golden losses") {
   for (const char* name : {"gpt2-tiny", "llama-tiny"}) {
     const Golden golden = read_golden(name);

@@ -227,6 +227,10 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             {},
             "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
            {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
+           {{{"train.attention", "cudnn"}, {"data.document_masks", "true"}},
+            {},
+            "train.attention cudnn does not go with data.document_masks: it would be planned anew for each document's length -> --set "
+            "train.attention=auto\ntrain.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
            {{{"run.name", "last"}}, {}, "run.name 'last' is how commands call the newest run -> any other name\n"},
            {{{"model.heads", "0"}}, {}, "the model has no size: model.heads is 0 -> --set model.heads=N, of 1 or more\n"},
            {{{"run.name", "a/b"}},
@@ -343,15 +347,48 @@ TEST_CASE("slots of a hostfile say where ranks go") {
   CHECK(make_plan(slots).hosts == std::vector<PlanHost>{{"n1", 2}, {"n2", 1}});
 }
 
-TEST_CASE("a login node plans for the nodes that it will ask for") {
+TEST_CASE("job.nodes is the number of hosts of a job to come, and where it is not, a note says so") {
+  struct Row {
+    const char* source;
+    int64_t hosts;
+    const char* scheduler;
+    int64_t nodes;
+    std::array<int64_t, 3> planned;  // to queue, to rehearse, to start
+  };
+  for (const Row& row : std::initializer_list<Row>{{"this machine", 1, "pbs", 3, {3, 3, 1}},
+                                                   {"this machine", 1, "local", 3, {3, 3, 1}},
+                                                   {"PBS_NODEFILE", 2, "pbs", 3, {3, 2, 2}},
+                                                   {"PBS_NODEFILE", 4, "pbs", 3, {3, 4, 4}},
+                                                   {"COBALT_NODEFILE", 2, "local", 3, {3, 2, 2}},
+                                                   {"PBS_NODEFILE", 3, "pbs", 3, {3, 3, 3}},
+                                                   {"--hostfile", 2, "pbs", 3, {2, 2, 2}}}) {
+    CAPTURE(row.source);
+    CAPTURE(row.hosts);
+    CAPTURE(row.scheduler);
+    Config config;
+    config.machine.scheduler = row.scheduler;
+    Allocation here{{}, row.source};
+    for (int64_t host = 0; host < row.hosts; ++host) here.hosts.push_back({fmt::format("x{}", host)});
+    for (size_t i = 0; i < row.planned.size(); ++i) {
+      const auto intent = std::array{Intent::queue, Intent::rehearse, Intent::start}[i];
+      config.job.nodes = {};
+      CHECK(allocation_for(intent, here, config).hosts == here.hosts);
+      config.job.nodes = row.nodes;
+      const Allocation taken = allocation_for(intent, here, config);
+      CHECK(std::ssize(taken.hosts) == row.planned[i]);
+      CHECK(taken.notes.size() == (row.planned[i] == row.nodes ? 0 : 1));
+    }
+  }
+}
+
+TEST_CASE("one node of a job to come is not this machine, but where there is no queue it is") {
   Config config;
-  config.job.nodes = 3;
+  config.job.nodes = 1;
+  const Allocation here{{{"login"}}, "this machine"};
   config.machine.scheduler = "pbs";
-  const Allocation here{{{"login"}}, "this machine"}, real{{{"n1"}}, "PBS_NODEFILE"};
-  CHECK(allocation_to_plan_with(here, config).hosts.size() == 3);
-  CHECK(allocation_to_plan_with(real, config).hosts == real.hosts);
+  CHECK(allocation_for(Intent::queue, here, config).hosts[0].name == "node-1");
   config.machine.scheduler = "local";
-  CHECK(allocation_to_plan_with(here, config).hosts == here.hosts);
+  CHECK(allocation_for(Intent::queue, here, config).hosts[0].name == "login");
 }
 
 TEST_CASE("ZB-V's stages hold the model there and back, and one of them both copies of the tied embedding in one") {
