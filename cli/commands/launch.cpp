@@ -40,10 +40,21 @@ void tell_start(const PlanInput& input, const Launch& launch, const Attempt& att
   const auto say = [&](std::string_view line) { text += printable(line) + "\n"; };
   if (!input.allocation.hostfile.empty()) say("Using HOSTFILE: " + input.allocation.hostfile);
   say(fmt::format("NHOSTS: {}", launch.hosts.size()));
-  if (input.node.gpus > 0) say(fmt::format("NGPU_PER_HOST: {}", input.node.gpus));
+  if (input.node.gpus > 0) {
+    say(fmt::format("NGPU_PER_HOST: {}", input.node.gpus));
+    say(fmt::format("NGPUS: {}", input.node.gpus * static_cast<int64_t>(launch.hosts.size())));
+  }
   say(fmt::format("NRANKS: {}, at most {} a host", launch.ranks(), launch.ranks_per_node));
   say(fmt::format("Job started at: {} on {}", compact_time(now), short_host_name()));
   context.talk().write(text + output_lines(input.directory, launch.dir, attempt.log));
+}
+
+/// Other programs than ours may share GPUs, but those who meant a rank a GPU want to know.
+void tell_shared_gpus(const PlanInput& input, const Launch& launch, Context& context) {
+  const int64_t gpus = input.node.gpus;
+  if (gpus > 0 && launch.ranks_per_node > gpus)
+    context.talk().print("llmrun: warning: {} ranks share the {} GPU{} of a host; a rank a GPU: --ranks-per-node {}\n",
+                         launch.ranks_per_node, gpus, gpus == 1 ? "" : "s", gpus);
 }
 
 /// What the ranks print is the command's data, byte for byte; with --json that is the word about the end.
@@ -61,10 +72,13 @@ Launch launch_in(const std::filesystem::path& dir, const PlanInput& input, const
 
 void dry_run(const PlanInput& input, const Variables& environment, Context& context) {
   Launch launch = launch_in(run_place(input, context.program[0]).dir, input, context);
+  tell_shared_gpus(input, launch, context);
   set_meeting_point(launch, 0);  // its names stand on the line, its values do not
   const std::vector<std::string> argv = prepare(launch, choose_launcher(launch, environment), environment).processes.at(0).argv;
   if (!context.json) return context.out().print("{}\n", shell_line(argv));
-  const json shown{{"version", 1}, {"ranks", launch.ranks()}, {"argv", argv}};
+  json hosts = json::array();
+  for (const PlanHost& host : launch.hosts) hosts.push_back({{"name", host.name}, {"slots", host.slots}});
+  const json shown{{"version", 1}, {"ranks", launch.ranks()}, {"hosts", hosts}, {"gpus_per_node", input.node.gpus}, {"argv", argv}};
   context.out().print("{}\n", shown.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
@@ -87,14 +101,18 @@ void start(const PlanInput& input, const Variables& environment, Context& contex
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_launch_files(run, prepared, environment);
   tell_start(input, launch, attempt, now, context);
+  tell_shared_gpus(input, launch, context);
   if (!warning.empty()) context.talk().print("llmrun: warning: {}\n", printable(warning));
   context.talk().failed();
 
   const AttemptOutcome outcome = run_attempt(run, launch, attempt, prepared, screen(context), {});
   if (outcome.failure) {
-    const std::string rank = outcome.failure->rank ? fmt::format(" -r {}", *outcome.failure->rank) : "";
-    tell_failure(*outcome.failure, fmt::format("llmrun tail {}{} -n 100 shows what it said before", shell_quoted(place.name), rank),
-                 context);
+    const bool it_spoke = outcome.failure->rank && !outcome.failure->last_lines.empty();
+    const std::string rank = it_spoke ? fmt::format(" -r {}", *outcome.failure->rank) : "";
+    tell_failure(
+        *outcome.failure,
+        fmt::format("llmrun tail {}{} -n 100 shows what {} said before", shell_quoted(place.name), rank, it_spoke ? "it" : "the ranks"),
+        context);
   }
   context.set_exit(outcome.exit_code);
   if (context.json)

@@ -22,6 +22,7 @@ Launch launch_of(const Plan& plan, const std::string& rank_program, int64_t core
           .hosts = plan.hosts,
           .ranks_per_node = plan.ranks_per_node,
           .here_alone = is_here_alone(plan.hosts, here),
+          .trains = true,
           .ranks_are_threads = plan.communicator == CommunicatorKind::thread,
           .threads = plan.threads,
           .cores_per_node = cores_per_node,

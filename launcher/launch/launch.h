@@ -15,6 +15,7 @@ struct Launch {
   std::vector<PlanHost> hosts;
   int64_t ranks_per_node = 1;        // of a full host
   bool here_alone = false;           // every rank runs on this machine
+  bool trains = false;               // ranks are ours: they save when they are told to stop, and 75 says that they did
   bool ranks_are_threads = false;    // of one process
   int64_t threads = 1;               // CPU threads a rank
   int64_t cores_per_node = 1;        // physical

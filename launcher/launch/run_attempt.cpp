@@ -35,7 +35,7 @@ class CombinedLog {
 
 AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attempt, const Launch& launch, const std::vector<json>& told) {
   if (ending.stopped_by == SIGINT || ending.stopped_by == SIGHUP) return {128 + ending.stopped_by, {}};
-  if (ending.exit_code == static_cast<int>(Exit::resubmit))
+  if (launch.trains && ending.exit_code == static_cast<int>(Exit::resubmit))
     return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
   if (ending.clean()) return {0, {}};
@@ -80,22 +80,32 @@ AttemptOutcome run_attempt(RunDir& run, const Launch& launch, const Attempt& att
   supervision.one_stop = !attempt.job.empty() && ::isatty(STDIN_FILENO) == 0;
   supervision.on_stop = [&](int number) {
     std::ofstream(run.paths().stop_request(attempt.number));  // ranks that the launcher has yet to start miss its signal
-    console.line(fmt::format("llmrun: {}: the ranks finish their step and save{}", signal_shown(number),
+    console.line(fmt::format("llmrun: {}: the ranks {}{}", signal_shown(number),
+                             launch.trains ? "finish their step and save" : "are asked to end",
                              supervision.one_stop ? "" : "; once more ends them at once"));
   };
   supervision.on_tick = [&] { console.tick(); };
   supervision.rank_reported_failure = [&] { return !told.empty() || any_error_file(run.paths(), attempt.number); };
   supervision.patience = patience;
+  const auto write_down = [&](int exit_code, const std::optional<RankDeath>& death) {
+    try {
+      run.end_attempt(exit_code, steps.last, std::time(nullptr), death);
+    } catch (const Error& error) {  // a full disk: how the run ended is worth more than its record
+      console.line(fmt::format("llmrun: warning: {}", error.what()));
+    }
+  };
   const HeldSignals until_written_down;  // a second Ctrl-C must not come between the end and its record
-  const Ending ending = supervise(supervision);
+  Ending ending;
+  try {
+    ending = supervise(supervision);
+  } catch (const Error& error) {  // nothing could be started
+    write_down(static_cast<int>(error.code()), {});
+    throw;
+  }
   console.finish();
 
   AttemptOutcome outcome = outcome_of(ending, run.paths(), attempt.number, launch, told);
-  try {
-    run.end_attempt(outcome.exit_code, steps.last, std::time(nullptr), outcome.failure ? ending.death : std::nullopt);
-  } catch (const Error& error) {  // a full disk: how the run ended is worth more than its record
-    console.line(fmt::format("llmrun: warning: {}", error.what()));
-  }
+  write_down(outcome.exit_code, outcome.failure ? ending.death : std::nullopt);
   return outcome;
 }
 

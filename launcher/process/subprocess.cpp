@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "engine/core/error.h"
@@ -63,15 +64,43 @@ struct Start {
   ::_exit(127);
 }
 
+/// A directory may be "executed" too: that is to enter it.
+bool is_program(const std::string& file) {
+  std::error_code none;
+  return ::access(file.c_str(), X_OK) == 0 && !std::filesystem::is_directory(file, none);
+}
+
+/// Why `name` is no program, and what to do about it.
+Error no_program(const std::string& name) {
+  std::error_code none;
+  const auto refuse = [&](std::string_view why) { return Error(Exit::preflight, "cannot run '{}': {}", name, why); };
+  if (name.find('/') == std::string::npos) {
+    const bool is_here = is_program("./" + name);
+    return std::move(refuse("no such program on the PATH").hint("{}{}", is_here ? "./" : "command -v ", name));
+  }
+  if (std::filesystem::is_directory(name, none)) return std::move(refuse("it is a directory").hint("name the program in it"));
+  if (!std::filesystem::exists(name, none)) return std::move(refuse("no such file").hint("ls -l '{}', on every host", name));
+  return std::move(refuse("it is not executable").hint("chmod +x '{}'", name));
+}
+
+/// The kernel took `program` for none.
+Error not_started(const std::string& program, int cause) {
+  Error error(Exit::preflight, "cannot run '{}': {}", program, std::strerror(cause));
+  if (cause == ENOEXEC)
+    error.hint("a script names its interpreter in line 1 (#!/bin/bash); else 'file {}' says what it was built for", program);
+  if (cause == ENOENT) error.hint("the interpreter in its line 1 is not there: head -1 '{}'", program);
+  return error;
+}
+
 }  // namespace
 
 std::string find_on_path(const std::string& name, const Variables& environment) {
-  if (name.find('/') != std::string::npos) return ::access(name.c_str(), X_OK) == 0 ? name : "";
+  if (name.find('/') != std::string::npos) return is_program(name) ? name : "";
   const std::string path = environment.get("PATH").value_or("/usr/bin:/bin");
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find(':', begin), path.size());
     const std::string candidate = path.substr(begin, end - begin) + "/" + name;
-    if (end > begin && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (end > begin && is_program(candidate)) return candidate;
     begin = end + 1;
   }
   return "";
@@ -80,7 +109,7 @@ std::string find_on_path(const std::string& name, const Variables& environment) 
 Subprocess::Subprocess(const Command& command) {
   std::vector<std::string> argv = command.argv, lines = command.environment.lines();
   const std::string program = find_on_path(argv.at(0), command.environment);
-  if (program.empty()) throw Error(Exit::failed, "cannot run '{}': no such program", argv[0]);
+  if (program.empty()) throw no_program(argv[0]);
   const std::vector<char*> argv_pointers = pointers(argv), environment_pointers = pointers(lines);
 
   const auto output = make_pipe(), failure = make_pipe();
@@ -98,7 +127,7 @@ Subprocess::Subprocess(const Command& command) {
   if (got == sizeof cause) {
     ::waitpid(pid_, nullptr, 0);
     ::close(output_);
-    throw Error(Exit::failed, "cannot run '{}': {}", program, std::strerror(cause));
+    throw not_started(program, cause);
   }
   pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
 }

@@ -37,7 +37,7 @@ struct Command {
 /// reaps. The destructor kills the session of a child that still runs.
 class Subprocess {
  public:
-  /// Throws Error(Exit::failed) where argv[0] cannot be executed.
+  /// Throws Error(Exit::preflight) where argv[0] cannot be executed.
   explicit Subprocess(const Command& command);
   Subprocess(Subprocess&& other) noexcept;
   Subprocess& operator=(Subprocess&&) = delete;

@@ -32,6 +32,11 @@ std::span<const ExitMeaning> exit_meanings() { return kMeanings; }
 
 ExitCodes exit_codes_of(const RunRecord& record) { return record.argv.empty() ? ExitCodes::ours : ExitCodes::foreign; }
 
+bool was_stopped(int code, ExitCodes whose) {
+  const auto is = [&](Exit one) { return code == static_cast<int>(one); };
+  return is(Exit::interrupted) || is(Exit::terminated) || (is(Exit::resubmit) && whose == ExitCodes::ours);
+}
+
 std::string exit_meaning(int code, ExitCodes whose) {
   const auto row = std::find_if(std::begin(kMeanings), std::end(kMeanings),
                                 [&](const ExitMeaning& known) { return static_cast<int>(known.code) == code; });

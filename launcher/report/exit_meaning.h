@@ -22,6 +22,9 @@ std::span<const ExitMeaning> exit_meanings();
 enum class ExitCodes { ours, foreign };
 ExitCodes exit_codes_of(const RunRecord& record);
 
+/// Whether that end was asked for: by a walltime, or by a person.
+bool was_stopped(int code, ExitCodes whose);
+
 /// In a few words: "stopped before its walltime, to be continued" for 75, "signal 9 (SIGKILL)" for 137, "failed" for a code of nobody's.
 /// Nothing for one that only a foreign program knows the meaning of.
 std::string exit_meaning(int code, ExitCodes whose = ExitCodes::ours);

@@ -172,7 +172,7 @@ void tell_attempt(const ExplainedRun& run, Explanation& explanation) {
   const std::vector<Attempt>& attempts = run.history.record.attempts;
   if (attempts.empty()) return;
   const Attempt& attempt = attempts.back();
-  explanation.failure = failure_of_attempt(RunPaths(run.history.dir), attempt, run.plan);
+  explanation.failure = failure_of_attempt(RunPaths(run.history.dir), attempt, exit_codes_of(run.history.record), run.plan);
   explanation.facts.push_back(
       attempt.exit ? fmt::format("attempt {} ended with {}", attempt.number, end_text(run.history, *attempt.exit))
                    : fmt::format("attempt {}: no exit was written: its launcher was killed, or the machine went down", attempt.number));

@@ -1,8 +1,5 @@
 #include "launcher/report/run_summary.h"
 
-#include <algorithm>
-#include <array>
-
 #include "launcher/report/last_lines.h"
 
 namespace llmrun {
@@ -44,9 +41,8 @@ json attempt_json(const Attempt& attempt, ExitCodes whose) {
           {"log", attempt.log}};
 }
 
-std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, const std::optional<Plan>& plan) {
-  constexpr std::array kNobodysFault{Exit::done, Exit::resubmit, Exit::interrupted, Exit::terminated};
-  if (!attempt.exit || std::find(kNobodysFault.begin(), kNobodysFault.end(), static_cast<Exit>(*attempt.exit)) != kNobodysFault.end())
+std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, ExitCodes whose, const std::optional<Plan>& plan) {
+  if (!attempt.exit || *attempt.exit == 0 || was_stopped(*attempt.exit, whose))
     return std::nullopt;  // ranks that were told to stop may still miss each other on the way
   Launch launch;
   if (plan) launch.hosts = plan->hosts;

@@ -22,7 +22,7 @@ std::optional<Plan> plan_of_run(const RunPaths& paths);
 json attempt_json(const Attempt& attempt, ExitCodes whose);
 
 /// Why an attempt ended as it did, from its error files, the reports in its log, or its exit code alone. Empty for one that ended well,
-/// runs, or was told to stop.
-std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, const std::optional<Plan>& plan);
+/// runs, or was told to stop. `whose`: its exit code.
+std::optional<Failure> failure_of_attempt(const RunPaths& paths, const Attempt& attempt, ExitCodes whose, const std::optional<Plan>& plan);
 
 }  // namespace llmrun

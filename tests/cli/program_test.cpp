@@ -174,11 +174,44 @@ TEST_CASE("a reader that ends ends no launch: ranks go on, the logs have every l
 TEST_CASE("a program that is not there is named, with every rank's word in one") {
   const CommandLine shell;
   const Outcome outcome = shell("llmrun launch --ranks 2 --set machine.node.gpus=0 -- no-such-program");
-  CHECK(outcome.exit == 1);
-  CHECK_MESSAGE(outcome.err.find("cannot run 'no-such-program': no such program") != std::string::npos, outcome.err);
+  CHECK(outcome.exit == 5);
+  CHECK_MESSAGE(outcome.err.ends_with(": cannot run 'no-such-program': no such program on the PATH\nhint: command -v no-such-program\n"),
+                outcome.err);
+  shell.write("a.sh", "#!/bin/sh\n");
+  CHECK(shell("llmrun launch --ranks 2 -- ./a.sh").err.ends_with(": cannot run './a.sh': it is not executable\nhint: chmod +x './a.sh'\n"));
   CHECK(shell("llmrun launch --ranks 2").exit == 2);
   CHECK(shell("llmrun launch --ranks 2 --").err.find("hint: llmrun launch --ranks 2 -- python3 train.py") != std::string::npos);
   CHECK(shell("llmrun launch python3 x.py").exit == 2);
+}
+
+TEST_CASE("a launcher that is not there is told with a hint, and is the recorded end of the attempt") {
+  const CommandLine shell;
+  const Outcome outcome = shell("PATH=${PATH%%:*}; llmrun launch --ranks 2 --set run.name=x --set machine.launcher=pals -- true");
+  CHECK(outcome.exit == 5);
+  CHECK_MESSAGE(outcome.err.ends_with("llmrun: cannot run 'mpiexec': no such program on the PATH\nhint: command -v mpiexec\n"),
+                outcome.err);
+  CHECK(record_of(shell.path("outputs/x"))["attempts"][0]["exit"] == 5);
+}
+
+TEST_CASE("any program's exit code is its own: 75 is a failure, told as any other") {
+  const CommandLine shell;
+  const Outcome outcome = shell("llmrun launch --ranks 2 --set run.name=x -- sh -c 'exit 75'");
+  CHECK(outcome.exit == 75);
+  CHECK_MESSAGE(outcome.err.find("exited with code 75\nhint: llmrun tail x -n 100 shows what the ranks said before\n") != std::string::npos,
+                outcome.err);
+  CHECK(shell("llmrun show x").out.find("exited with code 75") != std::string::npos);
+}
+
+TEST_CASE("more ranks than GPUs are started, with a warning") {
+  const CommandLine shell;
+  const std::string words = "llmrun launch --set machine.node.gpus=4 ";
+  const std::string warning = "llmrun: warning: 8 ranks share the 4 GPUs of a host; a rank a GPU: --ranks-per-node 4\n";
+  const Outcome many = shell(words + "--ranks 8 -- true");
+  CHECK(many.exit == 0);
+  CHECK_MESSAGE(many.err.find("NGPU_PER_HOST: 4\nNGPUS: 4\nNRANKS: 8, at most 8 a host\n") != std::string::npos, many.err);
+  CHECK(many.err.find(warning) != std::string::npos);
+  CHECK(shell(words + "--dry-run --ranks-per-node 8 -- true").err == warning);
+  CHECK(shell(words + "--dry-run -- true").err == "");
 }
 
 TEST_CASE("launch --dry-run prints the line, the same each time, and writes nothing") {
@@ -192,7 +225,10 @@ TEST_CASE("launch --dry-run prints the line, the same each time, and writes noth
   CHECK(outcome.out.ends_with(" --hosts '4*2' --gpus 4 --accelerator cuda --affinity reversed -- python3 train.py --lr 'a b'\n"));
   CHECK(shell(words).out == outcome.out);
   CHECK(!fs::exists(shell.path("outputs")));
-  CHECK(json::parse(shell("llmrun launch --json --dry-run --ranks 2 -- x").out)["ranks"] == 2);
+  const json shown = json::parse(shell("llmrun launch --json --dry-run --set machine=polaris --hostfile hosts -- x").out);
+  CHECK(shown["ranks"] == 8);
+  CHECK(shown["hosts"] == json{{{"name", "n1"}, {"slots", 4}}, {{"name", "n2"}, {"slots", 4}}});
+  CHECK(shown["gpus_per_node"] == 4);
 }
 
 TEST_CASE("launch --json keeps what ranks print from stdout, and says where the run is") {

@@ -2,7 +2,11 @@
 
 #include <poll.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "engine/core/error.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/test.h"
 
 namespace llmrun {
@@ -42,9 +46,27 @@ TEST_CASE("a child reads nothing and sits in a session of its own") {
 }
 
 TEST_CASE("a program that is not there is an error here, not an exit code there") {
-  CHECK_THROWS_AS(Subprocess({{"/no/such/program"}, Variables()}), Error);
-  CHECK_THROWS_AS(Subprocess({{"no-such-program"}, Variables::of_this_process()}), Error);
-  CHECK_THROWS_AS(Subprocess({{LLMRUN_SOURCE_DIR "/CMakeLists.txt"}, Variables()}), Error);
+  const auto refused = [](const std::string& program) {
+    try {
+      Subprocess({{program}, Variables::of_this_process()});
+    } catch (const Error& error) {
+      CHECK(error.code() == Exit::preflight);
+      return error.complaints()[0].what + "; " + error.complaints()[0].hint;
+    }
+    return std::string();
+  };
+  CHECK(refused("/no/such/program") == "cannot run '/no/such/program': no such file; ls -l '/no/such/program', on every host");
+  CHECK(refused("no-such-program") == "cannot run 'no-such-program': no such program on the PATH; command -v no-such-program");
+  CHECK(refused("/usr/bin") == "cannot run '/usr/bin': it is a directory; name the program in it");
+  const TemporaryDirectory at;
+  const std::string script = (at.path() / "script").string();
+  std::ofstream(script) << "echo\n";
+  CHECK(refused(script) == fmt::format("cannot run '{0}': it is not executable; chmod +x '{0}'", script));
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  CHECK(refused(script).find("Exec format error; a script names its interpreter in line 1") != std::string::npos);
+  std::ofstream(script) << "#!/no/such/interpreter\n";
+  CHECK(refused(script).find(fmt::format("No such file or directory; the interpreter in its line 1 is not there: head -1 '{}'", script)) !=
+        std::string::npos);
 }
 
 TEST_CASE("capture gives the output of what succeeds in time, and nothing else") {

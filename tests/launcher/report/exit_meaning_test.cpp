@@ -14,6 +14,13 @@ TEST_CASE("an exit code is told by its row, by its signal, or as a program's own
   CHECK(exit_meaning(17) == "failed");
 }
 
+TEST_CASE("a foreign program that ends with 75 was not stopped") {
+  CHECK(was_stopped(75, ExitCodes::ours));
+  CHECK(!was_stopped(75, ExitCodes::foreign));
+  CHECK(was_stopped(130, ExitCodes::foreign));
+  CHECK(!was_stopped(1, ExitCodes::ours));
+}
+
 TEST_CASE("only a foreign program knows what its exit codes mean; signals have their names all the same") {
   for (const int code : {1, 3, 5, 75, 93, 205}) CHECK(exit_text(code, ExitCodes::foreign) == fmt::format("exit {}", code));
   CHECK(exit_text(3) == "exit 3: invalid configuration");
