@@ -187,6 +187,10 @@ TEST_CASE("a wrong word is a usage error with the nearest right one") {
   CHECK(told("llmrun confg") == "llmrun: unknown command 'confg' of 'llmrun'\nhint: did you mean 'config'?\n");
   CHECK(told("llmrun config shw") == "llmrun: unknown command 'shw' of 'llmrun config'\nhint: did you mean 'show'?\n");
   CHECK(told("llmrun config show --orign") == "llmrun: unknown option '--orign' of 'llmrun config show'\nhint: did you mean '--origin'?\n");
+  CHECK(told("llmrun plan --seq-len 128") ==
+        "llmrun: unknown option '--seq-len' of 'llmrun plan'\nhint: it is a key of the configuration: --set train.seq_len=VALUE\n");
+  CHECK(told("llmrun submit --machine=polaris").ends_with("\nhint: it is a key of the configuration: --set machine=NAME\n"));
+  CHECK(told("llmrun tail --seq-len 128").ends_with("\nhint: llmrun tail --help\n"));  // it knows no keys
   CHECK(told("llmrun config show a.yaml b.yaml") ==
         "llmrun: unknown argument 'b.yaml' of 'llmrun config show'\nhint: llmrun config show --help\n");
   CHECK(told("llmrun config") == "llmrun: 'llmrun config' needs a command\nhint: llmrun config show|check|schema\n");

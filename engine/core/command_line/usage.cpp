@@ -1,18 +1,39 @@
 #include "engine/core/command_line/usage.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 #include "engine/core/command_line/refusal.h"
+#include "engine/core/spec/fields.h"
 #include "engine/core/spec/nearest.h"
 
 namespace llmrun {
 namespace {
 
+/// "--set train.seq_len=VALUE" for "--seq-len" and "--seq_len": what other tools have as options are keys here. Empty: no key is called so.
+std::string key_instead(const CLI::App& command, std::string name) {
+  const std::vector<std::string> options = option_names(command);
+  if (std::find(options.begin(), options.end(), "--set") == options.end()) return "";
+  name.erase(0, name.find_first_not_of('-'));
+  std::replace(name.begin(), name.end(), '-', '_');
+  if (name == "model" || name == "machine") return fmt::format("--set {}=NAME", name);
+  std::vector<std::string> keys;
+  for (const Field& field : fields())
+    if (field.path == name || field.path.ends_with("." + name)) keys.push_back(fmt::format("--set {}=VALUE", field.path));
+  return fmt::format("{}", fmt::join(keys, ", or "));
+}
+
 Error unknown_word(const CLI::App& command, const std::string& word) {
   const bool is_option = word.starts_with('-');
   const std::vector<std::string> names = is_option ? option_names(command) : command_names(command);
   const std::vector<std::string_view> candidates(names.begin(), names.end());
-  const std::string_view near = nearest(word.substr(0, word.find('=')), candidates);
+  const std::string name = word.substr(0, word.find('='));
+  const std::string key = is_option ? key_instead(command, name) : "";
+  const std::string_view near = nearest(name, candidates);
   const char* kind = is_option ? "option" : names.empty() ? "argument" : "command";
   Error error(Exit::usage, "unknown {} '{}' of '{}'", kind, word, full_name(command));
+  if (!key.empty()) return error.hint("it is a key of the configuration: {}", key);
   if (!near.empty()) return error.hint("did you mean '{}'?", near);
   return error.hint("{} --help", full_name(command));
 }
