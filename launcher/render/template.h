@@ -24,8 +24,8 @@ std::vector<std::filesystem::path> template_directories(const Variables& environ
 Template find_template(std::string_view name, const std::vector<std::filesystem::path>& directories);
 
 /// Fills a mustache template. {{x}} quotes for the shell, {{{x}}} is raw: only for what the configuration has validated. A name that
-/// `values` lacks, also that of a section, throws Error(Exit::config): mustache would leave a hole and say nothing. An optional value is
-/// null or [].
+/// `values` lacks, also that of a section, and whatever else mustache would leave a hole for and say nothing (read_tags) throws one
+/// Error(Exit::config) with each place. An optional value is null or [].
 std::string render_template(const Template& from, const json& values);
 
 /// The text of a template that was built in. Throws Error(Exit::failed).
