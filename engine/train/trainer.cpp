@@ -34,10 +34,9 @@ class Trainer {
     const SampleShape samples{plan.config.train.seq_len, static_cast<uint64_t>(plan.config.run.seed), plan.model.vocab};
     data_.emplace(TrainingData::training(plan.config.data, samples));
     valid_ = TrainingData::validation(plan.config.data, samples);
-    if (mesh.rank() == 0) sink_ = make_jsonl_sink(paths_.metrics());
-    if (mesh.rank() == 0 && options.device.is_cpu() && !plan.config.parallel.offload.empty())
-      log_.warn("parallel.offload frees nothing: the ranks' own memory is the host's");
-    if (mesh.rank() == 0 && data_->synthetic()) log_.warn("data.train is synthetic: tokens are made by seed, the loss means nothing");
+    if (mesh.rank() != 0) return;
+    sink_ = make_jsonl_sink(paths_.metrics());
+    warn();
   }
 
   Exit run() {
@@ -54,6 +53,15 @@ class Trainer {
   }
 
  private:
+  /// Of what is asked for and does nothing.
+  void warn() const {
+    if (options_.device.is_cpu() && !plan_.config.parallel.offload.empty())
+      log_.warn("parallel.offload frees nothing: the ranks' own memory is the host's");
+    if (data_->synthetic()) log_.warn("data.train is synthetic: tokens are made by seed, the loss means nothing");
+    if (plan_.config.observe.eval_every > 0 && !valid_)
+      log_.warn("observe.eval_every evaluates nothing: there is no data.valid, and no second share in data.split");
+  }
+
   int asked() const { return options_.signal != nullptr ? options_.signal->load() : 0; }
 
   StopWish wish() const {

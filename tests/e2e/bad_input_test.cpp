@@ -84,12 +84,22 @@ TEST_CASE("R3: a run does not go on as another model, and says what else is not 
   const Outcome goes_on = shell(run + "--set run.steps=4 --set optimizer.lr=1e-4 --set train.global_batch=6 --json");
   CHECK(goes_on.exit == 0);
   CHECK(goes_on.err.find("optimizer.lr 0.0003 -> 0.0001, other than in the checkpoint") != std::string::npos);
+  CHECK(goes_on.err.find("train.global_batch 2 -> 6, other than in the checkpoint") != std::string::npos);
   CHECK(json::parse(goes_on.out).at("finished_steps") == 4);
   CHECK(shell("llmrun checkpoint list king").exit == 0);  // by the run's name, whatever its directory is called
   const Outcome wrong = shell(run + "--set run.dir=runs/two --set run.steps=4 --set checkpoint.resume=runs/one");
   CHECK(wrong.exit == 98);
   CHECK(wrong.err.find("that is a run; its newest is --set checkpoint.resume=") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(shell.path("runs/two")));
+}
+
+TEST_CASE("what is asked for and does nothing is said") {
+  const Outcome outcome = CommandLine()(
+      "llmrun train --set model=gpt-tiny --set train.seq_len=32 --ranks 1 --set run.steps=1 --set observe.eval_every=1 "
+      "--set parallel.offload=[activations]");
+  CHECK(outcome.exit == 0);
+  for (const char* nothing : {"data.train is synthetic", "observe.eval_every evaluates nothing", "parallel.offload frees nothing"})
+    CHECK_MESSAGE(outcome.err.find(nothing) != std::string::npos, outcome.err);
 }
 
 TEST_CASE("an error of the programs that llmrun becomes is the same JSON object as llmrun's own, and its hint is on stderr") {
