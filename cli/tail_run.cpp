@@ -1,5 +1,6 @@
 #include "cli/tail_run.h"
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
@@ -9,6 +10,8 @@
 #include "cli/ui/log_view.h"
 #include "launcher/follow/follow_run.h"
 #include "launcher/follow/followed_run.h"
+#include "launcher/render/shell.h"
+#include "launcher/report/reported_run.h"
 #include "launcher/scheduler/known_jobs.h"
 #include "launcher/scheduler/sweep.h"
 
@@ -47,15 +50,26 @@ LogViewStyle style_of(const TailOptions& options, const RunPaths& paths, const C
   return style;
 }
 
+/// A sweep has no logs of its own: names those that have.
+[[noreturn]] void refuse_sweep(const fs::path& sweep, const Variables& environment) {
+  constexpr size_t kNamed = 20;
+  const std::vector<RunHistory> members = members_of_sweep(sweep, environment, std::time(nullptr));
+  const auto running = std::find_if(members.begin(), members.end(), [](const RunHistory& member) { return member.state == "running"; });
+  Error error(Exit::usage, "'{}' is a sweep, and has no logs of its own: name one of its {} members", sweep.filename().string(),
+              members.size());
+  for (size_t i = 0; i < std::min(members.size(), kNamed); ++i) error.because(fmt::format("{} ({})", members[i].name, members[i].state));
+  if (members.size() > kNamed)
+    error.because(fmt::format("and {} more: llmrun status {}", members.size() - kNamed, sweep.filename().string()));
+  throw error.hint("llmrun tail {}", shell_quoted((running == members.end() ? members.front() : *running).name));
+}
+
 }  // namespace
 
 void tail_run(const TailOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const fs::path list = job_list_file(environment);
   const RunPaths paths(find_followed(options.run, fs::current_path(), read_jobs(list)));
-  if (const std::string member = first_member(paths.root()); !member.empty())
-    throw Error(Exit::usage, "'{0}' is a sweep: each of its members has logs of its own", paths.root().filename().string())
-        .hint("llmrun tail {}/{}", paths.root().filename().string(), member);
+  if (!first_member(paths.root()).empty()) refuse_sweep(paths.root(), environment);
   const FollowRequest request{paths, options.ranks, options.hosts, start_of(options), options.newer_than};
   RunJobs jobs([&] { return jobs_of_run(paths.root(), read_jobs(list)); },
                [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); }, kAsk);

@@ -64,7 +64,9 @@ void add_checkpoint(CLI::App& app, Context& context) {
       "bf16");
   const auto add = [&](const std::string& action, const char* help, const char* example) {
     auto* added = command->add_subcommand(action, help);
-    added->add_option("run", options->run, "Run name, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+    added->add_option("run", options->run, "Run name, directory, unique prefix, or 'last': the run that was launched last from here")
+        ->capture_default_str()
+        ->type_name("RUN");
     added->footer(fmt::format("Examples:\n  llmrun checkpoint {} {}", action, example));
     added->callback([=, &context] { become(action, *options, context); });
     return added;

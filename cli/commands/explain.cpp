@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/run_meant.h"
 #include "cli/ui/job_text.h"
 #include "cli/ui/table.h"
 #include "launcher/render/shell.h"
@@ -113,7 +114,7 @@ void explain_run(const std::string& word, Context& context) {
 void add_explain(CLI::App& app, Context& context) {
   auto word = std::make_shared<std::string>("last");
   auto* command = app.add_subcommand("explain", "Why a run waits, or why it ended, and what to do about it");
-  command->add_option("run", *word, "Run name, job id, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+  command->add_option("run", *word, kRunMeant)->capture_default_str()->type_name("RUN");
   command->footer(
       "The scheduler's own words, what they mean, what the job asked for, what its queue takes and who waits there before it; of an ended "
       "run the exit code, the\n"

@@ -39,13 +39,12 @@ void check_states(const std::vector<std::string>& states) {
   }
 }
 
-/// The newest of those that are wanted, newest last.
+/// Those that are wanted, newest last.
 std::vector<RunHistory> chosen(const HistoryOptions& options, const Variables& environment, int64_t now) {
   const auto since = options.since.empty() ? std::nullopt : std::optional(parse_since(options.since, now));
   std::vector<RunHistory> runs = read_history(job_list_file(environment), environment, now);
   std::erase_if(runs, [&](const RunHistory& run) { return !wanted(run, options, since); });
-  const size_t most = std::min(runs.size(), static_cast<size_t>(options.most));
-  return {runs.end() - static_cast<std::ptrdiff_t>(most), runs.end()};
+  return runs;
 }
 
 json to_json(const RunHistory& run) {
@@ -86,16 +85,20 @@ std::vector<std::string> row(const RunHistory& run) {
 
 void history(const HistoryOptions& options, Context& context) {
   check_states(options.states);
-  const std::vector<RunHistory> runs = chosen(options, Variables::of_this_process(), std::time(nullptr));
+  std::vector<RunHistory> runs = chosen(options, Variables::of_this_process(), std::time(nullptr));
+  const size_t all = runs.size(), older = all - std::min(all, static_cast<size_t>(options.most));
+  runs.erase(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(older));
   if (context.json) {
     json list = json::array();
     for (const RunHistory& run : runs) list.push_back(to_json(run));
-    return context.out().print("{}\n", json{{"version", 1}, {"runs", list}}.dump(2, ' ', false, json::error_handler_t::replace));
+    return context.out().print("{}\n",
+                               json{{"version", 1}, {"runs", list}, {"older", older}}.dump(2, ' ', false, json::error_handler_t::replace));
   }
   if (runs.empty()) return context.talk().print("No such run. Next:\n  llmrun train my-run.yaml\n  llmrun submit my-run.yaml\n");
   Table table({"LAST", "STATE", "ATTEMPTS", "TIME", "RUN", "DIRECTORY", ""});
   for (const RunHistory& run : runs) table.add(row(run));
   context.out().write(table.text(context.out().is_terminal() ? context.out().columns() : 0));
+  if (older > 0) context.talk().print("The newest {} of {} runs; all: llmrun history -n {}\n", runs.size(), all, all);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/run_meant.h"
 #include "cli/ui/job_text.h"
 #include "cli/ui/table.h"
 #include "engine/core/run_paths.h"
@@ -156,7 +157,7 @@ void show(const std::string& word, Context& context) {
 void add_show(CLI::App& app, Context& context) {
   auto word = std::make_shared<std::string>("last");
   auto* command = app.add_subcommand("show", "One run: its plan, attempts, checkpoints, jobs and files");
-  command->add_option("run", *word, "Run name, job id, directory, unique prefix, or 'last'")->capture_default_str()->type_name("RUN");
+  command->add_option("run", *word, kRunMeant)->capture_default_str()->type_name("RUN");
   command->footer("Examples:\n  llmrun show\n  llmrun show my-run --json");
   command->callback([=, &context] { show(*word, context); });
 }

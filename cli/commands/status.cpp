@@ -30,22 +30,35 @@ struct StatusOptions {
 constexpr std::chrono::seconds kLook{5};          // between two looks at what is known; schedulers are asked less often
 constexpr std::chrono::milliseconds kGlance{50};  // until Ctrl-C is noticed
 
-/// The newest job that the word means; of a sweep's name, also what was queued for its members since, one by one.
+/// The newest job that the word means; of a sweep's name, also the newest of each of its members.
 void add_meant(const std::vector<QueuedJob>& all, const std::string& word, std::vector<QueuedJob>& jobs) {
   const QueuedJob meant = find_job(all, word);
   jobs.push_back(meant);
   if (is_id(meant, word)) return;
-  auto later = std::find_if(all.begin(), all.end(), [&](const QueuedJob& job) { return job.id == meant.id && job.run == meant.run; });
-  for (; later != all.end(); ++later)
-    if (later->run.starts_with(meant.run + "/")) jobs.push_back(*later);
+  std::vector<QueuedJob> members;
+  for (const QueuedJob& job : all) {
+    if (std::filesystem::path(job.dir).parent_path() != meant.dir) continue;
+    const auto known = std::find_if(members.begin(), members.end(), [&](const QueuedJob& member) { return member.dir == job.dir; });
+    known == members.end() ? members.push_back(job) : void(*known = job);
+  }
+  jobs.insert(jobs.end(), members.begin(), members.end());
 }
 
-std::vector<QueuedJob> chosen(const StatusOptions& options, const std::vector<QueuedJob>& all) {
+/// What to show of the jobs, and how many older ones are left out.
+struct Shown {
+  KnownJobs known;
+  size_t older = 0;
+};
+
+Shown look(const StatusOptions& options, const Variables& environment) {
+  const std::vector<QueuedJob> all = read_jobs(job_list_file(environment));
   std::vector<QueuedJob> jobs;
   for (const std::string& word : options.jobs) add_meant(all, word, jobs);
-  if (!options.jobs.empty()) return jobs;
-  const size_t most = std::min(all.size(), static_cast<size_t>(options.most));
-  return {all.end() - static_cast<std::ptrdiff_t>(most), all.end()};
+  const size_t older = options.jobs.empty() ? all.size() - std::min(all.size(), static_cast<size_t>(options.most)) : 0;
+  if (options.jobs.empty()) jobs.assign(all.begin() + static_cast<std::ptrdiff_t>(older), all.end());
+  Shown shown{look_at_jobs(jobs, environment), older};
+  believe_recorded_ends(shown.known);
+  return shown;
 }
 
 /// The scheduler's words on why it waits; where it runs; how it ended.
@@ -70,10 +83,11 @@ std::vector<std::string> row(const KnownJob& job, int64_t now) {
           reason(job)};
 }
 
-json document(const KnownJobs& known, int64_t now) {
+json document(const Shown& shown, int64_t now) {
   json jobs = json::array();
-  for (const KnownJob& job : known.jobs) jobs.push_back(to_json(job, now));
-  return {{"version", 1}, {"jobs", jobs}, {"trouble", known.trouble.empty() ? json() : json(known.trouble)}};
+  for (const KnownJob& job : shown.known.jobs) jobs.push_back(to_json(job, now));
+  const std::string& trouble = shown.known.trouble;
+  return {{"version", 1}, {"jobs", jobs}, {"older", shown.older}, {"trouble", trouble.empty() ? json() : json(trouble)}};
 }
 
 std::string table_text(const KnownJobs& known, int64_t now, const Output& out) {
@@ -82,22 +96,23 @@ std::string table_text(const KnownJobs& known, int64_t now, const Output& out) {
   return table.text(out.is_terminal() ? out.columns() : 0);
 }
 
-KnownJobs look(const StatusOptions& options, const Variables& environment) {
-  KnownJobs known = look_at_jobs(chosen(options, read_jobs(job_list_file(environment))), environment);
-  believe_recorded_ends(known);
-  return known;
+/// For stderr, under the table.
+std::string remarks(const Shown& shown, int64_t now) {
+  const size_t all = shown.known.jobs.size() + shown.older;
+  return freshness_text(shown.known, now) +
+         (shown.older > 0 ? fmt::format("The newest {} of {} jobs; all: llmrun status -n {}\n", shown.known.jobs.size(), all, all) : "");
 }
 
 void say_none(Context& context) { context.talk().print("No job was queued yet. Next:\n  llmrun submit my-run.yaml\n"); }
 
 void status(const StatusOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const KnownJobs known = look(options, environment);
+  const Shown shown = look(options, environment);
   const int64_t now = std::time(nullptr);
-  if (context.json) return context.out().print("{}\n", document(known, now).dump(2, ' ', false, json::error_handler_t::replace));
-  if (known.jobs.empty()) return say_none(context);
-  context.out().write(table_text(known, now, context.out()));
-  context.talk().write(freshness_text(known, now));
+  if (context.json) return context.out().print("{}\n", document(shown, now).dump(2, ' ', false, json::error_handler_t::replace));
+  if (shown.known.jobs.empty()) return say_none(context);
+  context.out().write(table_text(shown.known, now, context.out()));
+  context.talk().write(remarks(shown, now));
 }
 
 /// What of it is news: no time that runs.
@@ -111,11 +126,11 @@ bool all_over(const KnownJobs& known) {
   return std::all_of(known.jobs.begin(), known.jobs.end(), [](const KnownJob& job) { return job.seen.settled; });
 }
 
-/// The table, and on a terminal how old it is, in lines that are no wider.
-std::string screen_text(const KnownJobs& known, int64_t now, const Output& out) {
-  std::string text = table_text(known, now, out);
+/// The table, and on a terminal what else there is to say, in lines that are no wider.
+std::string screen_text(const Shown& shown, int64_t now, const Output& out) {
+  std::string text = table_text(shown.known, now, out);
   if (!out.is_terminal()) return text;
-  const std::string all = freshness_text(known, now);
+  const std::string all = remarks(shown, now);
   for (size_t begin = 0, end = 0; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1)
     text += std::string(fitting(std::string_view(all).substr(begin, end - begin), out.columns() - 1)) + '\n';
   return text;
@@ -133,13 +148,14 @@ void watch(const StatusOptions& options, Context& context) {
   LiveBlock block(context.out());
   for (std::string told;; wait_for_next_look()) {
     if (UntilCtrlC::pressed()) return context.set_exit(Exit::interrupted);
-    const KnownJobs known = look(options, environment);
+    const Shown shown = look(options, environment);
+    const KnownJobs& known = shown.known;
     const int64_t now = std::time(nullptr);
     if (!context.json && known.jobs.empty()) return say_none(context);
     if (!context.json)
-      block.show(screen_text(known, now, context.out()), news(known));
+      block.show(screen_text(shown, now, context.out()), news(known));
     else if (news(known) != told)
-      context.out().print("{}\n", document(known, now).dump(-1, ' ', false, json::error_handler_t::replace));
+      context.out().print("{}\n", document(shown, now).dump(-1, ' ', false, json::error_handler_t::replace));
     if (context.out().failed()) throw stdout_error();
     told = news(known);
     if (all_over(known)) return;
@@ -151,7 +167,10 @@ void watch(const StatusOptions& options, Context& context) {
 void add_status(CLI::App& app, Context& context) {
   auto options = std::make_shared<StatusOptions>();
   auto* command = app.add_subcommand("status", "Where queued jobs stand, with the scheduler's reason");
-  command->add_option("jobs", options->jobs, "Run names, directories, job ids or 'last'; default: the newest")->type_name("RUN");
+  command
+      ->add_option("jobs", options->jobs,
+                   "Run names, directories, job ids, unique prefixes, or 'last': the job that was queued last; default: the newest")
+      ->type_name("RUN");
   command->add_option("-n,--most", options->most, "Jobs to show where none is named")->capture_default_str()->check(CLI::PositiveNumber);
   command->add_flag("-w,--watch", options->watch, "Go on showing them until all have ended, or Ctrl-C (exit 130)");
   command->footer(

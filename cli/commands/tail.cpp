@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
+#include "cli/run_meant.h"
 #include "cli/tail_run.h"
 #include "launcher/follow/log_line.h"
 
@@ -11,9 +12,7 @@ namespace llmrun::cli {
 void add_tail(CLI::App& app, Context& context) {
   auto options = std::make_shared<TailOptions>();
   auto* command = app.add_subcommand("tail", "Follow a run, from its place in the queue to its end, then exit as it did");
-  command->add_option("run", options->run, "Run name, job id, directory, unique prefix, or 'last'")
-      ->capture_default_str()
-      ->type_name("RUN");
+  command->add_option("run", options->run, kRunMeant)->capture_default_str()->type_name("RUN");
   command->add_option("-r,--ranks", options->ranks, "Logs of these ranks: 0, 0,8-11 or all; default: the combined log")->type_name("RANKS");
   command->add_option("--hosts", options->hosts, "Logs of the ranks on these hosts: 'x3001*', 'n1,n2'")->type_name("GLOB");
   command->add_option("-n,--lines", options->lines, "Lines of history first; default: 20, with --since all")->check(CLI::NonNegativeNumber);

@@ -34,11 +34,15 @@ std::vector<fs::path> places(const fs::path& directory) {
   return found;
 }
 
-std::string names(const std::vector<KnownRun>& runs) {
+std::string names(const std::vector<KnownRun>& runs, size_t most) {
   std::vector<std::string> list;
   for (const KnownRun& run : runs)
-    if (list.size() < 5) list.push_back(run.directory.filename().string());
-  return list.empty() ? "there is no run here yet: llmrun train starts one" : fmt::format("newest runs here: {}", fmt::join(list, ", "));
+    if (list.size() < most) list.push_back(run.directory.filename().string());
+  return fmt::format("{}{}", fmt::join(list, ", "), list.size() < runs.size() ? ", ..." : "");
+}
+
+std::string what_there_is(const std::vector<KnownRun>& runs) {
+  return runs.empty() ? "there is no run here yet: llmrun train starts one" : "newest runs here: " + names(runs, 5);
 }
 
 }  // namespace
@@ -60,17 +64,18 @@ fs::path find_run(const std::string& run, const fs::path& directory) {
   if (const fs::path path = directory / run; !run.empty() && is_run(path)) return fs::weakly_canonical(path);
   const std::vector<KnownRun> runs = known_runs(directory);
   if (run == "last" && !runs.empty()) return runs.front().directory;
-  std::vector<fs::path> fitting;
+  std::vector<KnownRun> fitting;
   for (const KnownRun& known : runs) {
     const std::string name = known.directory.filename().string();
     if (name == run) return known.directory;
-    if (!run.empty() && name.starts_with(run)) fitting.push_back(known.directory);
+    if (!run.empty() && name.starts_with(run)) fitting.push_back(known);
   }
   for (const KnownRun& known : runs)  // by its own name, where the directory has another
     if (!run.empty() && read_record(RunPaths(known.directory).record()).name == run) return known.directory;
-  if (fitting.size() == 1) return fitting.front();
-  if (fitting.size() > 1) throw Error(Exit::usage, "'{}' fits {} runs", run, fitting.size()).hint("{}", names(runs));
-  throw Error(Exit::usage, "no run '{}'", run).hint("{}", names(runs));
+  if (fitting.size() == 1) return fitting.front().directory;
+  if (fitting.size() > 1)
+    throw Error(Exit::usage, "'{}' fits {} runs: {}", run, fitting.size(), names(fitting, 20)).hint("more of the name");
+  throw Error(Exit::usage, "no run '{}'", run).hint("{}", what_there_is(runs));
 }
 
 }  // namespace llmrun

@@ -3,7 +3,8 @@
 #include <fmt/ranges.h>
 
 #include <fstream>
-#include <set>
+#include <map>
+#include <ranges>
 
 #include "engine/core/file.h"
 #include "engine/core/file_modes.h"
@@ -76,16 +77,18 @@ std::vector<QueuedJob> read_jobs(const fs::path& list) {
 QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word) {
   std::error_code ignored;
   const std::string directory = fs::weakly_canonical(word, ignored).string();
-  std::set<std::string> fitting;
-  const QueuedJob* newest = nullptr;
+  std::map<std::string, const QueuedJob*> fitting;  // the newest job of each run; of a sweep, whose members stand for it
   for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
     const bool member = job->run.ends_with("/" + word);  // of a sweep, by its own name
     if (word == "last" || is_id(*job, word) || job->run == word || member || job->dir == directory) return *job;
-    if (!word.empty() && job->run.starts_with(word) && fitting.insert(job->run).second && newest == nullptr) newest = &*job;
+    if (word.empty() || !job->run.starts_with(word)) continue;
+    const std::string run = job->run.substr(0, job->run.find('/', word.size()));
+    const QueuedJob*& newest = fitting[run];
+    if (newest == nullptr || (newest->run != run && job->run == run)) newest = &*job;
   }
-  if (fitting.size() == 1) return *newest;
+  if (fitting.size() == 1) return *fitting.begin()->second;
   if (fitting.size() > 1)
-    throw Error(Exit::usage, "'{}' fits {} runs: {}", word, fitting.size(), fmt::join(fitting, ", "))
+    throw Error(Exit::usage, "'{}' fits {} runs: {}", word, fitting.size(), fmt::join(std::views::keys(fitting), ", "))
         .hint("more of the name, or the job's id");
   throw Error(Exit::usage, "no job '{}'", word).hint("{}", names(jobs));
 }

@@ -34,7 +34,7 @@ std::vector<QueuedJob> read_jobs(const std::filesystem::path& list);  // oldest 
 bool is_id(const QueuedJob& job, const std::string& word);
 
 /// The newest job that `word` means: an id, in full or up to its server, a run's name (of a sweep's member SWEEP/MEMBER or MEMBER), its
-/// directory, a prefix that only one run has, or "last". Throws Error(Exit::usage) with what there is.
+/// directory, a prefix that only one run has, or one sweep with its members, or "last". Throws Error(Exit::usage) with what there is.
 QueuedJob find_job(const std::vector<QueuedJob>& jobs, const std::string& word);
 
 }  // namespace llmrun

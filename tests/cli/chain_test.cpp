@@ -126,7 +126,7 @@ TEST_CASE("a member of a sweep goes on in jobs of its own") {
     CHECK(std::filesystem::exists(polaris.shell.path(std::string("outputs/king/") + member + "/checkpoints/step-00000040")));
 }
 
-TEST_CASE("of a sweep explain names the members that failed, and status what was queued again") {
+TEST_CASE("of a sweep explain names the members that failed, and status what was queued last for each") {
   const RunningPolaris polaris("");
   const std::string profile = "export LLMRUN_PROFILES='" LLMRUN_SOURCE_DIR "/profiles' FAKE_RANK=";
   const std::string sweep = "--sweep run.seed=1,2,3,4,5,6,7,8";
@@ -157,15 +157,22 @@ TEST_CASE("of a sweep explain names the members that failed, and status what was
       names.push_back(job.at("job_id").get<std::string>().substr(0, 3) + " " + job.at("run").get<std::string>());
     return names;
   };
-  CHECK(rows() == std::vector<std::string>{"1[] king"});
+  const auto member = [](const std::string& id, int seed) { return id + " king/seed=" + std::to_string(seed); };
+  REQUIRE(rows().size() == 9);
+  CHECK(rows().front() == "1[] king");
+  CHECK(rows()[4] == member("1[3", 4));
   polaris.shell.write("pbs/profile", profile + "steps=30; [ \"$PBS_ARRAY_INDEX\" = 2 ] && export FAKE_RANK=fail=0,5\n");
   REQUIRE(polaris.submit(sweep).exit == 0);
   polaris.jobs_in_the_end();
-  CHECK(rows() == std::vector<std::string>{"2[] king"});
+  REQUIRE(rows().size() == 9);
+  CHECK(rows().front() == "2[] king");
+  CHECK(rows()[2] == member("1[1", 2));  // done before
+  CHECK(rows()[4] == member("2[2", 4));
   polaris.shell.write("pbs/profile", profile + "steps=30\n");
   REQUIRE(polaris.submit(sweep).exit == 0);  // one member alone
   polaris.jobs_in_the_end();
-  CHECK(rows() == std::vector<std::string>{"2[] king", "3.p king/seed=4"});
+  REQUIRE(rows().size() == 9);
+  CHECK(rows()[4] == member("3.p", 4));
   const Outcome mended = explained();
   CHECK_MESSAGE(mended.out.find("none of its 1 member has failed by now") != std::string::npos, mended.out);
   CHECK(mended.out.find("hint") == std::string::npos);

@@ -30,7 +30,9 @@ TEST_CASE("submit queues a job, status says why it waits, a second submit is ref
   const Outcome again = on_polaris(shell, kSubmit);
   CHECK(again.exit == 5);
   CHECK(again.err.find("of run 'king' is waiting") != std::string::npos);
-  CHECK(on_polaris(shell, "llmrun cancel 1").exit == 0);
+  const Outcome cancelled = on_polaris(shell, "llmrun cancel 1");
+  CHECK(cancelled.exit == 0);
+  CHECK(cancelled.err.ends_with("It has saved nothing; the same submit starts from the beginning.\n"));
   CHECK(on_polaris(shell, "llmrun status king").out.find("\ncancelled") != std::string::npos);
   CHECK(on_polaris(shell, kSubmit + "--json | head -4").out.find("\"job_id\": \"2.polaris-pbs-01") != std::string::npos);
 }

@@ -61,12 +61,38 @@ TEST_CASE("the same sweep again queues what is not finished: a part, one run wit
   CHECK(none.err == "lrs is finished: all of its 3 members\n");
 }
 
-TEST_CASE("tail of a sweep names a member, which has logs") {
+TEST_CASE("tail of a sweep names its members, which have logs, and one that runs before all others") {
   const CommandLine shell;
   REQUIRE(on_polaris(shell, kSweep).exit == 0);
   const Outcome tail = on_polaris(shell, "llmrun tail lrs");
   CHECK(tail.exit == 2);
-  CHECK(tail.err == "llmrun: 'lrs' is a sweep: each of its members has logs of its own\nhint: llmrun tail lrs/lr=1e-4\n");
+  CHECK(tail.err ==
+        "llmrun: 'lrs' is a sweep, and has no logs of its own: name one of its 2 members\n"
+        "   = lrs/lr=1e-4 (waiting)\n   = lrs/lr=3e-4 (waiting)\nhint: llmrun tail lrs/lr=1e-4\n");
+  REQUIRE(on_polaris(shell, "fake-pbs start '1[1]'; llmrun submit --help; rm .local/state/llmrun/status-*").exit == 0);
+  CHECK(on_polaris(shell, "llmrun tail lrs").err.ends_with("lrs/lr=3e-4 (running)\nhint: llmrun tail lrs/lr=3e-4\n"));
+}
+
+TEST_CASE("status of a sweep shows its array and each member as it was queued last; a prefix that it shares with them alone is its name") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSweep).exit == 0);
+  REQUIRE(on_polaris(shell, "llmrun cancel lrs").exit == 0);
+  finish(shell, "lr=1e-4");
+  REQUIRE(on_polaris(shell, kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,3e-4,1e-3 ").exit == 0);
+  const json jobs = json::parse(on_polaris(shell, "llmrun status lr --json").out)["jobs"];
+  std::string told;
+  for (const json& job : jobs) told += job["job_id"].get<std::string>().substr(0, 4) + " " + job["run"].get<std::string>() + "\n";
+  CHECK(told == "2[]. lrs\n1[0] lrs/lr=1e-4\n2[0] lrs/lr=3e-4\n2[1] lrs/lr=1e-3\n");
+}
+
+TEST_CASE("status and history say how many they leave out") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSweep).exit == 0);
+  const Outcome status = on_polaris(shell, "llmrun status -n 1"), history = on_polaris(shell, "llmrun history -n 1");
+  CHECK(status.err == "The newest 1 of 3 jobs; all: llmrun status -n 3\n");
+  CHECK(history.err == "The newest 1 of 3 runs; all: llmrun history -n 3\n");
+  CHECK(json::parse(on_polaris(shell, "llmrun status -n 1 --json").out)["older"] == 2);
+  CHECK(json::parse(on_polaris(shell, "llmrun history -n 3 --json").out)["older"] == 0);
 }
 
 TEST_CASE("what is wrong with a sweep is told of the member, and nothing is written") {

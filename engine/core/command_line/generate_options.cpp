@@ -8,7 +8,9 @@
 namespace llmrun {
 
 void add_generate_options(CLI::App& command, GenerateOptions& options) {
-  command.add_option("run", options.from, "Run name, directory, unique prefix or 'last', or a Hugging Face directory")
+  command
+      .add_option("run", options.from,
+                  "Run name, directory, unique prefix or 'last' (launched last from here), or a Hugging Face directory")
       ->required()
       ->type_name("RUN");
   auto* prompt = command.add_option("--prompt", options.prompt, "Text to continue");

@@ -301,7 +301,7 @@ TEST_CASE("a RUN is a directory, a name, a unique prefix or the last one") {
   CHECK(found("llama") == "elsewhere/llama");
   CHECK(found("l") == "elsewhere/llama");
   CHECK(found("last") == "elsewhere/llama");
-  CHECK_THROWS_WITH_AS(find_run("gpt", directory.path()), "'gpt' fits 2 runs", Error);
+  CHECK_THROWS_WITH_AS(find_run("gpt", directory.path()), "'gpt' fits 2 runs: gpt-b, gpt-a", Error);
   CHECK_THROWS_WITH_AS(find_run("bert", directory.path()), "no run 'bert'", Error);
 }
 

@@ -45,6 +45,14 @@ TEST_CASE("a word means the newest job of a run, of a directory, of a prefix, or
   CHECK(find_job(jobs(), "/runs/king-long").id == "12.server");
   CHECK(find_job(jobs(), "last").id == "94[].server");
   CHECK_THROWS_WITH_AS(find_job(jobs(), "ki"), "'ki' fits 2 runs: king, king-long", Error);
+  std::vector<QueuedJob> more = jobs();
+  more.push_back({"95[0].server", "pbs", "lrs/lr=1e-4", "/runs/lrs/lr=1e-4", "2026-11-24T12:00:00Z"});
+  more.push_back({"95[].server", "pbs", "lrs", "/runs/lrs", "2026-11-24T12:00:00Z"});
+  more.push_back({"96.server", "pbs", "lrs/lr=1e-4", "/runs/lrs/lr=1e-4", "2026-11-24T13:00:00Z"});
+  CHECK(find_job(more, "lr").id == "95[].server");  // a sweep and its members are one
+  CHECK(find_job(more, "lrs/l").id == "96.server");
+  more.erase(more.end() - 2);
+  CHECK(find_job(more, "lr").id == "96.server");  // of a sweep of which one member alone was queued
   CHECK_THROWS_WITH_AS(find_job(jobs(), "queen"), "no job 'queen'", Error);
   CHECK_THROWS_WITH_AS(find_job({}, "last"), "no job 'last'", Error);
 }
