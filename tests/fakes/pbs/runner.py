@@ -84,32 +84,37 @@ def asked_to_end(id):
 
 
 def wait(id, job, process, out):
-    """Until the session leader has ended: its status as PBS tells it, and why."""
+    """Until the session leader has ended: its status as PBS tells it, why, and when what is left of the session is killed."""
     limit, began, reason, killed_at = cluster.seconds(job["Resource_List"]["walltime"]), time.monotonic(), "", None
     kill_delay = float(cluster.setting("kill_delay", "10"))
     looked = 0.0
     while process.poll() is None:
         time.sleep(POLL_S)
         now = time.monotonic()
-        if killed_at is None and now - looked > 0.25:
+        if not reason and now - looked > 0.25:
             looked = now
-            reason = asked_to_end(id)
-        if killed_at is None and not reason and now - began > limit:
+            reason = asked_to_end(id)  # qdel itself has sent TERM
+        if not reason and now - began > limit:
             reason = "walltime"
             out.write(f"=>> PBS: job killed: walltime {int(now - began)} exceeded limit {limit}\n".encode())
             out.flush()
-        if reason and killed_at is None:
             state.signal_session(process.pid, signal.SIGTERM)
+        if reason and killed_at is None:
             killed_at = now + (0 if reason == "gone" else kill_delay)
         if killed_at is not None and now >= killed_at:
             state.signal_session(process.pid, signal.SIGKILL)
     if not reason:
         reason = asked_to_end(id)
-    if killed_at is not None and reason != "gone":  # what is left of the session has its time too
-        time.sleep(max(0.0, min(killed_at - time.monotonic(), 0.5)))
-    state.signal_session(process.pid, signal.SIGKILL)
+        killed_at = time.monotonic() + (kill_delay if reason == "deleted" else 0)
     code = process.returncode
-    return (-29 if reason == "walltime" else 256 - code if code < 0 else code), reason
+    return -29 if reason == "walltime" else 256 - code if code < 0 else code, reason, killed_at
+
+
+def kill_the_rest(session, at):
+    """The login shell has no trap: it dies of TERM, and the job has ended, while the script and its children go on until KILL."""
+    while time.monotonic() < at and cluster.HOME.exists() and state.signal_session(session, 0):
+        time.sleep(POLL_S)
+    state.signal_session(session, signal.SIGKILL)
 
 
 def main(id):
@@ -122,12 +127,13 @@ def main(id):
             return
         process, out = run(id, job)
         job["session_id"] = process.pid if process else 0
-    status, reason = wait(id, job, process, out) if process else (254, "")
-    if reason == "gone":
-        return
-    with state.State(new=False) as server:
-        state.end(server, server.jobs[id], status, reason)
-        state.advance(server)
+    status, reason, killed_at = wait(id, job, process, out) if process else (254, "", 0)
+    if reason != "gone":
+        with state.State(new=False) as server:
+            state.end(server, server.jobs[id], status, reason)
+            state.advance(server)
+    if process:
+        kill_the_rest(process.pid, killed_at)
 
 
 if __name__ == "__main__":

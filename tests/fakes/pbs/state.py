@@ -320,16 +320,19 @@ def last_state(state, job):
 
 
 def signal_session(session, number):
-    """A signal goes to every process of the job's session, as pbs_mom sends it."""
+    """A signal goes to every process of the job's session, as pbs_mom sends it; whether there was one."""
+    found = False
     if not session:
-        return
+        return found
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{process}/stat") as stat:
                 if int(stat.read().rpartition(")")[2].split()[3]) == session:
                     os.kill(int(process), number)
+                    found = True
         except OSError:
             pass  # it ended meanwhile
+    return found
 
 
 def delete(state, id):
