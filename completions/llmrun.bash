@@ -12,15 +12,20 @@ _llmrun() {
   [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:,/] ]] && compopt -o nospace
   return 0
 }
-# usage: _llmrun_files files|directories|PATTERN WORD
+# usage: _llmrun_files "KIND<tab>BEFORE<tab>PATH" WORD; WORD is what readline will replace: the end of BEFORE and PATH, as it is quoted
 _llmrun_files() {
-  local names
-  case $1 in
-    files) mapfile -t names < <(compgen -f -- "$2") ;;
-    directories) mapfile -t names < <(compgen -d -- "$2") ;;
-    *) mapfile -t names < <(compgen -d -- "$2"; compgen -f -X "!$1" -- "$2") ;;
+  local kind=${1%%$'\t'*} rest=${1#*$'\t'}
+  local before=${rest%%$'\t'*} path=${rest#*$'\t'} kept='' names
+  if [[ $before$path == *"$2" ]]; then kept=${before}${path} kept=${kept%"$2"}; else before='' path=$2; fi
+  case $kind in
+    files) mapfile -t names < <(compgen -f -- "$path") ;;
+    directories) mapfile -t names < <(compgen -d -- "$path") ;;
+    commands) mapfile -t names < <(compgen -f -- "$path"; [[ $path == */* ]] || compgen -c -- "$path") ;;
+    *) mapfile -t names < <(compgen -d -- "$path"; compgen -f -X "!$kind" -- "$path") ;;
   esac
+  [[ ${#names[@]} -gt 0 ]] || return
   compopt -o filenames
-  COMPREPLY+=("${names[@]}")
+  names=("${names[@]/#/$before}")
+  COMPREPLY+=("${names[@]#"$kept"}")
 }
 complete -F _llmrun llmrun

@@ -1,11 +1,11 @@
 #compdef llmrun
 # zsh completion of llmrun. It knows nothing itself: `llmrun __complete` answers.
 _llmrun() {
-  local line word about files program=${~words[1]}
+  local line word about files before program=${~words[1]}
   local -a closed open
   for line in "${(@f)$("$program" __complete -- "${(j: :)words[1,CURRENT-1]} $QIPREFIX$PREFIX" 2>/dev/null)}"; do
     if [[ $line == $'\t'* ]]; then
-      files=${line#$'\t'}
+      files=${${line#$'\t'}%%$'\t'*} before=${${line%$'\t'*}##*$'\t'}
       continue
     fi
     word=${line%%$'\t'*} about=${line#*$'\t'}
@@ -19,10 +19,12 @@ _llmrun() {
   done
   local found=1
   _describe -t words 'llmrun' closed -- open -S '' && found=0
+  [[ $PREFIX == "$before"* ]] && compset -p $#before  # stays before the file's name
   case $files in
     '') ;;
-    files) compset -P '*='; _files && found=0 ;;
-    directories) compset -P '*='; _files -/ && found=0 ;;
+    files) _files && found=0 ;;
+    directories) _files -/ && found=0 ;;
+    commands) _command_names -e && found=0; _files && found=0 ;;
     *) _files -g "$files" && found=0 ;;
   esac
   return found

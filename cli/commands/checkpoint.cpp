@@ -75,9 +75,9 @@ void add_checkpoint(CLI::App& app, Context& context) {
   auto* show = add("show", "Say what one holds and who wrote it", "my-run --step 1000");
   auto* verify = add("verify", "Read every byte and hold it to its checksum", "my-run");
   auto* to_hugging_face = add("export", "Write the weights as Hugging Face's transformers reads them", "my-run --to my-model --dtype bf16");
-  show->add_option("--step", options->step, "This step; without: the newest usable one");
-  verify->add_option("--step", options->step, "This step; without: all");
-  to_hugging_face->add_option("--step", options->step, "This step; without: the newest usable one");
+  show->add_option("--step", options->step, "This step; without: the newest usable one")->type_name("STEP");
+  verify->add_option("--step", options->step, "This step; without: all")->type_name("STEP");
+  to_hugging_face->add_option("--step", options->step, "This step; without: the newest usable one")->type_name("STEP");
   to_hugging_face->add_option("--to", options->to, "A new directory")->required()->type_name("DIR");
   to_hugging_face->add_option("--dtype", options->dtype, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
   for (const char* action : {"prune", "import", "reshard"}) refuse(*command, action);

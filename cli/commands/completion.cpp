@@ -32,7 +32,7 @@ std::string on_one_line(std::string text) {
   return printable(text);
 }
 
-/// A line for each candidate, WORD<tab>ABOUT; a line that begins with a tab asks the shell for files.
+/// A line for each candidate, WORD<tab>ABOUT; a line that begins with a tab asks the shell for files: KIND<tab>BEFORE<tab>PATH.
 void complete(const CLI::App& app, const CompleteOptions& options, Context& context) {
   const Line line = split_line(options.line, options.breaks);
   const Offers all = offers(understand(app, behind_program(line.words)));
@@ -40,7 +40,7 @@ void complete(const CLI::App& app, const CompleteOptions& options, Context& cont
     if (printable(candidate.word) != candidate.word || candidate.word.find_first_of("\t\n") != std::string::npos) continue;
     context.out().print("{}\t{}\n", options.insert ? insertion(line, candidate.word) : candidate.word, on_one_line(candidate.about));
   }
-  if (!all.files.empty()) context.out().print("\t{}\n", all.files);
+  if (!all.files.empty()) context.out().print("\t{}\t{}\t{}\n", all.files, on_one_line(all.before), on_one_line(all.path));
 }
 
 }  // namespace

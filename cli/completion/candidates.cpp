@@ -19,9 +19,11 @@ void offer_files(const Typed&, Offers& offers) { offers.files = "files"; }
 void offer_directories(const Typed&, Offers& offers) { offers.files = "directories"; }
 
 constexpr Source kSources[] = {
-    {"RUN", offer_runs},        {"RUN.yaml", offer_run_files}, {"PROFILE", offer_profiles}, {"KEY=VALUE", offer_settings},
-    {"KEY", offer_keys},        {"RANKS", offer_ranks},        {"GLOB", offer_hosts},       {"FILE", offer_files},
-    {"DIR", offer_directories}, {"PREFIX", offer_files},       {"IN", offer_files},         {"CMD", offer_files},
+    {"RUN", offer_runs},         {"RUN.yaml", offer_run_files}, {"PROFILE", offer_profiles}, {"KEY=VALUE", offer_settings},
+    {"KEY", offer_keys},         {"RANKS", offer_ranks},        {"GLOB", offer_hosts},       {"FILE", offer_files},
+    {"DIR", offer_directories},  {"PREFIX", offer_files},       {"IN", offer_files},         {"CMD", offer_files},
+    {"MACHINE", offer_machines}, {"MODEL", offer_models},       {"QUEUE", offer_queues},     {"STATE", offer_states},
+    {"STEP", offer_steps},       {"KEY=V1,V2", offer_sweeps},
 };
 
 void offer_value(const Typed& typed, Offers& offers) {
@@ -53,6 +55,9 @@ void offer_commands(const CLI::App& command, Offers& offers) {
 
 Offers offers(const Typed& typed) {
   Offers all;
+  all.before = typed.before;
+  all.path = typed.text;
+  all.files = typed.program;
   if (typed.option == nullptr && typed.text.starts_with("-") && !typed.only_values)
     offer_options(typed, all);
   else if (typed.option == nullptr || typed.option->get_positional())

@@ -15,7 +15,8 @@ struct Candidate {
 /// What may stand where a word is being typed.
 struct Offers {
   std::vector<Candidate> candidates;  // those that begin with what is typed, the whole word
-  std::string files;                  // what the shell itself is to add: "" nothing, "files", "directories", or a pattern ("*.yaml")
+  std::string files;                  // what the shell itself is to add: "" nothing, "files", "directories", "commands", or "*.yaml"
+  std::string before, path;           // what is typed: of their name, and before it ("data.train=") in the same word
 };
 
 /// Reads files of this machine at most: no scheduler, no network.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <fstream>
@@ -6,6 +7,8 @@
 #include "cli/completion/sources.h"
 #include "engine/core/error.h"
 #include "engine/core/run_paths.h"
+#include "launcher/report/run_history.h"
+#include "launcher/rundir/checkpoints.h"
 #include "launcher/rundir/find_run.h"
 #include "launcher/rundir/record.h"
 #include "launcher/scheduler/queued_job.h"
@@ -51,7 +54,8 @@ void offer_runs(const Typed& typed, Offers& offers) {
   if (!typed.text.empty() && std::isdigit(static_cast<unsigned char>(typed.text[0])))
     for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) offer(job->id, fmt::format("{}, queued {}", job->run, job->submitted));
   if (!seen.empty()) offer("last", "the newest");
-  if (typed.text.find_first_of("/.~") != std::string::npos) offers.files = "directories";
+  const bool is_name = std::any_of(seen.begin(), seen.end(), [&](const std::string& run) { return run.starts_with(typed.text); });
+  if (!is_name && typed.text.find_first_of("/.~") != std::string::npos) offers.files = "directories";
 }
 
 void offer_ranks(const Typed& typed, Offers& offers) {
@@ -75,6 +79,15 @@ void offer_hosts(const Typed& typed, Offers& offers) {
   std::ifstream hostfile(run->hostfile());
   for (std::string line; std::getline(hostfile, line);)
     if (!line.empty() && line[0] != '#') offers.candidates.push_back({line.substr(0, line.find_first_of(" :")), ""});
+}
+
+void offer_steps(const Typed& typed, Offers& offers) {
+  if (const auto run = named_run(typed))
+    for (const int64_t step : whole_checkpoint_steps(*run)) offers.candidates.push_back({std::to_string(step), ""});
+}
+
+void offer_states(const Typed&, Offers& offers) {
+  for (const std::string_view state : run_states()) offers.candidates.push_back({std::string(state), ""});
 }
 
 }  // namespace llmrun::cli

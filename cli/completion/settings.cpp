@@ -19,13 +19,11 @@ void offer_names(ProfileKind kind, Offers& offers) {
   for (const std::string& name : catalog.names(kind))
     offers.candidates.push_back({name, about_profile(read_file(catalog.find(kind, name)), name)});
 }
-void offer_machines(const Typed&, Offers& offers) { offer_names(ProfileKind::machine, offers); }
-void offer_models(const Typed&, Offers& offers) { offer_names(ProfileKind::model, offers); }
-
 /// The machine that the words before make; where they are not right yet, the one that they or the host's name choose.
 MachineConfig machine_of(const Typed& typed) {
   const auto files = typed.values("RUN.yaml");
   std::vector<std::string> sets = typed.values("KEY=VALUE");
+  for (const std::string& machine : typed.values("MACHINE")) sets.push_back("machine=" + machine);
   try {
     return read_config(sources_here(files.empty() ? "" : files.front(), sets)).config.machine;
   } catch (const Error&) {
@@ -43,11 +41,6 @@ std::string limits(const QueueLimits& queue) {
       shares_nodes(queue) ? fmt::format("{} GPUs", fmt::join(queue.gpus, ",")) : fmt::format("{}-{} nodes", queue.nodes[0], queue.nodes[1]);
   if (queue.walltime_s[1] > 0) text += fmt::format(", up to {}", format_duration(queue.walltime_s[1]));
   return text;
-}
-
-void offer_queues(const Typed& typed, Offers& offers) {
-  for (const QueueLimits& queue : machine_of(typed).queues)
-    if (queue.via.empty()) offers.candidates.push_back({queue.name, limits(queue)});  // no job is submitted to the others
 }
 
 /// The next of a list: "home,ea" goes on to "home,eagle".
@@ -107,6 +100,15 @@ void offer_values_of(const std::string& key, const Typed& typed, Offers& offers)
 
 }  // namespace
 
+void offer_machines(const Typed&, Offers& offers) { offer_names(ProfileKind::machine, offers); }
+
+void offer_models(const Typed&, Offers& offers) { offer_names(ProfileKind::model, offers); }
+
+void offer_queues(const Typed& typed, Offers& offers) {
+  for (const QueueLimits& queue : machine_of(typed).queues)
+    if (queue.via.empty()) offers.candidates.push_back({queue.name, limits(queue)});  // no job is submitted to the others
+}
+
 void offer_run_files(const Typed&, Offers& offers) {
   offer_names(ProfileKind::recipe, offers);
   offers.files = "*.yaml";
@@ -124,12 +126,25 @@ void offer_settings(const Typed& typed, Offers& offers) {
     offer_values_of(key, typed, values);
     for (const Candidate& value : values.candidates) offers.candidates.push_back({key + "=" + value.word, value.about});
     offers.files = values.files;
+    offers.before += key + "=";
+    offers.path = typed.text.substr(equals + 1);
     return;
   }
   offers.candidates.push_back({"machine=", "the machine profile; default: by the host's name"});
   offers.candidates.push_back({"model=", "the model profile"});
   for (const Field& field : fields())
     if (can_be_set(field)) offers.candidates.push_back({fmt::format("{}=", field.path), std::string(field.help)});
+}
+
+void offer_sweeps(const Typed& typed, Offers& offers) {
+  const size_t begin = typed.text.find_last_of(',') + 1;  // of the value that is being typed; 0: the first
+  if (begin == 0) return offer_settings(typed, offers);
+  Typed first = typed;
+  first.text = typed.text.substr(0, typed.text.find('=') + 1);
+  Offers values;
+  offer_settings(first, values);
+  for (const Candidate& value : values.candidates)
+    offers.candidates.push_back({typed.text.substr(0, begin) + value.word.substr(first.text.size()), value.about});
 }
 
 void offer_keys(const Typed&, Offers& offers) {

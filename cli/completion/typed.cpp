@@ -54,6 +54,7 @@ class Reader {
       return std::move(typed_);
     }
     typed_.option = next_positional();
+    if (typed_.only_values && typed_.command->get_name() == "launch") typed_.program = positionals_given_ == 0 ? "commands" : "files";
     return std::move(typed_);
   }
 

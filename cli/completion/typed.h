@@ -1,6 +1,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace llmrun::cli {
@@ -19,6 +20,7 @@ struct Typed {
   std::string before;                   // stands in the same word before that value: "--set="
   std::string text;                     // what is typed of it
   bool only_values = false;             // "--" came before: no options any more
+  std::string_view program;             // behind `launch --`: "commands", or "files" for its words (Offers::files); else empty
 
   /// Values given for options and positionals of this type ("KEY=VALUE", "RUN").
   std::vector<std::string> values(std::string_view type) const;

@@ -56,6 +56,25 @@ TEST_CASE("ranks and hosts are those of the run that was named") {
   CHECK(at.words_offered("llmrun tail kjv-run --hosts x3001c0s7") == "x3001c0s7b0n0\n");
 }
 
+TEST_CASE("values of a sweep, states of the history and steps of checkpoints complete") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun submit --sweep parallel.ten") == "parallel.tensor=\n");
+  CHECK(at.words_offered("llmrun submit --sweep train.precision=f") == "train.precision=fp32\ntrain.precision=fp16\n");
+  CHECK(at.words_offered("llmrun submit --sweep train.precision=bf16,f") == "train.precision=bf16,fp32\ntrain.precision=bf16,fp16\n");
+  CHECK(at.words_offered("llmrun history --state can") == "cancelled\n");
+  for (const char* step : {"step-00000100", "step-00000200"}) {
+    std::filesystem::create_directories(at.path(std::string("outputs/kjv-run/checkpoints/") + step));
+    at.write(std::string("outputs/kjv-run/checkpoints/") + step + "/manifest.json", "{}");
+  }
+  CHECK(at.words_offered("llmrun checkpoint verify kjv-run --step ") == "100\n200\n");
+  CHECK(at.words_offered("llmrun checkpoint verify alpha:1 --step ") == "");
+}
+
+TEST_CASE("members of a sweep are runs, and no directories stand between them") {
+  const Workplace at;
+  CHECK(at.words_offered("llmrun tail sw/") == "sw/lr=1,seed=2\n");
+}
+
 TEST_CASE("profiles, recipes and the queues of the machine that was chosen complete") {
   const Workplace at;
   CHECK(at.words_offered("llmrun profiles show gpt-13") == "gpt-13b\n");
@@ -70,6 +89,10 @@ TEST_CASE("profiles, recipes and the queues of the machine that was chosen compl
 
 TEST_CASE("where a file belongs the shell is asked for files") {
   const Workplace at;
+  CHECK(at.offered("llmrun train --set data.train=a/b=c") == "\tfiles\tdata.train=\ta/b=c\n");
+  CHECK(at.offered("llmrun train '--set=data.train=a b") == "\tfiles\t--set=data.train=\ta b\n");
+  CHECK(at.offered("llmrun launch -- pyth") == "\tcommands\t\tpyth\n");
+  CHECK(at.offered("llmrun launch --ranks 2 -- python3 --x tr") == "\tfiles\t\ttr\n");
   CHECK(at.words_offered("llmrun plan --hostfile ") == "\tfiles\n");
   CHECK(at.words_offered("llmrun train --set data.train=my") == "\tfiles\n");
   CHECK(at.words_offered("llmrun train --set run.dir=") == "\tdirectories\n");

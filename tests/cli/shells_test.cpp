@@ -93,6 +93,11 @@ constexpr Pressed kEveryShell[] = {
     {"llmrun plan --hostfile ho", "<llmrun><plan><--hostfile><hosts.txt>"},
     {"llmrun train --set data.train=hos", "<llmrun><train><--set><data.train=hosts.txt>"},
     {"llmrun train --set data.train=my", "<llmrun><train><--set><data.train=my text.bin>"},
+    {"llmrun train --set data.train=deep/x=1/t", "<llmrun><train><--set><data.train=deep/x=1/tokens.bin>"},
+    {"llmrun plan --hostfile=deep/x=1/t", "<llmrun><plan><--hostfile=deep/x=1/tokens.bin>"},
+    {"llmrun launch -- ./wor", "<llmrun><launch><--><./words>"},
+    {"llmrun launch -- mktem", "<llmrun><launch><--><mktemp>"},
+    {"llmrun launch -- sh hos", "<llmrun><launch><--><sh><hosts.txt>"},
     {"llmrun config zzz", "<llmrun><config><zzz>"},
 };
 
@@ -109,6 +114,12 @@ TEST_CASE("Tab in fish completes words, quoted and after = and :") { check_every
 
 TEST_CASE("zsh finds the completion where it is installed") {
   CHECK(Shell(kZshInstalled).after_tab("llmrun tail kin") == "<llmrun><tail><king james>");
+}
+
+TEST_CASE("Tab in bash inserts a member of a sweep without a backslash") {
+  Shell shell(kBash);
+  CHECK(shell.after_tab("llmrun tail sw/") == "<llmrun><tail><sw/lr=1,seed=2>");
+  CHECK(shell.screen().find('\\') == std::string::npos);
 }
 
 TEST_CASE("Tab in bash lists plain words") {

@@ -5,8 +5,8 @@
 
 namespace llmrun {
 
-/// A directory that a person types in: runs of several names, files, a job that was queued elsewhere, and `words`, a program that prints
-/// the words it gets, each in angle brackets, and then a full stop.
+/// A directory that a person types in: runs of several names, files, a job and a sweep's member that were queued elsewhere, and `words`, a
+/// program that prints the words it gets, each in angle brackets, and then a full stop.
 class Workplace : public CommandLine {
  public:
   Workplace() {
@@ -18,12 +18,13 @@ class Workplace : public CommandLine {
       write(std::string("outputs/") + run + "/hostfile", "x3001c0s1b0n0 slots=2\nx3001c0s7b0n0 slots=2\n");
     }
     std::filesystem::create_directories(path(".local/state/llmrun"));
-    write(".local/state/llmrun/jobs.jsonl", R"({"event":"submitted","job_id":"1126584.polaris","scheduler":"pbs","run":"queued-run",)"
-                                            R"("dir":"/d","time":"2023-10-11T09:29:06Z"})"
-                                            "\n");
-    std::filesystem::create_directories(path("deep"));
-    write("deep/run.yaml", "");
-    for (const char* file : {"mine.yaml", "hosts.txt", "my text.bin"}) write(file, "");
+    std::string jobs;
+    for (const auto& [id, run] : {std::pair{"1126584.polaris", "queued-run"}, {"7[0].polaris", "sw/lr=1,seed=2"}})
+      jobs += std::string(R"({"event":"submitted","job_id":")") + id + R"(","scheduler":"pbs","run":")" + run +
+              R"(","dir":"/d","time":"2023-10-11T09:29:06Z"})" + "\n";
+    write(".local/state/llmrun/jobs.jsonl", jobs);
+    std::filesystem::create_directories(path("deep/x=1"));
+    for (const char* file : {"deep/run.yaml", "deep/x=1/tokens.bin", "mine.yaml", "hosts.txt", "my text.bin"}) write(file, "");
     write("words", "#!/bin/sh\nprintf '<%s>' \"$@\"\necho .\n");
     ::chmod(path("words").c_str(), 0755);
   }
