@@ -19,18 +19,28 @@ struct Profile {
   std::string name;
   std::filesystem::path file;
   std::string text;
+  std::vector<std::string> keys;  // a model's: of MODEL_SIZE_KEY and MODEL_ARCH
 };
 
 json to_json(const Profile& profile) {
-  return {{"kind", profile_kind_name(profile.kind)},
-          {"name", profile.name},
-          {"file", profile.file.string()},
-          {"about", about_profile(profile.text, profile.name)}};
+  json document{{"kind", profile_kind_name(profile.kind)},
+                {"name", profile.name},
+                {"file", profile.file.string()},
+                {"about", about_profile(profile.text, profile.name)}};
+  if (profile.kind == ProfileKind::model) document["keys"] = profile.keys;
+  return document;
+}
+
+/// "12.8 B parameters in 40 layers of width 5120; key GPT13B".
+std::string shown(const Profile& profile) {
+  std::string text = about_profile(profile.text, profile.name);
+  if (!profile.keys.empty()) text += fmt::format("; key{} {}", profile.keys.size() == 1 ? "" : "s", fmt::join(profile.keys, ", "));
+  return text;
 }
 
 Profile read_profile(const Catalog& catalog, ProfileKind kind, const std::string& name) {
   const std::filesystem::path file = catalog.find(kind, name);
-  return {kind, name, file, read_file(file)};
+  return {kind, name, file, read_file(file), kind == ProfileKind::model ? catalog.keys_of(name) : std::vector<std::string>()};
 }
 
 std::vector<Profile> all_profiles(const Catalog& catalog) {
@@ -59,8 +69,7 @@ void list(Context& context) {
     if (context.json)
       profiles.push_back(to_json(profile));
     else
-      context.out().print("{:<8} {:<16} {}\n", profile_kind_name(profile.kind), profile.name,
-                          printable(about_profile(profile.text, profile.name)));
+      context.out().print("{:<8} {:<16} {}\n", profile_kind_name(profile.kind), profile.name, printable(shown(profile)));
   }
   if (context.json) context.out().print("{}\n", json{{"version", 1}, {"profiles", profiles}}.dump(2));
 }
@@ -86,7 +95,10 @@ void add_profiles(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("profiles", "The machines, models and recipes there are");
   command->require_subcommand(0, 1);
   command->footer("Examples:\n  llmrun profiles\n  llmrun profiles show polaris");
-  command->add_subcommand("list", "Name every profile")->footer("Examples:\n  llmrun profiles list\n  llmrun profiles list --json");
+  command->add_subcommand("list", "Name every profile, and say what it is")
+      ->footer(
+          "Behind a model stand its keys: the words of MODEL_SIZE_KEY and MODEL_ARCH that mean it.\nExamples:\n"
+          "  llmrun profiles list\n  llmrun profiles list --json");
   auto* show_command = command->add_subcommand("show", "Print a profile");
   show_command->add_option("name", *name, "Name of a machine, a model or a recipe")->required()->type_name("PROFILE");
   show_command->footer("Examples:\n  llmrun profiles show polaris\n  llmrun profiles show gpt-13b --json");

@@ -1,6 +1,9 @@
 #include "launcher/profile/alcf.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "engine/core/spec/nearest.h"
@@ -59,15 +62,33 @@ void read_flash(Words& words) {
     if (words.is_on(name)) words.say(name, "train.attention", "flash");
 }
 
+std::string lower_case(std::string text) {
+  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return text;
+}
+
+/// What a key that no profile has may mean, however its letters are cased: a profile, the keys that begin so, or the nearest.
+std::string hint_for_key(std::string_view name, const std::string& key, const Catalog& catalog) {
+  const std::string word = lower_case(key);
+  if (catalog.has(ProfileKind::model, word)) return fmt::format("unset {}, and --set model={}", name, word);
+  const std::vector<std::string> keys = catalog.model_keys();
+  std::vector<std::string> words;
+  for (const std::string& each : keys) words.push_back(lower_case(each));
+  const std::string_view near = nearest(word, std::vector<std::string_view>(words.begin(), words.end()));
+  std::vector<std::string> meant;
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (words[i].starts_with(word)) meant.push_back(keys[i]);
+  for (size_t i = 0; i < keys.size() && meant.empty(); ++i)
+    if (!near.empty() && words[i] == near) meant.push_back(keys[i]);
+  return meant.empty() ? "llmrun profiles list" : fmt::format("did you mean {}={}?", name, fmt::join(meant, " or "));
+}
+
 /// The model that MODEL_SIZE_KEY or MODEL_ARCH names. (The scripts train a model without a size, or a 7B, for a name they do not know.)
 std::optional<ModelOfKey> read_model(std::string_view name, const Catalog& catalog, Words& words) {
   const std::string key = words.text(name);
   auto model = catalog.model_of_key(key);
   if (!model) {
-    const std::vector<std::string> known = catalog.model_keys();
-    const std::string_view near = nearest(key, std::vector<std::string_view>(known.begin(), known.end()));
-    words.complain(name, fmt::format("no model profile has the key {}={}", name, key),
-                   near.empty() ? "llmrun profiles list" : fmt::format("did you mean {}={}?", name, near));
+    words.complain(name, fmt::format("no model profile has the key {}={}", name, key), hint_for_key(name, key, catalog));
     return {};
   }
   Value section{.kind = Value::Kind::map, .keys = {{"extends", {}}}, .items = {Value::scalar(model->profile)}};

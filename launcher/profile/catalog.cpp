@@ -130,17 +130,21 @@ std::optional<std::string> Catalog::machine_of_host(const std::string& host) con
 
 std::optional<ModelOfKey> Catalog::model_of_key(std::string_view key) const {
   for (const std::string& name : names(ProfileKind::model))
-    for (const std::string& known : words_under(read_yaml_file(find(ProfileKind::model, name)), "keys")) {
+    for (const std::string& known : keys_of(name)) {
       ModelOfKey model{name, {}};
       if (known == key || fits_layers(known, key, model.layers)) return model;
     }
   return {};
 }
 
+std::vector<std::string> Catalog::keys_of(std::string_view model) const {
+  return words_under(read_yaml_file(find(ProfileKind::model, model)), "keys");
+}
+
 std::vector<std::string> Catalog::model_keys() const {
   std::vector<std::string> keys;
   for (const std::string& name : names(ProfileKind::model))
-    for (std::string& key : words_under(read_yaml_file(find(ProfileKind::model, name)), "keys")) keys.push_back(std::move(key));
+    for (std::string& key : keys_of(name)) keys.push_back(std::move(key));
   return keys;
 }
 

@@ -34,7 +34,8 @@ class Catalog {
   std::optional<std::string> machine_of_host(const std::string& host) const;
   /// The model among whose `keys` this is. A key "GPT145B_{2,4,80}L" stands for three, each with that many layers.
   std::optional<ModelOfKey> model_of_key(std::string_view key) const;
-  std::vector<std::string> model_keys() const;  // as the profiles spell them
+  std::vector<std::string> keys_of(std::string_view model) const;  // as its profile spells them
+  std::vector<std::string> model_keys() const;                     // of all of them
   /// What is to be told of a directory that this user may not enter: it counts as one that is not there.
   std::optional<std::string> closed_directory() const;
 
