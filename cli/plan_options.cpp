@@ -17,13 +17,12 @@ void add_hostfile_option(CLI::App& command, std::optional<std::string>& hostfile
   add_text_option(command, "--hostfile", hostfile, "Hosts, a line each: host, host:N or host slots=N")->type_name("FILE");
 }
 
-PlanInput look_around(Resolved resolved, const std::optional<std::string>& hostfile, std::optional<int64_t> ranks, bool starting,
+PlanInput look_around(Resolved resolved, const std::optional<std::string>& hostfile, std::optional<int64_t> ranks, Intent intent,
                       const Variables& environment) {
   PlanInput input;
   input.resolved = std::move(resolved);
-  input.allocation = find_allocation(hostfile, environment, short_host_name());
-  if (!starting) input.allocation = allocation_to_plan_with(std::move(input.allocation), input.resolved.config);
-  const Witness witness = starting && !input.resolved.node_is_said ? Witness::hardware : Witness::profile;
+  input.allocation = allocation_for(intent, find_allocation(hostfile, environment, short_host_name()), input.resolved.config);
+  const Witness witness = intent == Intent::start && !input.resolved.node_is_said ? Witness::hardware : Witness::profile;
   input.node = node_shape(input.resolved.config.machine.node, witness, environment);
   input.ranks = ranks;
   input.directory = std::filesystem::current_path();
@@ -35,14 +34,18 @@ void tell_notes(const PlanInput& input, Context& context) {
     for (const std::string& note : *notes) context.talk().print("llmrun: {}\n", printable(note));
 }
 
-PlanInput plan_input(const PlanOptions& options, const Variables& environment, bool starting, Context& context) {
-  PlanInput input = look_around(read_config(options.run), options.hostfile, options.ranks, starting, environment);
-  tell_notes(input, context);
-  input.flash = flash_variant(environment);
-  if (starting) check_backend(input);
+void settle(PlanInput& input, Context& context) {
   const Placement placement = place_ranks(input);
   for (const std::string& note : settle_script_rules(input.resolved, placement.ranks(), static_cast<int64_t>(placement.hosts.size())))
     context.talk().print("llmrun: {}\n", printable(note));
+}
+
+PlanInput plan_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context) {
+  PlanInput input = look_around(read_config(options.run), options.hostfile, options.ranks, intent, environment);
+  tell_notes(input, context);
+  input.flash = flash_variant(environment);
+  if (intent == Intent::start) check_backend(input);
+  settle(input, context);
   return input;
 }
 

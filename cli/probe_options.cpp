@@ -5,7 +5,7 @@
 namespace llmrun::cli {
 
 PlanInput probe_input(const PlanOptions& options, Resolved resolved, const Variables& environment) {
-  return with_default_ranks(look_around(std::move(resolved), options.hostfile, options.ranks, /*starting=*/true, environment));
+  return with_default_ranks(look_around(std::move(resolved), options.hostfile, options.ranks, Intent::start, environment));
 }
 
 RankProbe rank_probe(std::vector<std::string> words, Context& context) {

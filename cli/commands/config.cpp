@@ -3,7 +3,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/context.h"
-#include "cli/run_options.h"
+#include "cli/plan_options.h"
 #include "engine/core/spec/decode.h"
 #include "launcher/plan/validate.h"
 #include "launcher/profile/yaml_text.h"
@@ -28,7 +28,8 @@ std::string origin_of(const Resolved& resolved, std::string_view path) {
   if (holds.place.line > 0) text += fmt::format(" line {}", holds.place.line);
   if (found->second.size() > 1) {
     const Setting& below = found->second[found->second.size() - 2];
-    text += fmt::format(", over {} from {}", below.value, below.layer);
+    const bool joined = below.value.starts_with('{');  // queues and variables are those of every layer
+    text += joined ? fmt::format(", with those of {}", below.layer) : fmt::format(", over {} from {}", below.value, below.layer);
   }
   return printable(text);
 }
@@ -52,8 +53,18 @@ json origins(const Resolved& resolved) {
   return list;
 }
 
+/// What a plan is made from: where the ALCF scripts' rules go by ranks and nodes, by those that `plan` sees.
+Resolved resolved_for_a_plan(const RunOptions& options, Context& context) {
+  Resolved resolved = read_config(options);
+  if (!resolved.rules.any()) return resolved;
+  PlanInput input = look_around(std::move(resolved), {}, {}, Intent::queue, Variables::of_this_process());
+  tell_notes(input, context);
+  settle(input, context);
+  return std::move(input.resolved);
+}
+
 void show(const ConfigOptions& options, Context& context) {
-  const Resolved resolved = read_config(options.run);
+  const Resolved resolved = resolved_for_a_plan(options.run, context);
   if (context.json) {
     json document = {{"version", 1}, {"config", to_json(resolved.config)}};
     if (options.origin) document["origin"] = origins(resolved);

@@ -29,7 +29,7 @@ PlanInput placement_input(const LaunchOptions& options, const Variables& environ
   Sources sources = sources_here("", options.sets);
   sources.trains = false;  // the knobs in the environment may be the program's
   if (options.ranks_per_node) sources.sets.push_back(fmt::format("job.ranks_per_node={}", *options.ranks_per_node));
-  PlanInput input = look_around(read_config(sources), options.hostfile, options.ranks, /*starting=*/true, environment);
+  PlanInput input = look_around(read_config(sources), options.hostfile, options.ranks, Intent::start, environment);
   tell_notes(input, context);
   return input;
 }
@@ -84,7 +84,7 @@ void dry_run(const PlanInput& input, const Variables& environment, Context& cont
 
 void start(const PlanInput& input, const Variables& environment, Context& context) {
   const std::time_t now = std::time(nullptr);
-  launch_in(run_place(input, context.program[0]).dir, input, context);  // complains before anything is made
+  check_processes(launch_in(run_place(input, context.program[0]).dir, input, context), most_processes());  // before anything is made
   outlive_readers();
   const RunPlace place = make_run_place(input, context.program[0], now);
   Launch launch = launch_in(place.dir, input, context);

@@ -152,7 +152,7 @@ void trace_rank(const Plan& plan, int64_t rank, Context& context) {
 
 void plan(const PlanCommand& command, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(command.options, environment, /*starting=*/false, context);
+  const PlanInput input = plan_input(command.options, environment, Intent::queue, context);
   const Plan plan = make_plan(input);
   if (command.trace_rank) return trace_rank(plan, *command.trace_rank, context);
   const Forecast costs = forecast(plan);

@@ -50,7 +50,8 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
 void render(const RenderOptions& as_typed, Context& context) {
   const RenderOptions options = in_order(as_typed);
   const Variables environment = Variables::of_this_process();
-  const std::string text = rendered(options, plan_input(options.plan, environment, /*starting=*/false, context), environment, context);
+  const Intent intent = options.what == "launch" ? Intent::rehearse : Intent::queue;
+  const std::string text = rendered(options, plan_input(options.plan, environment, intent, context), environment, context);
   if (context.json)
     context.out().print("{}\n", json{{"version", 1}, {"text", text}}.dump(2));
   else

@@ -39,7 +39,7 @@ void tell_finished(const Plan& plan, int64_t steps, Context& context) {
 
 void submit(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(options.plan, environment, /*starting=*/false, context);
+  const PlanInput input = plan_input(options.plan, environment, Intent::queue, context);
   const Plan plan = make_plan(input);
   if (!plan.config.job.array.empty())
     throw Error(Exit::config, "job.array chooses members of a sweep, and there is none").hint("--sweep optimizer.lr=1e-4,3e-4");

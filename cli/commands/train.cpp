@@ -64,6 +64,7 @@ void tell_end(const RunDir& run, const Plan& plan, int exit_code, Context& conte
 void start(const PlanInput& input, const Plan& plan, const Variables& environment, Context& context) {
   const Launch launch = launch_of(plan, sibling("llmrun-rank").string(), input.node.cores, short_host_name());
   std::shared_ptr<Launcher> launcher = choose_launcher(launch, environment);
+  check_processes(launch, most_processes());
   check_resume(plan);
   if (!read_record(RunPaths(plan.dir).record()).finished(plan.steps)) check_room(plan);
   const std::optional<ChainJob> chain = chain_job(plan, environment);
@@ -100,7 +101,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
 
 void train(const TrainOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(options.plan, environment, /*starting=*/!options.dry_run, context);
+  const PlanInput input = plan_input(options.plan, environment, options.dry_run ? Intent::rehearse : Intent::start, context);
   const Plan plan = make_plan(input);
   if (!options.dry_run) return start(input, plan, environment, context);
   const Launch launch = launch_of(plan, sibling_path("llmrun-rank").string(), input.node.cores, short_host_name());

@@ -36,7 +36,7 @@ Member plan_member(const SubmitOptions& options, const SweepMember& point, const
   words.run.sets.insert(words.run.sets.end(), point.sets.begin(), point.sets.end());
   words.run.sets.push_back("run.name=" + point.name);
   words.run.sets.push_back("run.dir=" + (sweep / point.name).string());
-  PlanInput input = plan_input(words, environment, /*starting=*/false, context);
+  PlanInput input = plan_input(words, environment, Intent::queue, context);
   Plan plan = make_plan(input);
   return {point.name, std::move(input), std::move(plan)};
 }

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "launcher/plan/layout.h"
-#include "launcher/plan/script_rules.h"
 #include "launcher/plan/validate.h"
 #include "launcher/rundir/alcf_name.h"
 
@@ -168,16 +167,24 @@ Plan make_plan(const PlanInput& input) {
   plan.accumulate = batch.accumulate;
   plan.model = model_shape(config.model, config.train.seq_len);
   plan.config = config;
-  plan.config.optimizer.warmup_steps = warmup_steps(resolved, plan.steps);
   return plan;
 }
 
-Allocation allocation_to_plan_with(Allocation allocation, const Config& config) {
-  if (!allocation.this_machine_only() || config.machine.scheduler == "local" || !config.job.nodes) return allocation;
-  allocation.hosts.clear();
-  allocation.source = kNodesOfJob;
-  for (int64_t node = 1; node <= *config.job.nodes; ++node) allocation.hosts.push_back({fmt::format("node-{}", node)});
-  return allocation;
+Allocation allocation_for(Intent intent, Allocation here, const Config& config) {
+  const std::optional<int64_t> nodes = config.job.nodes;
+  if (!nodes) return here;
+  const int64_t hosts = std::ssize(here.hosts);
+  const bool login_node = here.this_machine_only() && (config.machine.scheduler != "local" || *nodes != hosts);
+  const bool other_job = intent == Intent::queue && here.is_of_job() && *nodes != hosts;
+  if ((login_node && intent != Intent::start) || other_job) {
+    Allocation to_come{{}, std::string(kNodesOfJob)};
+    for (int64_t node = 1; node <= *nodes; ++node) to_come.hosts.push_back({fmt::format("node-{}", node)});
+    return to_come;
+  }
+  if (*nodes != hosts)
+    here.notes.push_back(fmt::format("note: job.nodes {} does not count here: ranks go to the {} host{} of {}", *nodes, hosts,
+                                     hosts == 1 ? "" : "s", here.source));
+  return here;
 }
 
 std::string flash_variant(const Variables& environment) {

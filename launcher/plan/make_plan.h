@@ -37,9 +37,16 @@ Placement place_ranks(const PlanInput& input);
 /// REQUIRES settle_script_rules() to have been over input.resolved.
 Plan make_plan(const PlanInput& input);
 
-/// Hosts to plan with where no allocation is there yet: job.nodes of them, "node-1" and so on; `allocation` as it is where it is real or
-/// the machine has no scheduler.
-Allocation allocation_to_plan_with(Allocation allocation, const Config& config);
+/// What hosts and hardware are looked up for.
+enum class Intent {
+  queue,     // a job to come, whatever allocation this shell is in: submit, plan
+  rehearse,  // what a start here would do: train --dry-run
+  start,     // ranks start here, now
+};
+
+/// The hosts to plan with: those that are `here`, or job.nodes of them, "node-1" and so on, for a job to come and where there is no
+/// allocation to rehearse in. Where job.nodes says another number and does not count, a note tells.
+Allocation allocation_for(Intent intent, Allocation here, const Config& config);
 
 /// Which USE_FLASH_ATTN_* the environment sets: the ALCF name shows it.
 std::string flash_variant(const Variables& environment);

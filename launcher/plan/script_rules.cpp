@@ -1,9 +1,12 @@
 #include "launcher/plan/script_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/core/spec/decode.h"
+#include "launcher/plan/layout.h"
+#include "launcher/plan/validate.h"
 
 namespace llmrun {
 namespace {
@@ -45,34 +48,60 @@ void settle_sequence(Resolved& resolved, int64_t ranks, std::vector<std::string>
     notes.push_back(fmt::format("warning: SP_TYPE=ds does nothing: parallel.tensor {} (MPSIZE) takes every rank", parallel.tensor));
 }
 
-int64_t micro_batch_of(std::string_view machine, int64_t nodes) {
-  if (machine != "polaris" && machine != "sophia") return 1;
-  return nodes < 3 ? 1 : nodes < 8 ? 2 : 4;
-}
-
-int64_t accumulate_of(std::string_view machine, int64_t nodes) {
-  if (machine == "polaris" || machine == "sophia") return 8;
-  if (machine != "aurora" && machine != "sunspot") return 1;
-  return nodes < 16 ? 16 : nodes < 33 ? 8 : nodes < 128 ? 4 : nodes < 256 ? 2 : 1;
-}
+int64_t micro_batch_of_a100s(int64_t nodes) { return nodes < 3 ? 1 : nodes < 8 ? 2 : 4; }
+int64_t accumulate_of_a100s(int64_t /*nodes*/) { return 8; }
+int64_t accumulate_of_tiles(int64_t nodes) { return nodes < 16 ? 16 : nodes < 33 ? 8 : nodes < 128 ? 4 : nodes < 256 ? 2 : 1; }
+int64_t one(int64_t /*nodes*/) { return 1; }
 
 /// ALCF/helpers.sh: what its machines take by themselves.
+struct MachineRule {
+  std::string_view machine;
+  int64_t tensor;
+  int64_t (*micro_batch)(int64_t nodes);
+  int64_t (*accumulate)(int64_t nodes);
+};
+constexpr MachineRule kOtherMachine{"", 1, one, one};
+constexpr std::array kMachineRules{MachineRule{"polaris", 1, micro_batch_of_a100s, accumulate_of_a100s},
+                                   MachineRule{"sophia", 1, micro_batch_of_a100s, accumulate_of_a100s},
+                                   MachineRule{"aurora", 1, one, accumulate_of_tiles}, MachineRule{"sunspot", 1, one, accumulate_of_tiles},
+                                   MachineRule{"perlmutter", 2, one, one}};
+
+/// That of the machine, or of the nearest that its profile builds on: a site's own "polaris-large" is a Polaris.
+const MachineRule& rule_of(const std::vector<std::string>& line) {
+  for (auto name = line.rbegin(); name != line.rend(); ++name)
+    for (const MachineRule& rule : kMachineRules)
+      if (rule.machine == *name) return rule;
+  return kOtherMachine;
+}
+
 void settle_by_machine(Resolved& resolved, int64_t nodes) {
-  TrainConfig& train = resolved.config.train;
-  const std::string& machine = resolved.config.machine.profile;
-  if (machine == "perlmutter" && !resolved.is_set("parallel.tensor")) {
-    resolved.config.parallel.tensor = 2;
-    resolved.derived["parallel.tensor"] = "alcf: on Perlmutter";
+  const MachineRule& rule = rule_of(resolved.machine_line);
+  const std::string why = fmt::format("alcf: {} node{} of '{}'", nodes, nodes == 1 ? "" : "s",
+                                      rule.machine.empty() ? std::string_view(resolved.config.machine.profile) : rule.machine);
+  if (rule.tensor > 1 && !resolved.is_set("parallel.tensor")) {
+    resolved.config.parallel.tensor = rule.tensor;
+    resolved.derived["parallel.tensor"] = why;
   }
-  const std::string rule = fmt::format("alcf: {} node{} of '{}'", nodes, nodes == 1 ? "" : "s", machine);
   if (!resolved.is_set("train.micro_batch")) {
-    train.micro_batch = micro_batch_of(machine, nodes);
-    resolved.derived["train.micro_batch"] = rule;
+    resolved.config.train.micro_batch = rule.micro_batch(nodes);
+    resolved.derived["train.micro_batch"] = why;
   }
   if (!resolved.is_set("train.accumulate") && !resolved.is_set("train.global_batch")) {
-    train.accumulate = accumulate_of(machine, nodes);
-    resolved.derived["train.accumulate"] = rule;
+    resolved.config.train.accumulate = rule.accumulate(nodes);
+    resolved.derived["train.accumulate"] = why;
   }
+}
+
+/// The scripts' share of the steps, which layout and batch make of the tokens. Where those do not work out, make_plan() says why.
+void settle_warmup(Resolved& resolved, int64_t ranks) {
+  if (resolved.is_set("optimizer.warmup_steps")) return;
+  std::vector<Complaint> told_by_make_plan;
+  const std::optional<Layout> layout = derive_layout(resolved, ranks, told_by_make_plan);
+  if (!layout) return;
+  const Batch batch = derive_batch(resolved, layout->data, told_by_make_plan);
+  const int64_t steps = derive_steps(resolved, batch.global * resolved.config.train.seq_len, told_by_make_plan);
+  resolved.config.optimizer.warmup_steps = std::llround(resolved.rules.warmup * static_cast<double>(steps));
+  resolved.derived["optimizer.warmup_steps"] = fmt::format("alcf: {} of {} steps", resolved.rules.warmup, steps);
 }
 
 }  // namespace
@@ -87,14 +116,10 @@ std::vector<std::string> settle_script_rules(Resolved& resolved, int64_t ranks, 
   }
   if (rules.sequence) settle_sequence(resolved, ranks, notes);
   if (rules.by_machine) settle_by_machine(resolved, nodes);
+  if (rules.warmup > 0) settle_warmup(resolved, ranks);
   if (auto unbuilt = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }); !unbuilt.empty())
     throw Error(Exit::config, std::move(unbuilt));
   return notes;
-}
-
-int64_t warmup_steps(const Resolved& resolved, int64_t steps) {
-  if (resolved.rules.warmup == 0 || resolved.is_set("optimizer.warmup_steps")) return resolved.config.optimizer.warmup_steps;
-  return std::llround(resolved.rules.warmup * static_cast<double>(steps));
 }
 
 }  // namespace llmrun

@@ -172,7 +172,7 @@ std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, cons
       tree = Value::nested(profile_kind_name(kind), std::move(tree));
     }
     const std::string label = kind == ProfileKind::recipe ? "recipe" : fmt::format("{} profile", profile_kind_name(kind));
-    strongest_first.push_back({fmt::format("{} '{}'", label, *next), std::move(tree), fs::absolute(file).parent_path()});
+    strongest_first.push_back({fmt::format("{} '{}'", label, *next), std::move(tree), fs::absolute(file).parent_path(), *next});
     next = std::move(below);
   }
   return {std::make_move_iterator(strongest_first.rbegin()), std::make_move_iterator(strongest_first.rend())};

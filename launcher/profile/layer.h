@@ -15,6 +15,7 @@ struct Layer {
   std::string name;            // "my-run.yaml", "--set (command line)", "environment SEQ_LEN"
   Value tree;                  // a map of sections
   std::filesystem::path base;  // relative paths in it start here
+  std::string profile = {};    // the profile that it is
 };
 
 using Environment = std::map<std::string, std::string>;

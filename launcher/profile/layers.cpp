@@ -161,6 +161,12 @@ void lay(const Layer& layer, Resolved& resolved, std::vector<Complaint>& complai
     if (complaints[i].at && complaints[i].at->file.empty()) complaints[i].because.push_back(fmt::format("set by {}", layer.name));
 }
 
+/// A profile names itself; who wants to know where it comes from means whoever named it.
+void say_who_chose(ProfileKind kind, const Choice& choice, Resolved& resolved) {
+  const auto profile = resolved.settings.find(fmt::format("{}.profile", profile_kind_name(kind)));
+  if (profile != resolved.settings.end()) profile->second.back() = {choice.layer.empty() ? "host name" : choice.layer, {}, choice.name};
+}
+
 std::string last_word(const std::vector<Layer>& layers, std::string_view section, std::string_view key) {
   std::string text;
   for (const Layer& layer : layers)
@@ -278,7 +284,12 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
   Resolved resolved;
   if (auto closed = catalog.closed_directory()) resolved.notes.push_back(*std::move(closed));
   resolved.rules = said.rules;
-  for (const Layer& layer : profiles) lay(layer, resolved, complaints);
+  for (const Layer& layer : profiles) {
+    lay(layer, resolved, complaints);
+    if (layer.tree.find("machine")) resolved.machine_line.push_back(layer.profile);
+  }
+  for (size_t i = 0; i < kProfiled.size(); ++i)
+    if (choices[i]) say_who_chose(kProfiled[i], *choices[i], resolved);
   const std::string below = last_word(profiles, "model", "from"), above = last_word(said.layers, "model", "from");
   const std::string& directory = above.empty() ? below : above;
   std::optional<Layer> from;
@@ -296,7 +307,8 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
   const bool readable = complaints.empty();  // else what contradicts may be a value that could not be read
   for (Complaint& complaint : complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }))
     complaints.push_back(std::move(complaint));
-  if (readable && !complaints.empty() && contradictions) contradictions(resolved, complaints);
+  const bool known = is_built(*find_field("model.family"), resolved.config);  // what must fit together in another family, nobody here knows
+  if (readable && known && !complaints.empty() && contradictions) contradictions(resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   const auto& [machine, model] = choices;

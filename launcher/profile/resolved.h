@@ -23,7 +23,7 @@ struct ScriptRules {
   bool tensor = false;           // parallel.tensor takes the ranks that the other axes leave
   bool sequence = false;         // parallel.sequence_size does; where none are left, there is no sequence parallelism
   bool whole_positions = false;  // train.seq_len is model.max_positions (read_config does that)
-  bool by_machine = false;       // train.micro_batch, train.accumulate and parallel.tensor by the machine and the number of nodes
+  bool by_machine = false;       // train.micro_batch, train.accumulate and parallel.tensor by machine_line and the number of nodes
   double warmup = 0;             // optimizer.warmup_steps as a share of the steps; 0: as it is
   bool any() const { return tensor || sequence || by_machine || warmup > 0; }
 };
@@ -39,8 +39,9 @@ struct Resolved {
   std::map<std::string, std::string, std::less<>> derived;            // keys that are `auto` and have got their value: by which rule
   std::vector<std::pair<std::string, std::string>> variables;         // of the environment, as they are set: those that have their way
   ScriptRules rules;
-  std::vector<std::string> notes;  // what is to be told once
-  bool node_is_said = false;       // a person named the machine or its GPUs: the node is not looked at
+  std::vector<std::string> machine_line;  // the profiles that the machine's builds on, the furthest first, and itself
+  std::vector<std::string> notes;         // what is to be told once
+  bool node_is_said = false;              // a person named the machine or its GPUs: the node is not looked at
 
   /// Whether any layer says it: false means that the built-in default stands.
   bool is_set(std::string_view path) const { return settings.contains(path); }

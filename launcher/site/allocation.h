@@ -15,6 +15,7 @@ struct Allocation {
   std::vector<std::string> notes;
 
   bool this_machine_only() const { return source == "this machine"; }
+  bool is_of_job() const { return !this_machine_only() && source != "--hostfile"; }
 };
 
 /// --hostfile where it is given, else the batch system's list, else this machine (`here`, its host name).

@@ -148,11 +148,32 @@ TEST_CASE("config schema is JSON that names every section") {
   CHECK(CommandLine()("llmrun config schema --text run.sed").exit == 3);
 }
 
+TEST_CASE("config show gives what a run gets, where the ALCF scripts' knobs go by ranks and nodes too") {
+  const CommandLine shell;
+  for (const char* knobs :
+       {"MODEL_ARCH=7B TRAIN_ITERS=1000", "MODEL_ARCH=7B TRAIN_ITERS=1000 LR_WARMUP_FRAC=0.5 TP=2", "MODEL_SIZE_KEY=GPT13B PPSIZE=2",
+        "MODEL_SIZE_KEY=GPT13B SP_TYPE=ds", "LLMRUN_MODEL=gpt-tiny LLMRUN_RUN_STEPS=1"}) {
+    CAPTURE(knobs);
+    const auto config = [&](const char* command) {
+      const Outcome outcome = shell(std::string(knobs) + " llmrun " + command + " --json --set machine=polaris --set job.nodes=8");
+      CHECK_MESSAGE(outcome.exit == 0, outcome.err);
+      const json document = json::parse(outcome.out);
+      return document.contains("config") ? document["config"] : document["plan"]["config"];
+    };
+    CHECK(config("config show") == config("train --dry-run"));
+  }
+  const Outcome shown = shell("MODEL_ARCH=7B llmrun config show --origin --set machine=polaris --set job.nodes=8");
+  CHECK(shown.out.find("\n  micro_batch: 4  # alcf: 8 nodes of 'polaris'\n") != std::string::npos);
+  CHECK(shown.out.find("\n  profile: aurora-gpt-7b  # environment MODEL_ARCH\n") != std::string::npos);
+}
+
 TEST_CASE("profiles lists and shows what is shipped") {
   const CommandLine shell;
   const json document = json::parse(shell("llmrun profiles --json").out);
   CHECK(document["profiles"].size() > 10);
   CHECK(shell("llmrun profiles list").out == shell("llmrun profiles").out);
+  CHECK(shell("llmrun profiles list").out.find(" gpt-13b          12.8 B parameters in 40 layers of width 5120; key GPT13B\n") !=
+        std::string::npos);
   CHECK(shell("llmrun profiles show polaris").out == CommandLine::slurp(LLMRUN_SOURCE_DIR "/profiles/machines/polaris.yaml"));
   const Outcome outcome = shell("llmrun profiles show polrais");
   CHECK(outcome.exit == 3);

@@ -56,6 +56,24 @@ TEST_CASE("no driver is no data, and not zero GPUs") {
   CHECK(says(GpuHost(0)("train --ranks 5"), "the machine profile says 4, NVML says 0: going by NVML"));
 }
 
+TEST_CASE("job.nodes plans the job to come, inside another job too; what starts here goes by the hosts that are here, and says so") {
+  const CommandLine shell;
+  const std::string words = " --set model=gpt-tiny --set run.steps=1 --set job.account=P --set job.walltime=1:00:00 --set job.nodes=";
+  shell.write("nodes", "x1\nx2\n");
+  CHECK(shell("llmrun plan --set machine=thetagpu" + words + "2").out.find("8 a node on 2 nodes") != std::string::npos);
+  const std::string in_job = "PBS_NODEFILE=\"$PWD/nodes\" llmrun ";
+  const Outcome script = shell(in_job + "submit --dry-run --set machine=polaris" + words + "10");
+  CHECK_MESSAGE(script.out.find("#PBS -l select=10:system=polaris\n") != std::string::npos, script.err);
+  const std::string note = "llmrun: note: job.nodes 3 does not count here: ranks go to the 2 hosts of PBS_NODEFILE\n";
+  for (const char* command : {"train --dry-run", "render launch"}) {
+    CAPTURE(command);
+    const Outcome launch = shell(in_job + command + " --set machine=polaris" + words + "3");
+    CHECK(launch.out.find("--np=8 ") != std::string::npos);
+    CHECK(launch.err == note);
+    CHECK(shell(in_job + command + " --set machine=polaris" + words + "2").err == "");
+  }
+}
+
 TEST_CASE("train on Intel GPUs exits 5 and names the missing backend; everything before the start works") {
   const CommandLine shell;
   for (const char* machine : {"aurora", "sunspot"}) {

@@ -129,12 +129,17 @@ void apply(const Value& tree, Config& config, std::vector<Complaint>& complaints
   Walk(config, complaints, taken).section("", tree);
 }
 
+bool is_built(const Field& field, const Config& config) {
+  const std::string value = field.unbuilt.empty() ? "" : field.shown_in(config);
+  return field.unbuilt.empty() || value == field.default_shown() ||
+         std::find(field.built.begin(), field.built.end(), value) != field.built.end();
+}
+
 std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<Place(std::string_view path)>& where) {
   std::vector<Complaint> complaints;
   for (const Field& field : fields()) {
-    if (field.unbuilt.empty()) continue;
+    if (is_built(field, config)) continue;
     const std::string value = field.shown_in(config);
-    if (value == field.default_shown() || std::find(field.built.begin(), field.built.end(), value) != field.built.end()) continue;
     const std::string feature = fmt::format(fmt::runtime(field.unbuilt), value);
     complaints.push_back(
         {fmt::format("{} {}: {} is not built yet", field.path, value, feature), where(field.path), {}, alternatives(field)});

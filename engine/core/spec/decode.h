@@ -11,6 +11,8 @@ void apply(
     const Value& tree, Config& config, std::vector<Complaint>& complaints,
     const std::function<void(const Field&, const Value&)>& taken = [](const Field&, const Value&) {});
 
+/// Whether this version has the feature of the field's value.
+bool is_built(const Field& field, const Config& config);
 /// One complaint for each value whose feature this version does not have. `where(path)` is the Place of the value.
 std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<Place(std::string_view path)>& where);
 

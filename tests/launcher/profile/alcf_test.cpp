@@ -158,6 +158,34 @@ TEST_CASE("the newer scripts' defaults go by the machine and its nodes") {
   CHECK(refusal({{"MODEL_ARCH", "7B"}, {"LR_WARMUP_FRAC", "5%"}}) == "LR_WARMUP_FRAC=5% is no share of the steps");
 }
 
+TEST_CASE("a site's own profile goes by the scripts' rules for the machine that it builds on") {
+  TemporaryDirectory site;
+  std::filesystem::create_directories(site / "machines");
+  std::ofstream(site / "machines/ours.yaml") << "extends: polaris\n";
+  std::ofstream(site / "machines/ours-large.yaml") << "extends: ours\n";
+  std::ofstream(site / "machines/theirs.yaml") << "node: {gpus: 4}\n";
+  const auto batch = [&](const char* machine) {
+    Sources sources = shipped_sources({{"MODEL_ARCH", "7B"}}, {std::string("machine=") + machine});
+    sources.profile_directories.insert(sources.profile_directories.begin(), site.path());
+    Resolved resolved = read_config(sources);
+    settle_script_rules(resolved, 32, 8);
+    return std::pair(resolved.config.train.micro_batch, resolved.config.train.accumulate.value_or(0));
+  };
+  CHECK(batch("ours") == std::pair<int64_t, int64_t>(4, 8));
+  CHECK(batch("ours-large") == std::pair<int64_t, int64_t>(4, 8));
+  CHECK(batch("theirs") == std::pair<int64_t, int64_t>(1, 1));
+  CHECK(batch("sunspot") == std::pair<int64_t, int64_t>(1, 16));
+}
+
+TEST_CASE("what the rules make of ranks and nodes says so") {
+  PlanInput input = on_polaris({{"MODEL_ARCH", "7B"}, {"TRAIN_ITERS", "1000"}}, 8);
+  settle_script_rules(input.resolved, 32, 8);
+  CHECK(input.resolved.set_by("train.micro_batch") == "train.micro_batch 4 is alcf: 8 nodes of 'polaris'");
+  CHECK(input.resolved.set_by("optimizer.warmup_steps") == "optimizer.warmup_steps 50 is alcf: 0.05 of 1000 steps");
+  CHECK(input.resolved.set_by("model.profile") == "model.profile aurora-gpt-7b was set by environment MODEL_ARCH");
+  CHECK(input.resolved.set_by("machine.profile") == "machine.profile polaris was set by host name");
+}
+
 TEST_CASE("the architecture that the scripts train with ZeRO 2 is planned so") {
   CHECK(plan_of(on_polaris({{"MODEL_ARCH", "33B"}}, 12)).config.parallel.zero == 2);
 }
@@ -171,11 +199,21 @@ TEST_CASE("CPU_OPTIMIZER keeps the optimizer in host memory") {
 }
 
 TEST_CASE("a key with a slip is understood") {
-  try {
-    read_config(shipped_sources({{"MODEL_SIZE_KEY", "GTP13B"}}));
-    FAIL("it was accepted");
-  } catch (const Error& error) {
-    CHECK(error.complaints().front().hint == "did you mean MODEL_SIZE_KEY=GPT13B?");
+  for (const auto& [key, hint] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"GTP13B", "did you mean MODEL_SIZE_KEY=GPT13B?"},
+                                                                  {"gpt13b", "did you mean MODEL_SIZE_KEY=GPT13B?"},
+                                                                  {"GPT1.5B", "did you mean MODEL_SIZE_KEY=GPT1_5B?"},
+                                                                  {"GPT145", "did you mean MODEL_SIZE_KEY=GPT145B or "},
+                                                                  {"GPT1T", "did you mean MODEL_SIZE_KEY=GPT1T_{1,2,4,8,16,24,"},
+                                                                  {"llama-3.1-8b", "unset MODEL_SIZE_KEY, and --set model=llama-3.1-8b"},
+                                                                  {"mine", "llmrun profiles list"}}) {
+    CAPTURE(key);
+    try {
+      read_config(shipped_sources({{"MODEL_SIZE_KEY", key}}));
+      FAIL("it was accepted");
+    } catch (const Error& error) {
+      CHECK_MESSAGE(error.complaints().front().hint.starts_with(hint), error.complaints().front().hint);
+    }
   }
 }
 

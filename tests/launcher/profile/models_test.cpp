@@ -98,6 +98,17 @@ TEST_CASE("the GenSLM sizes are refused by the name of their family") {
     CHECK(what_is_wrong(shipped_sources({}, {std::string("model=") + name})) == "model.family neox: the neox family is not built yet");
 }
 
+TEST_CASE("of a family that is not built nothing else is said: what must fit together in it is not known here") {
+  Sources sources = shipped_sources({}, {"model=genslm-250m"});
+  bool asked = false;
+  const auto contradictions = [&](const Resolved&, std::vector<Complaint>&) { asked = true; };
+  CHECK_THROWS_AS(read_config(sources, contradictions), Error);
+  CHECK(!asked);
+  sources.sets = {"model=gpt-tiny", "parallel.expert=2"};
+  CHECK_THROWS_AS(read_config(sources, contradictions), Error);
+  CHECK(asked);
+}
+
 TEST_CASE("every other shipped model can be planned with: heads divide its width, key and value heads its heads") {
   const Catalog catalog(shipped_sources().profile_directories);
   for (const std::string& name : catalog.names(ProfileKind::model)) {
