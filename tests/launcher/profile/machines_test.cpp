@@ -133,6 +133,9 @@ TEST_CASE("queues have the limits that the ALCF documents, and those that a rout
            {"polaris", "capacity", 1, 4, 168, "", 2},
            {"sophia", "by-node", 1, 8, 24, "", 0},
            {"sophia", "by-gpu", 1, 1, 24, "", 0},
+           {"sophia", "single-gpu", 1, 1, 24, "", 0},
+           {"sophia", "single-node", 1, 8, 24, "", 0},
+           {"sophia", "bigmem", 1, 1, 12, "", 0},
            {"aurora", "debug", 1, 2, 1, "", 1},
            {"aurora", "debug-scaling", 2, 256, 1, "", 1},
            {"aurora", "prod", 256, 10624, 24, "", 0},
@@ -180,6 +183,13 @@ TEST_CASE("what must be exported is, and what hurt people is not") {
                                                                                               {"ZE_FLAT_DEVICE_HIERARCHY", "FLAT"},
                                                                                               {"ZE_AFFINITY_MASK", "(not set)"}})
     CHECK_MESSAGE(variable(aurora, name) == value, name);
+}
+
+TEST_CASE("PBS's own TMPDIR, too long for a socket's path, is nobody's, and InfiniBand survives a fork") {
+  for (const char* name : {"polaris", "sirius", "sophia", "aurora", "sunspot", "crux"})
+    CHECK_MESSAGE(variable(machine(name), "TMPDIR") == "/tmp", name);
+  for (const char* name : {"polaris", "sirius", "sophia", "thetagpu"}) CHECK_MESSAGE(variable(machine(name), "IBV_FORK_SAFE") == "1", name);
+  CHECK(variable(machine("perlmutter"), "TMPDIR") == "(not set)");
 }
 
 TEST_CASE("ranks of an Aurora node keep off the two cores that belong to the system") {
