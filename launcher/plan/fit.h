@@ -7,10 +7,11 @@
 
 namespace llmrun {
 
-/// A line a pipeline stage that a GPU of the node cannot hold, even without what an allocator rounds up and kernels take for themselves,
-/// and what makes it less. Empty where all fits, or nobody knows how much a GPU has.
+/// A line a pipeline stage that a GPU of the node cannot hold, or one where the ranks on CPUs are beyond their host's memory, even without
+/// what an allocator rounds up and kernels take for themselves, and what makes it less. Empty where all fits, or nobody knows how much
+/// memory there is.
 std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& costs, const NodeShape& node);
-/// The same, where nothing else needs the forecast: it is made only for GPUs whose memory is known.
+/// The same, where nothing else needs the forecast: it is made only where the memory is known.
 std::vector<std::string> what_does_not_fit(const Plan& plan, const NodeShape& node);
 
 }  // namespace llmrun

@@ -1,12 +1,15 @@
 #include "launcher/topo/node_shape.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "launcher/topo/hwloc.h"
 #include "launcher/topo/nvml.h"
 
 namespace llmrun {
 namespace {
+
+int64_t memory_of_this_machine() { return int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE); }
 
 bool speaks_cuda(const NodeConfig& profile) { return profile.accelerator.empty() || profile.accelerator == "cuda"; }
 
@@ -38,6 +41,8 @@ NodeShape node_shape(const NodeConfig& profile, Witness witness, const Variables
   shape.cores = profile.cores.value_or(facts && facts->cores > 0 ? facts->cores : usable_cpus());
   count_gpus(profile, witness, nvml ? std::optional(nvml->count) : std::nullopt, facts ? facts->nvidia_devices : std::nullopt, shape);
   shape.gpu_memory_bytes = profile.gpu_memory_bytes ? profile.gpu_memory_bytes : nvml ? nvml->memory_bytes : std::nullopt;
+  const bool is_the_node = witness == Witness::hardware || !profile.cores;
+  if (is_the_node && !(facts && facts->foreign)) shape.memory_bytes = memory_of_this_machine();
   return shape;
 }
 

@@ -14,6 +14,7 @@ struct NodeShape {
   int64_t cores = 1;  // physical, that this process may use
   int64_t gpus = 0;
   std::optional<int64_t> gpu_memory_bytes;  // empty: nobody could say
+  std::optional<int64_t> memory_bytes;      // of the host; empty: it is not this machine
   std::string gpus_from;                    // "machine profile", "NVML", "PCI scan", "no driver answered"
   std::vector<std::string> notes;           // where the witnesses disagree, to be told once
 };

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/core/spec/decode.h"
+#include "launcher/plan/fit.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
 #include "tests/support/test.h"
@@ -389,6 +390,23 @@ TEST_CASE("one node of a job to come is not this machine, but where there is no 
   CHECK(allocation_for(Intent::queue, here, config).hosts[0].name == "node-1");
   config.machine.scheduler = "local";
   CHECK(allocation_for(Intent::queue, here, config).hosts[0].name == "login");
+}
+
+TEST_CASE("ranks on CPUs share their host's memory, and a plan says where that is too little") {
+  PlanInput crowded = input({{"parallel.pipeline", "2"}});
+  crowded.allocation = {{{"n1", 1}, {"n2", 3}}, "--hostfile"};
+  const Plan plan = make_plan(crowded);
+  const Forecast costs = forecast(plan);
+  const int64_t first = costs.stages[0].memory.total(), last = costs.stages[1].memory.total(), fullest = first + 2 * last;
+  NodeShape node;
+  CHECK(what_does_not_fit(plan, node).empty());  // nobody knows
+  node.memory_bytes = fullest;
+  CHECK(what_does_not_fit(plan, node).empty());
+  node.memory_bytes = fullest - 1;
+  const std::vector<std::string> lines = what_does_not_fit(plan, node);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].starts_with("3 ranks want "));
+  CHECK(lines[0].find("offload") == std::string::npos);  // of nothing else than this memory
 }
 
 TEST_CASE("ZB-V's stages hold the model there and back, and one of them both copies of the tied embedding in one") {

@@ -30,6 +30,7 @@ TEST_CASE("cores and GPUs are counted without a driver") {
   CHECK(shape.gpus == 4);
   CHECK(shape.gpus_from == "PCI scan");
   CHECK(!shape.gpu_memory_bytes);  // nobody could say
+  CHECK(!shape.memory_bytes);      // this machine is another
 }
 
 TEST_CASE("the profile's shape wins, and what it leaves open is looked up") {
@@ -45,6 +46,15 @@ TEST_CASE("the profile's shape wins, and what it leaves open is looked up") {
   shape = node_shape(profile, Witness::profile, Variables());
   CHECK(shape.cores == 52);
   CHECK(shape.gpus_from == "machine profile");
+}
+
+TEST_CASE("a host's memory is known where the node is this machine") {
+  NodeConfig profile;
+  CHECK(node_shape(profile, Witness::profile, Variables()).memory_bytes.value_or(0) > 1 << 28);
+  profile.gpus = 0;
+  profile.cores = 52;
+  CHECK(!node_shape(profile, Witness::profile, Variables()).memory_bytes);
+  CHECK(node_shape(profile, Witness::hardware, Variables()).memory_bytes);
 }
 
 TEST_CASE("where ranks start, NVML is asked before the PCI bus and the profile, and a disagreement is told in one line") {
