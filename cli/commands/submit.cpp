@@ -21,12 +21,14 @@ int queue(const Plan& plan, bool dry, Desk& desk, Context& context) {
   refuse_a_second(job, history, *desk.scheduler);
   write_job_files(plan, job_script(plan, desk.request), git_state(desk.environment));
   if (dry) {
-    ask_the_server(run.paths().job_script(), *desk.scheduler, context);
+    ask_the_server(run.paths().job_script(), facts(plan, desk), *desk.scheduler, context);
     return 0;
   }
   const QueuedJob queued = queue_job(job, history, /*by=*/"", *desk.scheduler, std::time(nullptr));
   const JobConfig& asked = plan.config.job;
-  print_queued(queued, asked.chain > 0 ? json{{"chain", asked.chain}} : json::object(), context);
+  json more = facts(plan, desk);
+  if (asked.chain > 0) more["chain"] = asked.chain;
+  print_queued(queued, more, context);
   return static_cast<int>(run.record().attempts.size());
 }
 
@@ -40,7 +42,7 @@ void tell_finished(const Plan& plan, int64_t steps, Context& context) {
 void submit(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
   const PlanInput input = plan_input(options.plan, environment, Intent::queue, context);
-  const Plan plan = make_plan(input);
+  const Plan plan = plan_to_queue(input);
   if (!plan.config.job.array.empty())
     throw Error(Exit::config, "job.array chooses members of a sweep, and there is none").hint("--sweep optimizer.lr=1e-4,3e-4");
   Desk desk = make_desk(plan.config, environment);
@@ -48,7 +50,7 @@ void submit(const SubmitOptions& options, Context& context) {
   check(input, plan, /*ask=*/!print_only, desk);
   if (print_only) {
     warn(plan, desk, context);
-    return print_script(plan.name, plan.dir, job_script(plan, desk.request), context);
+    return print_script(plan.name, plan.dir, job_script(plan, desk.request), facts(plan, desk), context);
   }
   check_resume(plan);
   if (const RunRecord record = read_record(RunPaths(plan.dir).record()); record.finished(plan.steps))

@@ -1,6 +1,7 @@
 #include "cli/submit/desk.h"
 
 #include "engine/core/run_paths.h"
+#include "engine/core/units.h"
 #include "launcher/plan/backend.h"
 #include "launcher/plan/fit.h"
 #include "launcher/plan/queue_limits.h"
@@ -23,6 +24,10 @@ std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& pla
 /// What the ranks will not survive, as far as that is known here.
 void add_warnings_of_run(const PlanInput& input, const Plan& plan, std::vector<std::string>& warnings) {
   for (const std::string& line : what_does_not_fit(plan, input.node)) warnings.push_back("does not fit: " + line);
+  const JobConfig& job = plan.config.job;
+  if (job.walltime_s && 2 * job.margin() > *job.walltime_s)
+    warnings.push_back(fmt::format("job.margin {} leaves {} of job.walltime {} to train in", format_duration(job.margin()),
+                                   format_duration(*job.walltime_s - job.margin()), format_duration(*job.walltime_s)));
   try {
     check_backend(input);
   } catch (const Error& none) {
@@ -40,6 +45,18 @@ void complaints_of_script(const Plan& plan, const JobRequest& request, std::vect
 }
 
 }  // namespace
+
+Plan plan_to_queue(const PlanInput& input) {
+  try {
+    return make_plan(input);
+  } catch (const Error& unplanned) {
+    std::vector<Complaint> complaints = unplanned.complaints();
+    const Placement placement = place_ranks(input);
+    check_job(input.resolved, {std::ssize(placement.hosts), placement.ranks()}, complaints);
+    check_data_files(input.resolved, complaints);
+    throw Error(unplanned.code(), std::move(complaints));
+  }
+}
 
 Desk make_desk(const Config& config, Variables environment) {
   Desk desk;
@@ -81,8 +98,20 @@ void warn(const Plan& plan, const Desk& desk, Context& context) {
     context.talk().print("llmrun: warning: compute nodes have another {} than this one, and '{}' is in it: ./bootstrap install elsewhere\n",
                          local, printable(desk.request.llmrun));
   for (const std::string& warning : desk.warnings) context.talk().print("llmrun: warning: {}\n", printable(warning));
-  if (const auto needed = jobs_needed(plan))
-    context.talk().print("llmrun: {}{}\n", *needed, plan.config.run.until_done ? "" : ": --until-done queues them");
+  if (const auto needed = time_needed(plan); needed && needed->jobs > 1)
+    context.talk().print("llmrun: {}{}\n", time_needed_text(*needed, *plan.config.job.walltime_s),
+                         plan.config.run.until_done ? "" : ": --until-done queues them");
+}
+
+json facts(const Plan& plan, const Desk& desk) {
+  const auto needed = time_needed(plan);
+  return {{"warnings", desk.warnings},
+          {"time_needed", needed ? json{{"tokens_per_s", needed->tokens_per_s},
+                                        {"measured", needed->measured},
+                                        {"steps", needed->steps},
+                                        {"seconds", needed->seconds},
+                                        {"jobs", needed->jobs}}
+                                 : json()}};
 }
 
 void write_job_files(const Plan& plan, const std::string& script, const GitState& git) {
@@ -94,20 +123,22 @@ void write_job_files(const Plan& plan, const std::string& script, const GitState
   RunDir::write(paths.job_script(), script, RunDir::FileKind::script);
 }
 
-void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, Context& context) {
+void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, const json& more, Context& context) {
   if (!context.json) return context.out().write(script);
-  const json line{{"version", 1}, {"run", run}, {"dir", dir.string()}, {"script", script}};
+  json line{{"version", 1}, {"run", run}, {"dir", dir.string()}, {"script", script}};
+  line.update(more);
   context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
-void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context) {
+void ask_the_server(const std::filesystem::path& script, const json& more, Scheduler& scheduler, Context& context) {
   const std::string answer = scheduler.rehearse(script);
   if (!context.json) return context.talk().print("{}\n", printable(answer));
-  const json line{{"version", 1}, {"accepted", true}, {"answer", answer}, {"script", script.string()}};
+  json line{{"version", 1}, {"accepted", true}, {"answer", answer}, {"script", script.string()}};
+  line.update(more);
   context.out().print("{}\n", line.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
-void print_queued(const QueuedJob& job, json more, Context& context) {
+void print_queued(const QueuedJob& job, const json& more, Context& context) {
   if (!context.json) return context.out().print("{}\n", printable(job.id));
   json line{{"version", 1}, {"run", job.run}, {"job_id", job.id}, {"dir", job.dir}, {"script", RunPaths(job.dir).job_script().string()}};
   line.update(more);

@@ -31,6 +31,9 @@ struct Desk {
 };
 Desk make_desk(const Config& config, Variables environment);
 
+/// make_plan() for a run that is to be queued: where there is no plan, what its queue, account, file systems and data lack is told too.
+Plan plan_to_queue(const PlanInput& input);
+
 /// Every reason why this run should not be queued. `ask`: the scheduler too; without, what files and lists say. Sets the script's
 /// dependencies. Throws Error(Exit::preflight) with all of them.
 void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk);
@@ -38,17 +41,19 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk);
 void check_run(const PlanInput& input, const Plan& plan);
 /// What is no reason, and worth knowing.
 void warn(const Plan& plan, const Desk& desk, Context& context);
+/// The same for programs: {warnings, time_needed}.
+json facts(const Plan& plan, const Desk& desk);
 
 /// config.yaml and job.sh of a run. REQUIRES its lock.
 void write_job_files(const Plan& plan, const std::string& script, const GitState& git);
 
-/// The script that would be queued, on stdout: as it is, or in {version, run, dir, script}.
-void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, Context& context);
+/// The script that would be queued, on stdout: as it is, or in {version, run, dir, script} and what `more` adds.
+void print_script(const std::string& run, const std::filesystem::path& dir, const std::string& script, const json& more, Context& context);
 
 /// The server's word on the job, which leaves none there.
-void ask_the_server(const std::filesystem::path& script, Scheduler& scheduler, Context& context);
+void ask_the_server(const std::filesystem::path& script, const json& more, Scheduler& scheduler, Context& context);
 
 /// {run, job_id, dir, script} and what `more` adds.
-void print_queued(const QueuedJob& job, json more, Context& context);
+void print_queued(const QueuedJob& job, const json& more, Context& context);
 
 }  // namespace llmrun::cli

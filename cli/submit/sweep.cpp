@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "engine/core/run_paths.h"
+#include "launcher/plan/queue_limits.h"
 #include "launcher/render/shell.h"
 #include "launcher/rundir/log_name.h"
 #include "launcher/rundir/run_dir.h"
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 
 /// A member with its plan.
 struct Member {
+  size_t index;      // in the sweep
   std::string name;  // "lr=1e-4"
   PlanInput input;
   Plan plan;
@@ -30,15 +32,15 @@ struct Sweep {
   RunOfJob run_of(const Member& member, const Desk& desk) const { return {name + "/" + member.name, member.plan.dir, desk.list}; }
 };
 
-Member plan_member(const SubmitOptions& options, const SweepMember& point, const fs::path& sweep, const Variables& environment,
-                   Context& context) {
+Member plan_member(const SubmitOptions& options, size_t index, const SweepMember& point, const fs::path& sweep,
+                   const Variables& environment, Context& context) {
   PlanOptions words = options.plan;
   words.run.sets.insert(words.run.sets.end(), point.sets.begin(), point.sets.end());
   words.run.sets.push_back("run.name=" + point.name);
   words.run.sets.push_back("run.dir=" + (sweep / point.name).string());
   PlanInput input = plan_input(words, environment, Intent::queue, context);
-  Plan plan = make_plan(input);
-  return {point.name, std::move(input), std::move(plan)};
+  Plan plan = plan_to_queue(input);
+  return {index, point.name, std::move(input), std::move(plan)};
 }
 
 /// What is wrong with a member, once where it is wrong with all.
@@ -63,7 +65,7 @@ Sweep plan_sweep(const SubmitOptions& options, const Variables& environment, Con
   Exit code = Exit::config;
   for (size_t i = choice.first; i <= choice.last; ++i) {
     try {
-      sweep.members.push_back(plan_member(options, points[i], sweep.dir, environment, context));
+      sweep.members.push_back(plan_member(options, i, points[i], sweep.dir, environment, context));
     } catch (const Error& error) {
       code = error.code();
       add_complaints(points[i].name, error, complaints);
@@ -80,9 +82,12 @@ Plan as_job(const Sweep& sweep, const Member& member) {
   return plan;
 }
 
-void check_members(const Sweep& sweep, bool ask, Desk& desk) {
+/// `open`: those that are not finished.
+void check_members(const Sweep& sweep, const std::vector<const Member*>& open, bool ask, Desk& desk) {
   std::vector<Complaint> complaints;
   const Member& first = sweep.members.front();
+  if (!open.empty())
+    check_array(first.input.resolved, {open.front()->index, open.back()->index, std::ssize(open), sweep.at_once}, complaints);
   for (const Member& member : sweep.members) {
     try {
       if (&member == &first)
@@ -148,11 +153,12 @@ void write_members(const Sweep& sweep, const std::vector<const Member*>& open, D
   desk.request.depends = depends;
 }
 
-json members_json(const Sweep& sweep, const std::vector<const Member*>& open, const std::vector<std::string>& ids) {
-  json list = json::array();
+json members_json(const Sweep& sweep, const std::vector<const Member*>& open, const std::vector<std::string>& ids, const Desk& desk) {
+  json list = json::array(), more = facts(open.front()->plan, desk);
   for (size_t i = 0; i < open.size(); ++i)
     list.push_back({{"run", sweep.name + "/" + open[i]->name}, {"job_id", ids[i]}, {"dir", open[i]->plan.dir}});
-  return {{"members", list}};
+  more["members"] = list;
+  return more;
 }
 
 void tell(const Sweep& sweep, const std::vector<const Member*>& open, Context& context) {
@@ -168,7 +174,7 @@ void queue_alone(const Sweep& sweep, const Member& member, Desk& desk, Context& 
   refuse_a_second(run, history, *desk.scheduler);
   write_job_files(member.plan, script_of(sweep, member, desk), git_state(desk.environment));
   const QueuedJob job = queue_job(run, history, "", *desk.scheduler, std::time(nullptr));
-  print_queued(job, members_json(sweep, {&member}, {job.id}), context);
+  print_queued(job, members_json(sweep, {&member}, {job.id}, desk), context);
 }
 
 bool is_among(const std::vector<QueuedJob>& jobs, const std::string& id) {
@@ -204,7 +210,7 @@ void queue_array(const Sweep& sweep, const std::vector<const Member*>& open, con
   write_down_elements(job, desk);
   std::vector<std::string> ids;
   for (size_t i = 0; i < open.size(); ++i) ids.push_back(element_id(job.id, i));
-  print_queued(job, members_json(sweep, open, ids), context);
+  print_queued(job, members_json(sweep, open, ids, desk), context);
 }
 
 }  // namespace
@@ -214,12 +220,12 @@ void submit_sweep(const SubmitOptions& options, Context& context) {
   const Sweep sweep = plan_sweep(options, environment, context);
   Desk desk = make_desk(sweep.members.front().plan.config, environment);
   const bool ask = options.dry_run != "client";
-  check_members(sweep, ask, desk);
   std::vector<const Member*> open = open_members(sweep, /*ask=*/false, desk);
+  check_members(sweep, open, ask, desk);
   if (open.empty()) return context.talk().print("{} is finished: all of its {} members\n", printable(sweep.name), sweep.members.size());
   if (!ask)
     return print_script(sweep.name, sweep.dir, open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk),
-                        context);
+                        facts(open.front()->plan, desk), context);
 
   const RunDir locked(sweep.dir);
   const JobHistory history = settled_arrays(sweep, desk);
@@ -234,7 +240,8 @@ void submit_sweep(const SubmitOptions& options, Context& context) {
   const RunPaths paths(sweep.dir);
   if (open.size() > 1) RunDir::write(paths.job_script(), array_script(sweep, open, desk), RunDir::FileKind::script);
   if (options.dry_run == "server")
-    return ask_the_server(open.size() > 1 ? paths.job_script() : RunPaths(open.front()->plan.dir).job_script(), *desk.scheduler, context);
+    return ask_the_server(open.size() > 1 ? paths.job_script() : RunPaths(open.front()->plan.dir).job_script(),
+                          facts(open.front()->plan, desk), *desk.scheduler, context);
   if (open.size() > 1)
     queue_array(sweep, open, history, desk, context);
   else

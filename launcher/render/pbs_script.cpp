@@ -10,6 +10,8 @@ namespace llmrun {
 
 namespace {
 
+constexpr size_t kLongestName = 230;  // qsub: "Job name is too long". Only qstat shows it, so the rest is cut off
+
 /// What PBS places: a node, or in a queue whose jobs share one, a GPU of it.
 struct Chunks {
   int64_t count;
@@ -28,7 +30,7 @@ json pbs_fields(const Plan& plan, const JobRequest& request) {
   const JobConfig& job = plan.config.job;
   const MachineConfig& machine = plan.config.machine;
   JobFields fields;
-  fields.add("name", "run.name", plan.name);
+  fields.add("name", "run.name", plan.name.substr(0, kLongestName));
   fields.add("nodes", "job.nodes", std::to_string(plan.hosts.size()));
   const Chunks chunks = chunks_of(plan);
   fields.add("chunks", "job.nodes", std::to_string(chunks.count));

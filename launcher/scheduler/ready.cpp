@@ -91,12 +91,17 @@ double speed_at_peak(const Plan& plan) {
 
 }  // namespace
 
-void check_files(const Resolved& resolved, const Plan& plan, const fs::path& rank_program, std::vector<Complaint>& complaints) {
+void check_data_files(const Resolved& resolved, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const DataConfig& data = resolved.config.data;
   check_data(data.train, "data.train", critic);
   check_data(data.valid, "data.valid", critic);
   if (data.tokenizer.starts_with(kSentencePiece)) check_readable(data.tokenizer.substr(kSentencePiece.size()), "data.tokenizer", critic);
+}
+
+void check_files(const Resolved& resolved, const Plan& plan, const fs::path& rank_program, std::vector<Complaint>& complaints) {
+  check_data_files(resolved, complaints);
+  Critic critic(resolved, complaints);
   check_directory(plan.dir, critic);
   if (::access(rank_program.c_str(), X_OK) != 0)
     complaints.push_back(
@@ -126,19 +131,21 @@ std::string node_local(const fs::path& program) {
   return {};
 }
 
-std::optional<std::string> jobs_needed(const Plan& plan) {
+std::optional<TimeNeeded> time_needed(const Plan& plan) {
   if (!plan.config.job.walltime_s) return std::nullopt;
-  const std::vector<StepMetrics> steps = newest_steps(RunPaths(plan.dir).metrics());
-  const double speed = steps.empty() ? speed_at_peak(plan) : median_speed(steps);
-  const int64_t left = plan.steps - (steps.empty() ? 0 : steps.back().step),
-                each_s = *plan.config.job.walltime_s - plan.config.job.margin();
+  const std::vector<StepMetrics> done = newest_steps(RunPaths(plan.dir).metrics());
+  const double speed = done.empty() ? speed_at_peak(plan) : median_speed(done);
+  const int64_t left = plan.steps - (done.empty() ? 0 : done.back().step), each_s = *plan.config.job.walltime_s - plan.config.job.margin();
   if (speed <= 0 || left <= 0 || each_s <= 0) return std::nullopt;
   const auto need_s = static_cast<int64_t>(std::ceil(static_cast<double>(left * plan.tokens_per_step()) / speed));
-  if (need_s <= each_s) return std::nullopt;
+  return TimeNeeded{speed, !done.empty(), left, need_s, (need_s + each_s - 1) / each_s};
+}
+
+std::string time_needed_text(const TimeNeeded& needed, int64_t walltime_s) {
   return fmt::format("at {} {} tokens/s the {} steps{} take {}, {} jobs of {}",
-                     steps.empty() ? "no less than the whole peak of its GPUs," : "the last attempt's", human_count(speed), left,
-                     steps.empty() ? "" : " left", format_duration(need_s), (need_s + each_s - 1) / each_s,
-                     format_duration(*plan.config.job.walltime_s));
+                     needed.measured ? "the last attempt's" : "no less than the whole peak of its GPUs,", human_count(needed.tokens_per_s),
+                     needed.steps, needed.measured ? " left" : "", format_duration(needed.seconds), needed.jobs,
+                     format_duration(walltime_s));
 }
 
 }  // namespace llmrun

@@ -164,12 +164,43 @@ TEST_CASE("all that is wrong with a submit is told at once, what directives cann
     CHECK_MESSAGE(outcome.err.find(said) != std::string::npos, said);
 }
 
+TEST_CASE("a layout that cannot be hides nothing of what the queue, the account and the data lack") {
+  const CommandLine shell;
+  for (const char* more : {"", "--dry-run ", "--sweep run.seed=1,2 "}) {
+    const Outcome refused = on_polaris(shell, kSubmitKing +
+                                                  "--set parallel.tensor=5 --set job.account= --set job.walltime=99:00:00 --set "
+                                                  "job.filesystems=[hom] --set data.train=/nope " +
+                                                  more);
+    CHECK(refused.exit == 3);
+    for (const char* said : {"8 ranks are not the product of the axes", "job.account is not set", "not 99:00:00",
+                             "has no file system 'hom'", "cannot read '/nope.bin'"})
+      CHECK_MESSAGE(refused.err.find(said) != std::string::npos, said);
+  }
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
+}
+
 TEST_CASE("tokens that no GPU could do within the walltime are told before there is a first attempt") {
   const CommandLine shell;
   const Outcome outcome = on_polaris(shell, kSubmitKing + "--set run.tokens=300B --set run.steps=auto --dry-run=server");
   CHECK(outcome.exit == 0);
   CHECK(outcome.err.find("at no less than the whole peak of its GPUs, ") != std::string::npos);
   CHECK(outcome.err.find("--until-done queues them") != std::string::npos);
+  const json told = json::parse(on_polaris(shell, kSubmitKing + "--set run.tokens=300B --set run.steps=auto --dry-run --json").out);
+  CHECK(told["time_needed"]["measured"] == false);
+  CHECK(told["time_needed"]["jobs"].get<int64_t>() > 1);
+  CHECK(told["warnings"] == json::array());
+}
+
+TEST_CASE("a margin that leaves less than half of the walltime is warned of, and one that leaves nothing refused") {
+  const CommandLine shell;
+  const Outcome refused = on_polaris(shell, kSubmitKing + "--until-done --set job.margin=01:00:00 --dry-run");
+  CHECK(refused.exit == 5);
+  CHECK(refused.err.find("job.margin 01:00:00 leaves nothing of job.walltime 01:00:00") != std::string::npos);
+  const Outcome warned = on_polaris(shell, kSubmitKing + "--until-done --set job.margin=00:55:00 --json");
+  CHECK(warned.exit == 0);
+  const std::string warning = "job.margin 00:55:00 leaves 00:05:00 of job.walltime 01:00:00 to train in";
+  CHECK(warned.err.find("llmrun: warning: " + warning + "\n") != std::string::npos);
+  CHECK(json::parse(warned.out)["warnings"] == json::array({warning}));
 }
 
 TEST_CASE("a dry run tells programs the script, or what the server said of it") {
@@ -216,6 +247,9 @@ TEST_CASE("a run that one walltime does not hold is told with the speed that was
   CHECK(
       queued.err.find("at the last attempt's 10 tokens/s the 90 steps left take 02:33:36, 3 jobs of 01:00:00: --until-done queues them") !=
       std::string::npos);
+  REQUIRE(on_polaris(shell, "llmrun cancel king").exit == 0);
+  CHECK(json::parse(on_polaris(shell, kSubmitKing + "--json").out)["time_needed"] ==
+        json{{"tokens_per_s", 10.0}, {"measured", true}, {"steps", 90}, {"seconds", 9216}, {"jobs", 3}});
 }
 
 TEST_CASE("I3: no secret of the environment is in anything that submit writes or says, and nobody else can change its files") {

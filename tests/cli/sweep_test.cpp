@@ -95,6 +95,19 @@ TEST_CASE("status and history say how many they leave out") {
   CHECK(json::parse(on_polaris(shell, "llmrun history -n 3 --json").out)["older"] == 0);
 }
 
+TEST_CASE("a sweep of more members than its queue takes at once is told before anything is written, and what job.array takes instead") {
+  const CommandLine shell;
+  const std::string three = kSubmitKing + "--set run.name=lrs --set job.queue=debug --sweep optimizer.lr=1e-4,3e-4,1e-3 ";
+  for (const char* more : {"", "--dry-run "}) {
+    const Outcome refused = on_polaris(shell, three + more);
+    CHECK(refused.exit == 5);
+    CHECK(refused.err.find("queue 'debug' takes 1 member of an array at once, not 3\n") != std::string::npos);
+    CHECK(refused.err.find("hint: --set job.array=0-2%1\n") != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
+  CHECK(on_polaris(shell, three + "--set job.array=0-2%1").exit == 0);
+}
+
 TEST_CASE("what is wrong with a sweep is told of the member, and nothing is written") {
   const CommandLine shell;
   const Outcome bad = on_polaris(shell, kSubmitKing + "--set run.name=lrs --sweep optimizer.lr=1e-4,fast,slow");

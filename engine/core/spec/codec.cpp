@@ -160,12 +160,13 @@ void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
   as_map(value, "a map of queues");
   for (size_t i = 0; i < value.items.size(); ++i) {
     const Value& limits = as_map(value.items[i], "a map of nodes and walltime");
-    refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user", "gpus"});
+    refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user", "array_at_once", "gpus"});
     QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
     if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
     if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
     if (const Value* via = limits.find("via")) decode(*via, Rules{}, queue.via);
     if (const Value* jobs = limits.find("jobs_of_user")) decode(*jobs, Rules{.least = 0}, queue.jobs_of_user);
+    if (const Value* members = limits.find("array_at_once")) decode(*members, Rules{.least = 0}, queue.array_at_once);
     if (const Value* gpus = limits.find("gpus")) decode(*gpus, Rules{.least = 1}, queue.gpus);
   }
   out = std::move(queues);
@@ -206,6 +207,7 @@ json encode(const std::vector<QueueLimits>& value, const Rules&) {
     json& limits = queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
     if (!queue.via.empty()) limits["via"] = queue.via;
     if (queue.jobs_of_user > 0) limits["jobs_of_user"] = queue.jobs_of_user;
+    if (queue.array_at_once > 0) limits["array_at_once"] = queue.array_at_once;
     if (!queue.gpus.empty()) limits["gpus"] = queue.gpus;
   }
   return queues;
@@ -253,6 +255,7 @@ json schema(const std::vector<QueueLimits>*, const Rules&) {
                            {"walltime", walltime},
                            {"via", {{"type", "string"}}},
                            {"jobs_of_user", {{"type", "integer"}, {"minimum", 0}}},
+                           {"array_at_once", {{"type", "integer"}, {"minimum", 0}}},
                            {"gpus", gpus}};
   const json limits = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   return {{"type", "object"}, {"additionalProperties", limits}};

@@ -159,6 +159,7 @@ struct QueueLimits {
   std::string via;            // the routing queue that alone leads here; empty: jobs are submitted to it
   int64_t jobs_of_user = 0;   // queued and running, at most; 0: no limit
   std::vector<int64_t> gpus;  // of a queue whose jobs share a node and ask for GPUs: how many they may; empty: a job has whole nodes
+  int64_t array_at_once = 0;  // members of an array that wait to start and run together, at most; 0: no limit
 };
 
 struct NodeConfig {

@@ -152,8 +152,8 @@ std::vector<Field> table() {
       KEY_AS("machine.node.peak_tflops.fp8", machine.node.peak_tflops_fp8, "peak of one GPU, dense").at_least(0),
       KEY(machine.scheduler, "pbs, slurm, or local for none").one_of({"pbs", "slurm", "local"}),
       KEY(machine.queues,
-          "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST], via: ROUTING-QUEUE, jobs_of_user: N, gpus: [N, "
-          "...]}}"),
+          "limits of each queue: {NAME: {nodes: [LEAST, MOST], walltime: [LEAST, MOST], via: ROUTING-QUEUE, jobs_of_user: N, "
+          "array_at_once: N, gpus: [N, ...]}}"),
       KEY(machine.default_queue, "where a job goes that names no queue"),
       KEY(machine.queue_option, "what a queue is in a Slurm script: partition or qos").one_of({"partition", "qos"}),
       KEY(machine.select, "what a job asks of each node: PBS resources such as system=polaris, or a Slurm constraint"),

@@ -74,7 +74,7 @@ TEST_CASE("a configuration with every kind of value survives JSON") {
   config.optimizer.betas = {0.8, 0.99};
   config.data.train = {{"a", 2.5}, {"b", 1}};
   config.data.split = {0.9, 0.1};
-  config.machine.queues = {{"debug", {1, 2}, {300, 3600}}, {"small", {10, 24}, {300, 10800}, "prod", 2}};
+  config.machine.queues = {{"debug", {1, 2}, {300, 3600}}, {"small", {10, 24}, {300, 10800}, "prod", 2, {}, 20}};
   config.machine.node.gpu_memory_bytes = int64_t{40} << 30;
   config.machine.environment = {{"B", "1"}, {"A", "x y"}};
   config.job.walltime_s = 5400;
@@ -86,6 +86,7 @@ TEST_CASE("a configuration with every kind of value survives JSON") {
   CHECK(again.machine.queues.at(0).walltime_s == std::array<int64_t, 2>{300, 3600});
   CHECK(again.machine.queues.at(1).via == "prod");
   CHECK(again.machine.queues.at(1).jobs_of_user == 2);
+  CHECK(again.machine.queues.at(1).array_at_once == 20);
   CHECK(again.optimizer.betas == config.optimizer.betas);
 }
 

@@ -95,6 +95,14 @@ exec /opt/bin/llmrun train '/eagle/my project/outputs/gpt-13b/config.yaml' --set
 )");
 }
 
+TEST_CASE("PBS takes names of 230 characters: the rest of a longer one is left out, and stays in the run's directory") {
+  Plan plan = plan_on("pbs");
+  plan.name = std::string(255, 'n');
+  CHECK(script(plan).find("\n#PBS -N " + std::string(230, 'n') + "\n") != std::string::npos);
+  plan.config.machine.scheduler = "slurm";
+  CHECK(script(plan).find(std::string(255, 'n') + "\n") != std::string::npos);
+}
+
 TEST_CASE("the job script for a PBS queue whose jobs share a node asks for GPUs on one") {
   Plan plan = plan_on("pbs");
   plan.hosts.resize(1);
