@@ -1,10 +1,12 @@
 #include "launcher/launch/prepare.h"
 
-#include <algorithm>
-
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <limits>
 
 #include "engine/core/run_paths.h"
 #include "launcher/launch/local_identity.h"
@@ -134,6 +136,22 @@ std::unique_ptr<Launcher> choose_launcher(const Launch& launch, const Variables&
   if (launch.here_alone) return make_local();
   throw Error(Exit::preflight, "no mpirun on the PATH to start ranks on {} hosts", launch.hosts.size())
       .hint("load the site's MPI module, or name its launcher: --set machine.launcher=pals");
+}
+
+int64_t most_processes() {
+  int64_t most = std::numeric_limits<int64_t>::max();
+  for (const char* file : {"/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"})
+    if (int64_t limit = 0; std::ifstream(file) >> limit) most = std::min(most, limit);
+  rlimit own{};
+  if (::geteuid() != 0 && ::getrlimit(RLIMIT_NPROC, &own) == 0 && own.rlim_cur != RLIM_INFINITY)
+    most = std::min(most, static_cast<int64_t>(own.rlim_cur));
+  return most;
+}
+
+void check_processes(const Launch& launch, int64_t most) {
+  if (!launch.here_alone || launch.is_one_process() || launch.ranks() <= most) return;
+  throw Error(Exit::preflight, "{} ranks are more processes than this machine may have: {}", launch.ranks(), most)
+      .hint("--ranks {} is one a core; ulimit -u and /proc/sys/kernel/pid_max are the limits", launch.cores_per_node);
 }
 
 Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const Variables& environment, const AttemptName& attempt) {

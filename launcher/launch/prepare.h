@@ -28,6 +28,11 @@ struct Prepared {
 /// and gets `local`. Throws Error(Exit::preflight) where nothing can start the ranks.
 std::unique_ptr<Launcher> choose_launcher(const Launch& launch, const Variables& environment);
 
+/// How many processes whoever runs this may have at once on this machine.
+int64_t most_processes();
+/// Throws Error(Exit::preflight) where this machine alone is to start more ranks than `most`: launchers find that out after minutes.
+void check_processes(const Launch& launch, int64_t most);
+
 /// `environment`: of this process.
 Prepared prepare(const Launch& launch, std::shared_ptr<Launcher> launcher, const Variables& environment, const AttemptName& attempt = {});
 

@@ -28,7 +28,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw Error(Exit::failed, "cannot make a pipe: {}", std::strerror(errno));
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw Error(Exit::failed, "cannot make a pipe: {}", std::strerror(errno)).hint("ulimit -n says how many files may be open");
   return ends;
 }
 
@@ -115,7 +116,9 @@ Subprocess::Subprocess(const Command& command) {
   const auto output = make_pipe(), failure = make_pipe();
   const pid_t parent = ::getpid();
   pid_ = ::fork();
-  if (pid_ < 0) throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno));
+  if (pid_ < 0)
+    throw Error(Exit::failed, "cannot start '{}': {}", argv[0], std::strerror(errno))
+        .hint("ulimit -u says how many processes there may be");
   if (pid_ == 0) become({command, program.c_str(), argv_pointers.data(), environment_pointers.data(), output[1], failure[1], parent});
   ::close(output[1]);
   ::close(failure[1]);

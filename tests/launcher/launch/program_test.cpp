@@ -6,6 +6,7 @@
 
 #include "launcher/launch/launcher.h"
 #include "launcher/launch/port_claim.h"
+#include "launcher/launch/prepare.h"
 #include "launcher/launch/program_launch.h"
 #include "launcher/launch/rank_environment.h"
 #include "launcher/render/shell.h"
@@ -107,6 +108,16 @@ TEST_CASE("a rank is told who it is in torchrun's names") {
   set_rank_environment({.run = "", .ranks_of_hosts = {}, .accelerator = "", .affinity = "", .argv = {}},
                        {.rank = 5, .size = 8, .local_rank = 1, .local_size = 4}, environment);
   CHECK(environment.lines() == std::vector<std::string>{"LOCAL_RANK=1", "LOCAL_WORLD_SIZE=4", "RANK=5", "WORLD_SIZE=8"});
+}
+
+TEST_CASE("more ranks than this machine may have processes are refused before a launcher tries") {
+  Launch launch{.hosts = {{"here", 101}}, .here_alone = true, .cores_per_node = 2};
+  CHECK_THROWS_WITH_AS(check_processes(launch, 100), "101 ranks are more processes than this machine may have: 100", Error);
+  CHECK_NOTHROW(check_processes(launch, 101));
+  launch.ranks_are_threads = true;
+  CHECK_NOTHROW(check_processes(launch, 100));
+  CHECK_NOTHROW(check_processes({.hosts = {{"a", 101}, {"b", 101}}}, 100));  // who knows what they may have
+  CHECK(most_processes() > 100);
 }
 
 TEST_CASE("ranks meet on rank 0's host, or here where they are all here") {
