@@ -1,6 +1,7 @@
 #include "cli/plan_options.h"
 
 #include "launcher/plan/backend.h"
+#include "launcher/plan/layout.h"
 #include "launcher/plan/script_rules.h"
 
 namespace llmrun::cli {
@@ -11,6 +12,10 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
   add_hostfile_option(command, options.hostfile);
+  options.run.contradictions = [&options](const Resolved& resolved, std::vector<Complaint>& complaints) {
+    check_by_itself(resolved, complaints);
+    if (options.ranks && resolved.was_read({"parallel"})) derive_layout(resolved, *options.ranks, complaints);
+  };
 }
 
 void add_hostfile_option(CLI::App& command, std::optional<std::string>& hostfile) {
@@ -40,11 +45,16 @@ void settle(PlanInput& input, Context& context) {
     context.talk().print("llmrun: {}\n", printable(note));
 }
 
-PlanInput plan_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context) {
+PlanInput unsettled_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context) {
   PlanInput input = look_around(read_config(options.run), options.hostfile, options.ranks, intent, environment);
   tell_notes(input, context);
   input.flash = flash_variant(environment);
   if (intent == Intent::start) check_backend(input);
+  return input;
+}
+
+PlanInput plan_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context) {
+  PlanInput input = unsettled_input(options, environment, intent, context);
   settle(input, context);
   return input;
 }

@@ -25,8 +25,9 @@ void tell_notes(const PlanInput& input, Context& context);
 /// Gives what the ALCF scripts work out from ranks and nodes its value, and says what is odd about it.
 void settle(PlanInput& input, Context& context);
 
-/// Reads configuration, hosts and hardware, and settles what depends on the ranks. Where ranks start, GPUs without a backend are refused.
-/// Notes go to the talk.
+/// Reads configuration, hosts and hardware. Where ranks start, GPUs without a backend are refused. Notes go to the talk.
+PlanInput unsettled_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context);
+/// ... and settles what depends on the ranks.
 PlanInput plan_input(const PlanOptions& options, const Variables& environment, Intent intent, Context& context);
 
 }  // namespace llmrun::cli

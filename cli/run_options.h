@@ -1,5 +1,6 @@
 #pragma once
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@ namespace llmrun::cli {
 struct RunOptions {
   std::optional<std::string> file;
   std::vector<std::string> sets;
+  /// What else is said where keys or values are refused (read_config).
+  std::function<void(const Resolved&, std::vector<Complaint>&)> contradictions = check_by_itself;
 };
 
 void add_run_options(CLI::App& command, RunOptions& options);
@@ -24,6 +27,6 @@ CLI::Option* add_text_option(CLI::App& command, const std::string& names, std::o
 Sources sources_of(const RunOptions& options);
 
 /// The configuration these words, this environment and this host make. Throws as read_config does.
-inline Resolved read_config(const RunOptions& options) { return llmrun::read_config(sources_of(options), check_by_itself); }
+inline Resolved read_config(const RunOptions& options) { return llmrun::read_config(sources_of(options), options.contradictions); }
 
 }  // namespace llmrun::cli

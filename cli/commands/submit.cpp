@@ -41,8 +41,7 @@ void tell_finished(const Plan& plan, int64_t steps, Context& context) {
 
 void submit(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const PlanInput input = plan_input(options.plan, environment, Intent::queue, context);
-  const Plan plan = plan_to_queue(input);
+  const auto [input, plan] = plan_to_queue(options.plan, environment, context);
   if (!plan.config.job.array.empty())
     throw Error(Exit::config, "job.array chooses members of a sweep, and there is none").hint("--sweep optimizer.lr=1e-4,3e-4");
   Desk desk = make_desk(plan.config, environment);
@@ -81,7 +80,7 @@ void add_chain_options(CLI::App& command, SubmitOptions& options) {
 void add_submit(CLI::App& app, Context& context) {
   auto options = std::make_shared<SubmitOptions>();
   auto* command = app.add_subcommand("submit", "Queue a job that trains, after checking it against the limits of the queue");
-  add_plan_options(*command, options->plan);
+  add_queue_options(*command, options->plan);
   add_chain_options(*command, *options);
   command
       ->add_option("--sweep", options->sweeps,

@@ -1,5 +1,7 @@
 #include "cli/submit/desk.h"
 
+#include <tuple>
+
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
 #include "launcher/plan/backend.h"
@@ -35,6 +37,17 @@ void add_warnings_of_run(const PlanInput& input, const Plan& plan, std::vector<s
   }
 }
 
+/// As its ranks stand on the hosts; where they do not fit there, which is told, every host and all of its GPUs.
+JobSize size_asked_for(const PlanInput& input) {
+  const int64_t hosts = std::ssize(input.allocation.hosts);
+  try {
+    const Placement placement = place_ranks(input);
+    return {std::ssize(placement.hosts), placement.ranks()};
+  } catch (const Error&) {
+    return {hosts, hosts * input.node.gpus};
+  }
+}
+
 /// What no directive may hold, and a template that lacks a value: with the other complaints, not behind them.
 void complaints_of_script(const Plan& plan, const JobRequest& request, std::vector<Complaint>& complaints) {
   try {
@@ -46,13 +59,26 @@ void complaints_of_script(const Plan& plan, const JobRequest& request, std::vect
 
 }  // namespace
 
-Plan plan_to_queue(const PlanInput& input) {
+void add_queue_options(CLI::App& command, PlanOptions& options) {
+  add_plan_options(command, options);
+  options.run.contradictions = [of_plan = options.run.contradictions](const Resolved& resolved, std::vector<Complaint>& complaints) {
+    of_plan(resolved, complaints);
+    const auto& [machine, job] = std::tie(resolved.config.machine, resolved.config.job);
+    const int64_t nodes = job.nodes.value_or(1), each = job.ranks_per_node.value_or(machine.node.gpus.value_or(1));
+    if (resolved.was_read({"machine", "job"})) check_job(resolved, {nodes, nodes * each}, complaints);
+    if (resolved.was_read({"data"})) check_data_files(resolved, complaints);
+  };
+}
+
+Planned plan_to_queue(const PlanOptions& options, const Variables& environment, Context& context) {
+  PlanInput input = unsettled_input(options, environment, Intent::queue, context);
   try {
-    return make_plan(input);
+    settle(input, context);
+    Plan plan = make_plan(input);
+    return {std::move(input), std::move(plan)};
   } catch (const Error& unplanned) {
     std::vector<Complaint> complaints = unplanned.complaints();
-    const Placement placement = place_ranks(input);
-    check_job(input.resolved, {std::ssize(placement.hosts), placement.ranks()}, complaints);
+    check_job(input.resolved, size_asked_for(input), complaints);
     check_data_files(input.resolved, complaints);
     throw Error(unplanned.code(), std::move(complaints));
   }

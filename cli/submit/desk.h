@@ -31,8 +31,14 @@ struct Desk {
 };
 Desk make_desk(const Config& config, Variables environment);
 
-/// make_plan() for a run that is to be queued: where there is no plan, what its queue, account, file systems and data lack is told too.
-Plan plan_to_queue(const PlanInput& input);
+/// The options of what is to be queued: where they make no configuration or no plan, what queue, account, file systems and data lack is
+/// told too.
+void add_queue_options(CLI::App& command, PlanOptions& options);
+struct Planned {
+  PlanInput input;
+  Plan plan;
+};
+Planned plan_to_queue(const PlanOptions& options, const Variables& environment, Context& context);
 
 /// Every reason why this run should not be queued. `ask`: the scheduler too; without, what files and lists say. Sets the script's
 /// dependencies. Throws Error(Exit::preflight) with all of them.

@@ -16,11 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A member with its plan.
-struct Member {
+struct Member : Planned {
   size_t index;      // in the sweep
   std::string name;  // "lr=1e-4"
-  PlanInput input;
-  Plan plan;
 };
 
 struct Sweep {
@@ -38,9 +36,7 @@ Member plan_member(const SubmitOptions& options, size_t index, const SweepMember
   words.run.sets.insert(words.run.sets.end(), point.sets.begin(), point.sets.end());
   words.run.sets.push_back("run.name=" + point.name);
   words.run.sets.push_back("run.dir=" + (sweep / point.name).string());
-  PlanInput input = plan_input(words, environment, Intent::queue, context);
-  Plan plan = plan_to_queue(input);
-  return {index, point.name, std::move(input), std::move(plan)};
+  return {plan_to_queue(words, environment, context), index, point.name};
 }
 
 /// What is wrong with a member, once where it is wrong with all.

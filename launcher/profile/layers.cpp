@@ -161,6 +161,17 @@ void lay(const Layer& layer, Resolved& resolved, std::vector<Complaint>& complai
     if (complaints[i].at && complaints[i].at->file.empty()) complaints[i].because.push_back(fmt::format("set by {}", layer.name));
 }
 
+void add_misread(const Layer& layer, Resolved& resolved) {
+  for (size_t i = 0; i < layer.tree.keys.size(); ++i) {
+    const Value part{.kind = Value::Kind::map, .keys = {layer.tree.keys[i]}, .items = {layer.tree.items[i]}};
+    const std::string section = part.keys[0].text.substr(0, part.keys[0].text.find('.'));
+    Config unused;
+    std::vector<Complaint> complaints;
+    apply(part, unused, complaints);
+    if (!complaints.empty()) resolved.misread.insert(names_below(section).empty() ? "" : section);
+  }
+}
+
 /// A profile names itself; who wants to know where it comes from means whoever named it.
 void say_who_chose(ProfileKind kind, const Choice& choice, Resolved& resolved) {
   const auto profile = resolved.settings.find(fmt::format("{}.profile", profile_kind_name(kind)));
@@ -191,8 +202,9 @@ void derive_seq_len(Resolved& resolved) {
       longest ? fmt::format("auto: min({}, model.max_positions {})", usual, *longest) : fmt::format("auto: {}", usual);
 }
 
-/// A shape that `from` gives is not open to change: its weights would not fit.
-void complain_of_contradictions(const Layer& from, const Config& shape, const Resolved& resolved, std::vector<Complaint>& complaints) {
+/// A shape that `from` gives is not open to change: its weights would not fit. Whether there was one.
+bool complain_of_contradictions(const Layer& from, const Config& shape, const Resolved& resolved, std::vector<Complaint>& complaints) {
+  const size_t before = complaints.size();
   for (const Field& field : fields()) {
     if (value_at(from.tree, field.path) == nullptr || field.path == "model.init_std") continue;
     const std::string given = field.shown_in(shape), wanted = field.shown_in(resolved.config);
@@ -202,6 +214,7 @@ void complain_of_contradictions(const Layer& from, const Config& shape, const Re
                           {resolved.set_by(field.path)},
                           fmt::format("leave {} out: model.from gives it", field.path)});
   }
+  return complaints.size() > before;
 }
 
 /// Whether a person named the machine, or set `key` of it. A resolved configuration repeats what the profile says, or what a person said
@@ -284,6 +297,7 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
   Resolved resolved;
   if (auto closed = catalog.closed_directory()) resolved.notes.push_back(*std::move(closed));
   resolved.rules = said.rules;
+  const bool complete = complaints.empty();  // else a file or a profile is missing, and with it nobody knows what
   for (const Layer& layer : profiles) {
     lay(layer, resolved, complaints);
     if (layer.tree.find("machine")) resolved.machine_line.push_back(layer.profile);
@@ -303,12 +317,14 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
   derive_seq_len(resolved);
   if (resolved.rules.tensor && !resolved.is_set("parallel.tensor"))
     resolved.derived["parallel.tensor"] = "alcf: the ranks that the other axes leave";
-  if (from) complain_of_contradictions(*from, shape, resolved, complaints);
-  const bool readable = complaints.empty();  // else what contradicts may be a value that could not be read
+  if (!complaints.empty())
+    for (const std::vector<Layer>* layers : {&profiles, &said.layers})
+      for (const Layer& layer : *layers) add_misread(layer, resolved);
+  if (from && complain_of_contradictions(*from, shape, resolved, complaints)) resolved.misread.insert("model");
   for (Complaint& complaint : complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }))
     complaints.push_back(std::move(complaint));
   const bool known = is_built(*find_field("model.family"), resolved.config);  // what must fit together in another family, nobody here knows
-  if (readable && known && !complaints.empty() && contradictions) contradictions(resolved, complaints);
+  if (complete && known && !complaints.empty() && contradictions) contradictions(resolved, complaints);
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   const auto& [machine, model] = choices;

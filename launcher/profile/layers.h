@@ -30,7 +30,8 @@ std::vector<std::filesystem::path> profile_directories(const std::map<std::strin
 /// Lays the layers over each other, weakest first: built-in defaults, machine profile, model profile, model.from, the ALCF scripts'
 /// defaults (alcf.h), recipe, run file, environment, command line. Throws one Error(Exit::config) with every complaint of every layer;
 /// Exit::preflight where `model.from` is no model. What must fit together (ranks, heads) is the planner's business.
-/// `contradictions`: what else is said where values are refused because they are not built yet, so that one report holds all.
+/// `contradictions`: what else is said where keys or values are refused, so that one report holds all; Resolved::was_read() tells it what
+/// there is to judge.
 Resolved read_config(const Sources& sources, const std::function<void(const Resolved&, std::vector<Complaint>&)>& contradictions = nullptr);
 
 }  // namespace llmrun

@@ -1,5 +1,8 @@
 #pragma once
+#include <algorithm>
+#include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,7 +45,14 @@ struct Resolved {
   std::vector<std::string> machine_line;  // the profiles that the machine's builds on, the furthest first, and itself
   std::vector<std::string> notes;         // what is to be told once
   bool node_is_said = false;              // a person named the machine or its GPUs: the node is not looked at
+  /// Sections with a key that is none, or with a value that could not be read; "" where there is a section that is none. Empty but for who
+  /// looks for contradictions in a configuration that is refused anyway.
+  std::set<std::string, std::less<>> misread;
 
+  /// Whether everything that was written in these sections counts.
+  bool was_read(std::initializer_list<std::string_view> sections) const {
+    return !misread.contains("") && std::none_of(sections.begin(), sections.end(), [&](auto name) { return misread.contains(name); });
+  }
   /// Whether any layer says it: false means that the built-in default stands.
   bool is_set(std::string_view path) const { return settings.contains(path); }
   /// Where the value that holds was written; without a file where it was not in one. Fits Error::at.

@@ -179,6 +179,33 @@ TEST_CASE("a layout that cannot be hides nothing of what the queue, the account 
   CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
 }
 
+TEST_CASE("a key that is none hides neither the layout nor the limits, as far as what they hang on was read") {
+  const CommandLine shell;
+  const std::string bad = kSubmitKing + "--set parallel.tensor=5 --set job.account= --set data.train=/nope ";
+  const auto told = [&](const std::string& more) {
+    const Outcome refused = on_polaris(shell, bad + more);
+    CHECK(refused.exit == 3);
+    CHECK(refused.err.find("unknown key") != std::string::npos);
+    std::string seen;
+    for (const char* said : {"parallel.tensor 5 does not divide", "8 ranks are not the product", "job.account is not set", "'/nope.bin'"})
+      seen += refused.err.find(said) != std::string::npos ? "1" : "0";
+    return seen;
+  };
+  CHECK(told("--set optimizer.lrr=1 ") == "1011");
+  CHECK(told("--set optimizer.lrr=1 --ranks 8 ") == "1111");
+  CHECK(told("--set parallel.tensr=1 --ranks 8 ") == "0011");
+  CHECK(told("--set job.acount=P ") == "1001");
+  CHECK(told("--set optimiser.lr=1 ") == "0000");  // what was meant, nobody knows
+}
+
+TEST_CASE("ranks that do not fit hide no limit") {
+  const CommandLine shell;
+  const Outcome refused = on_polaris(shell, kSubmitKing + "--ranks 9 --set job.account= ");
+  CHECK(refused.exit == 5);
+  CHECK(refused.err.find("9 ranks do not fit") != std::string::npos);
+  CHECK(refused.err.find("job.account is not set") != std::string::npos);
+}
+
 TEST_CASE("tokens that no GPU could do within the walltime are told before there is a first attempt") {
   const CommandLine shell;
   const Outcome outcome = on_polaris(shell, kSubmitKing + "--set run.tokens=300B --set run.steps=auto --dry-run=server");
