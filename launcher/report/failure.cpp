@@ -129,6 +129,7 @@ std::vector<json> error_reports_at_end(const fs::path& log) {
 
 namespace {
 
+constexpr int kNotLoaded = 127;     // of a process whose shared libraries could not be loaded: ld.so(8)
 constexpr int kLaunchersOwn = 200;  // mpirun and ssh end with 243 or 255 where they start nothing: above every signal's
 
 bool any_rank_spoke(const RunPaths& paths, int attempt) {
@@ -165,6 +166,9 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
     const int signal = signal_in(ending.exit_code);
     failure.what = signal != 0 ? "was killed by " + signal_shown(signal) : fmt::format("exited with code {}", ending.exit_code);
   }
+  if (launch.trains && failure.exit_code == kNotLoaded && failure.hint.empty())
+    failure.hint = fmt::format("its loader named above what it lacks, a library or memory for one: ldd {}; module list; ulimit -v",
+                               launch.command.at(0));
   if (failure.exit_code == 0) failure.exit_code = ending.exit_code != 0 ? ending.exit_code : 1;
   if (launch.ranks_are_threads && !failure.told_by_rank) failure.rank.reset();  // one process held them all
   if (failure.rank && failure.host.empty()) failure.host = host_of(launch.hosts, *failure.rank);

@@ -162,6 +162,17 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   CHECK(find_failure(paths, 2, launch, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
 }
 
+TEST_CASE("ranks whose libraries do not load are told how to find out which; another program's 127 is its own") {
+  const TemporaryDirectory at;
+  Launch launch = launch_here(plan_of(at / "x", 2));
+  const RunPaths paths(launch.dir);
+  const std::string ldd = "ldd " LLMRUN_SOURCE_DIR "/tests/fakes/llmrun-rank";
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 127}).hint.find(ldd) != std::string::npos);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 127, .death = RankDeath{0, "here", 0, 127}}).hint.find(ldd) != std::string::npos);
+  launch.trains = false;
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 127}).hint.empty());
+}
+
 TEST_CASE("K1: a rank that a signal killed is the first to die, though others that missed it were noticed before") {
   const auto death = [](const std::string& said) {
     Supervision supervision;
