@@ -1,5 +1,7 @@
 #include "launcher/rundir/record.h"
 
+#include <fstream>
+
 #include "engine/core/file.h"
 #include "engine/core/file_modes.h"
 
@@ -61,9 +63,35 @@ RunRecord read_record(const std::filesystem::path& path) {
   return record;
 }
 
+namespace {
+
+/// What the end of an attempt adds at most. While it runs, as many blanks keep the place: the disk may be full by then.
+constexpr size_t kEnd = 512;
+
+bool is_running(const RunRecord& record) { return !record.attempts.empty() && record.attempts.back().end.empty(); }
+
+/// Writes over a file that has room for `text`, and needs none of the disk's. False where it has not.
+bool write_in_place(const std::filesystem::path& path, std::string text) {
+  std::error_code none;
+  const std::uintmax_t size = std::filesystem::file_size(path, none);
+  if (none || text.size() > size) return false;
+  text.insert(text.size() - 1, size - text.size(), ' ');
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  return file.write(text.data(), static_cast<std::streamsize>(text.size())).flush().good();
+}
+
+}  // namespace
+
 void write_record(const std::filesystem::path& path, const RunRecord& record) {
   const OwnerOnly alone;  // the uncommitted changes of the user's code are in it
-  write_file_atomically(path, to_json(record).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  std::string text = to_json(record).dump(2, ' ', false, json::error_handler_t::replace);
+  if (is_running(record)) text.append(kEnd, ' ');
+  text += '\n';
+  try {
+    write_file_atomically(path, text);
+  } catch (const Error&) {
+    if (!write_in_place(path, text)) throw;
+  }
 }
 
 }  // namespace llmrun

@@ -38,6 +38,7 @@ struct RunRecord {
 json to_json(const RunRecord& record);
 /// The record of a directory that was never run is empty. Throws Error(Exit::preflight) on a damaged one.
 RunRecord read_record(const std::filesystem::path& path);
+/// Also where the disk has become full since an attempt began: its end finds the room that its beginning left in the file.
 void write_record(const std::filesystem::path& path, const RunRecord& record);
 
 }  // namespace llmrun

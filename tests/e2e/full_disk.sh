@@ -64,6 +64,13 @@ run 0 "${train[@]}"
 says "goes on from "
 run 0 llmrun checkpoint verify run
 
+# A program fills the disk to the last byte: how it ended is recorded all the same.
+run 0 llmrun launch --ranks 1 --set run.dir=launched -- sh -c 'dd if=/dev/zero of=filler bs=1k 2>/dev/null; true'
+grep -q '"exit": 0' launched/run.json || fail "run.json does not say how the program ended"
+run 0 llmrun show launched
+says "(done)"
+rm filler
+
 # None at the start: exit 5, both numbers, nothing made.
 dd if=/dev/zero of=filler bs=1M count=11 2>/dev/null
 run 5 "${train[@]}" --set run.dir=other

@@ -92,6 +92,25 @@ TEST_CASE("an attempt leaves its log's path two levels above the run, and its en
   CHECK(!record.finished(11));  // somebody wants more steps
 }
 
+TEST_CASE("the end of an attempt is written into run.json itself where no file can be made beside it") {
+  TemporaryDirectory directory;
+  const fs::path root = directory / "x";
+  std::string warning;
+  RunDir run(root);
+  run.begin_attempt("a.log", 4, 1697034546, warning);
+  const fs::path in_the_way = run.paths().record().string() + ".tmp." + std::to_string(::getpid());
+  fs::create_directory(in_the_way);
+  run.end_attempt(137, 10, 1697034547, RankDeath{.rank = 3, .host = "node-2", .signal = 9});
+  const Attempt ended = read_record(run.paths().record()).attempts.at(0);
+  CHECK(ended.exit == 137);
+  REQUIRE(ended.death);
+  CHECK(ended.death->host == "node-2");
+  CHECK_THROWS_AS(run.begin_attempt("b.log", 4, 1697034548, warning), Error);  // there is no room for a whole attempt
+  fs::remove(in_the_way);
+  run.end_attempt(0, 10, 1697034549);
+  CHECK(read_file(run.paths().record()).ends_with("}\n"));
+}
+
 TEST_CASE("a logfiles that cannot be written is one warning, not an end") {
   TemporaryDirectory directory;
   fs::create_directories(fs::path(directory / "logfiles"));
