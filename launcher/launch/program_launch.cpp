@@ -63,6 +63,7 @@ RunPlace run_place(const PlanInput& input, const std::string& program) {
   const RunConfig& run = input.resolved.config.run;
   if (run.name.find('/') != std::string::npos || run.name.starts_with('.') || run.name.starts_with('-'))
     throw Error(Exit::config, "run.name '{}' cannot name a directory", run.name).hint("a directory is set by run.dir");
+  if (run.name == "last") throw Error(Exit::config, "run.name 'last' is how commands call the newest run").hint("any other name");
   const std::string name = !run.name.empty() ? run.name : !run.dir.empty() ? fs::path(run.dir).filename().string() : plain_name(program);
   return {name, (run.dir.empty() ? input.directory / "outputs" / name : input.directory / run.dir).lexically_normal()};
 }

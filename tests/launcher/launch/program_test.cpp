@@ -145,6 +145,12 @@ TEST_CASE("X3: no two launches of a machine get one port, and the program can li
   ::close(descriptor);
 }
 
+TEST_CASE("no launch is called as the newest run is") {
+  PlanInput input;
+  input.resolved.config.run.name = "last";
+  CHECK_THROWS_WITH_AS(run_place(input, "true"), "run.name 'last' is how commands call the newest run", Error);
+}
+
 TEST_CASE("a run directory of its own for each launch, whatever the program is called") {
   TemporaryDirectory directory;
   PlanInput input = on_hosts({{"n1"}}, 0);
