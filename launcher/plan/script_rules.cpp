@@ -46,6 +46,11 @@ void settle_sequence(Resolved& resolved, int64_t ranks, std::vector<std::string>
   resolved.derived["parallel.sequence"] = fmt::format("alcf: SP_TYPE=ds over {} ranks", parallel.sequence_size);
   if (parallel.sequence_size == 1)
     notes.push_back(fmt::format("warning: SP_TYPE=ds does nothing: parallel.tensor {} (MPSIZE) takes every rank", parallel.tensor));
+  else if (parallel.tensor > 1 && resolved.settings.at("parallel.tensor").back().layer == "environment MPSIZE")
+    notes.push_back(
+        fmt::format("note: parallel.tensor {} (MPSIZE) counts, and SP_TYPE=ds takes the other ranks; the ALCF scripts put it "
+                    "back to 1: unset MPSIZE",
+                    parallel.tensor));
 }
 
 int64_t micro_batch_of_a100s(int64_t nodes) { return nodes < 3 ? 1 : nodes < 8 ? 2 : 4; }

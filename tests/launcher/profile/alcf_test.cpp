@@ -264,8 +264,12 @@ TEST_CASE("SP_TYPE=ds gives Ulysses every rank that the pipeline leaves, and ZeR
                        doctest::Contains("parallel.sequence_size 128 does not divide model.heads 64"), Error);
 }
 
-TEST_CASE("SP_TYPE=ds with MPSIZE over some of the ranks gives Ulysses the others") {
-  const Plan plan = plan_of(on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}, {"MPSIZE", "2"}, {"ZERO_STAGE", "1"}}, 2));
+TEST_CASE("SP_TYPE=ds with MPSIZE over some of the ranks gives Ulysses the others, which the scripts do not do") {
+  PlanInput input = on_polaris({{"MODEL_SIZE_KEY", "GPT13B"}, {"SP_TYPE", "ds"}, {"MPSIZE", "2"}, {"ZERO_STAGE", "1"}}, 2);
+  const std::vector<std::string> notes = settle_script_rules(input.resolved, 8, 2);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].starts_with("note: parallel.tensor 2 (MPSIZE) counts"));
+  const Plan plan = make_plan(input);
   CHECK(plan.layout == Layout{.tensor = 2, .sequence_size = 4});
   CHECK(plan.config.parallel.sequence == SequenceParallel::ulysses);
 }
