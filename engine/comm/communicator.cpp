@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
+#include <thread>
 
 #include "engine/core/error.h"
 
@@ -40,7 +44,7 @@ class Solo final : public Communicator {
   Work do_all_to_all(at::Tensor, const at::Tensor&) override { unreachable(); }
   Work do_send(const at::Tensor&, int) override { unreachable(); }
   Work do_receive(at::Tensor, int) override { unreachable(); }
-  std::unique_ptr<Communicator> do_split(int, int, std::string, Purpose) override { unreachable(); }
+  std::unique_ptr<Communicator> do_split(const std::vector<int>&, std::string, Purpose) override { unreachable(); }
 };
 
 }  // namespace
@@ -89,17 +93,39 @@ void Work::wait() {
   if (auto finish = std::exchange(finish_, nullptr)) finish();
 }
 
+/// What every rank gives, flat, in rank order, on the host. A rank that the others leave alone for longer than its patience aborts and says
+/// what it waits in: a call of another group, or one that is missing, cannot be compared.
+at::Tensor Communicator::gather_numbers(const at::Tensor& mine, const Call& call) {
+  std::atomic<bool> overdue = false;
+  const std::jthread watch([&](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any never;
+    if (never.wait_for(lock, stop, patience_, [] { return false; }) || stop.stop_requested()) return;
+    overdue = true;
+    abort();
+  });
+  at::Tensor all = at::zeros({size_ * mine.numel()}, mine.options().device(home()));
+  try {
+    do_all_gather(all, mine.to(home())).wait();
+    all = all.cpu();
+    if (!overdue) return all;
+  } catch (const Error&) {
+    if (!overdue) throw;
+  }
+  throw Error(Exit::failed, "group '{}', rank {}: waits in {}, and after {:g} s not all of its {} ranks are there", name_, rank_,
+              describe(call), std::chrono::duration<double>(patience_).count(), size_)
+      .hint("what the others wait in is in their logs: llmrun tail RUN -r all --level error");
+}
+
 /// Each rank's call as five numbers; all ranks see all of them, and so all come to the same verdict.
 void Communicator::compare(const Call& call) {
   if (!compares_calls_ || size_ == 1) return;
   const std::array<int64_t, 5> own{static_cast<int64_t>(call.verb), static_cast<int64_t>(call.element), static_cast<int64_t>(call.how),
                                    call.root, call.count};
-  const auto numbers = at::TensorOptions().dtype(at::kLong);
-  at::Tensor mine = at::zeros({std::ssize(own)}, numbers);
+  at::Tensor mine = at::zeros({std::ssize(own)}, at::TensorOptions().dtype(at::kLong));
   std::copy(own.begin(), own.end(), mine.mutable_data_ptr<int64_t>());
-  at::Tensor all = at::zeros({size_ * std::ssize(own)}, numbers.device(home()));
-  do_all_gather(all, mine.to(home())).wait();
-  all = all.cpu();
+  const at::Tensor all = gather_numbers(mine, call);
   const auto call_of = [&](int rank) {
     const int64_t* n = all.const_data_ptr<int64_t>() + rank * std::ssize(own);
     return Call{static_cast<Verb>(n[0]), static_cast<Element>(n[1]), static_cast<Reduce>(n[2]), static_cast<int32_t>(n[3]), n[4]};
@@ -225,12 +251,12 @@ void Communicator::barrier() {
 
 void Communicator::do_barrier() { do_all_reduce(at::zeros({1}, at::kByte), Reduce::max).wait(); }
 
-std::unique_ptr<Communicator> Communicator::split(int color, int key, std::string name, Purpose purpose) {
+std::unique_ptr<Communicator> Communicator::split(const std::vector<int>& members, std::string name, Purpose purpose) {
   compare({Verb::split});
-  auto part = size_ == 1 ? make_solo(name, purpose) : do_split(color, key, name, purpose);
+  auto part = size_ == 1 ? make_solo(name, purpose) : do_split(members, name, purpose);
   if (part->size() == 1) part = make_solo(std::move(name), purpose);
   part->count_into(traffic_);
-  part->compare_calls(compares_calls_);
+  part->compare_calls(compares_calls_, patience_);
   return part;
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/comm/call.h"
 #include "engine/core/traffic.h"
@@ -64,14 +67,20 @@ class Communicator {
   Work receive(at::Tensor tensor, int from);
   void barrier();
 
-  /// Ranks with one colour form a new group, ordered by key. Collective over this group; every rank calls it, and gets a group (of one
-  /// at least). `name` says what the group is in errors and logs.
-  std::unique_ptr<Communicator> split(int color, int key, std::string name, Purpose purpose);
+  /// Cuts this group into smaller ones. `members` are the ranks of this rank's new group, in their new order: every rank works them out
+  /// alike, so that none has to ask the others, and each is in one group. Collective over this group; a group of one costs nothing. `name`
+  /// says what the group is in errors and logs.
+  std::unique_ptr<Communicator> split(const std::vector<int>& members, std::string name, Purpose purpose);
 
   /// Debug mode, inherited by split: before a collective runs, all ranks of the group tell each other what they call, and where two
   /// disagree all of them throw with both calls. It costs a small all-gather a collective, which is not counted, and waits for it. thread
-  /// and tcp see a disagreement by themselves; mpi and nccl would hang. Every rank of the group switches alike. Messages are not compared.
-  void compare_calls(bool on) { compares_calls_ = on; }
+  /// and tcp see a disagreement by themselves; mpi and nccl would hang. Where others of the group are not there after `patience` (they wait
+  /// in another group's call, or make none), this rank throws with its own call, and aborts. Every rank of the group switches alike.
+  /// Messages are not compared.
+  void compare_calls(bool on, std::chrono::milliseconds patience = std::chrono::minutes(5)) {
+    compares_calls_ = on;
+    patience_ = patience;
+  }
 
   /// Frees a rank that is stuck in a call of this group or of one split from it: the call throws. The group is dead afterwards.
   virtual void abort() noexcept = 0;
@@ -83,6 +92,10 @@ class Communicator {
  protected:
   Communicator(int rank, int size, std::string name, Purpose purpose)
       : rank_(rank), size_(size), name_(std::move(name)), purpose_(purpose) {}
+  /// This rank's place among the members of a group to come.
+  int place_in(const std::vector<int>& members) const {
+    return static_cast<int>(std::find(members.begin(), members.end(), rank_) - members.begin());
+  }
 
  private:
   virtual Work do_all_reduce(at::Tensor inout, Reduce how) = 0;
@@ -92,12 +105,13 @@ class Communicator {
   virtual Work do_all_to_all(at::Tensor out, const at::Tensor& in) = 0;
   virtual Work do_send(const at::Tensor& tensor, int to) = 0;
   virtual Work do_receive(at::Tensor tensor, int from) = 0;
-  virtual std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) = 0;
+  virtual std::unique_ptr<Communicator> do_split(const std::vector<int>& members, std::string name, Purpose purpose) = 0;
   /// Where tensors lie that this backend moves.
   virtual at::Device home() const { return at::kCPU; }
   virtual void do_barrier();  // an all_reduce of one byte, unless the backend knows better
 
   void compare(const Call& call);
+  at::Tensor gather_numbers(const at::Tensor& mine, const Call& call);
   template <typename Start>
   Work counted(Verb verb, int64_t bytes, Start start);
   template <typename Start>
@@ -112,6 +126,7 @@ class Communicator {
   Purpose purpose_;
   std::shared_ptr<Traffic> traffic_;
   bool compares_calls_ = false;
+  std::chrono::milliseconds patience_{};  // of a comparison
 };
 
 /// A group of one rank, whose calls are copies at most and which opens nothing. What split gives for a group of one, on every backend.

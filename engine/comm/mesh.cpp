@@ -8,20 +8,19 @@
 namespace llmrun {
 namespace {
 
-/// The group of a rank along some axes is called by its lowest rank.
-int color_of(const Layout& layout, int64_t rank, const std::vector<Axis>& axes) {
-  return static_cast<int>(group(layout, rank, axes).front());
-}
-
-/// First and last stage of one pipeline share a color; a rank between them has one of its own, past those of the others.
-int tied_color(const Layout& layout, const Coordinates& where, int64_t rank) {
+/// First and last stage of one pipeline; a rank between them is alone.
+std::vector<int64_t> tied_group(const Layout& layout, const Coordinates& where, int64_t rank) {
+  const std::vector<int64_t> stages = group(layout, rank, {Axis::pipeline});
   const bool at_an_end = where.pipeline == 0 || where.pipeline == layout.pipeline - 1;
-  return at_an_end ? color_of(layout, rank, {Axis::pipeline}) : static_cast<int>(layout.ranks() + rank);
+  if (!at_an_end || stages.size() == 1) return {rank};
+  return {stages.front(), stages.back()};
 }
 
 /// Consecutive tensor ranks hold copies of the same KV heads where the axis does not divide them (KvCopies::ranks).
-int kv_color(const Layout& layout, const Coordinates& where, int64_t rank, int64_t kv_heads) {
-  return static_cast<int>(rank - where.tensor % (layout.tensor / std::gcd(layout.tensor, kv_heads)));
+std::vector<int64_t> kv_group(const Layout& layout, const Coordinates& where, int64_t rank, int64_t kv_heads) {
+  std::vector<int64_t> ranks(static_cast<size_t>(layout.tensor / std::gcd(layout.tensor, kv_heads)));
+  std::iota(ranks.begin(), ranks.end(), rank - where.tensor % std::ssize(ranks));
+  return ranks;
 }
 
 }  // namespace
@@ -34,24 +33,30 @@ Mesh::Mesh(std::shared_ptr<Communicator> world, const Layout& layout, int64_t kv
   const auto traffic = world_->traffic() ? world_->traffic() : std::make_shared<Traffic>();
   world_->count_into(nullptr);  // wiring is not traffic of the run
   const int64_t rank = world_->rank();
-  const auto split = [&](int color, const char* name, Purpose purpose) {
-    auto part = world_->split(color, static_cast<int>(rank), name, purpose);
+  // Arithmetic tells every rank who belongs to whom: no rank asks another.
+  const auto make = [&](std::vector<int64_t> ranks, const char* name, Purpose purpose) {
+    auto part = world_->split({ranks.begin(), ranks.end()}, name, purpose);
     part->barrier();  // the first call opens connections: here, not inside the first step
     part->count_into(traffic);
     return part;
   };
-  const auto along = [&](const std::vector<Axis>& axes) { return color_of(layout, rank, axes); };
-  tensor_ = split(along({Axis::tensor}), "tensor", Purpose::tensor);
-  sequence_ = split(along({Axis::sequence}), "sequence", Purpose::sequence);
-  context_ = split(along({Axis::context}), "context", Purpose::context);
-  data_ = split(along({Axis::data}), "data", Purpose::data);
-  pipeline_ = split(along({Axis::pipeline}), "pipeline", Purpose::pipeline);
+  const auto along = [&](Axis axis, const char* name, Purpose purpose) { return make(group(layout, rank, {axis}), name, purpose); };
+  tensor_ = along(Axis::tensor, "tensor", Purpose::tensor);
+  sequence_ = along(Axis::sequence, "sequence", Purpose::sequence);
+  context_ = along(Axis::context, "context", Purpose::context);
+  data_ = along(Axis::data, "data", Purpose::data);
+  pipeline_ = along(Axis::pipeline, "pipeline", Purpose::pipeline);
   const std::vector<int64_t> sharing = group(layout, rank, {Axis::data, Axis::context, Axis::sequence});
-  const int64_t place = std::find(sharing.begin(), sharing.end(), rank) - sharing.begin(), in_shards = place % shard_ranks;
-  shards_ = split(static_cast<int>(sharing[static_cast<size_t>(place - in_shards)]), "shards", Purpose::data);
-  replicas_ = split(static_cast<int>(sharing[static_cast<size_t>(in_shards)]), "replicas", Purpose::data);
-  tied_ = split(tied_color(layout, where_, rank), "tied", Purpose::pipeline);
-  kv_copies_ = split(kv_color(layout, where_, rank, kv_heads), "kv_copies", Purpose::tensor);
+  const int64_t place = std::find(sharing.begin(), sharing.end(), rank) - sharing.begin();
+  std::vector<int64_t> shards, replicas;
+  for (int64_t other = 0; other < std::ssize(sharing); ++other) {
+    if (other / shard_ranks == place / shard_ranks) shards.push_back(sharing[static_cast<size_t>(other)]);
+    if (other % shard_ranks == place % shard_ranks) replicas.push_back(sharing[static_cast<size_t>(other)]);
+  }
+  shards_ = make(std::move(shards), "shards", Purpose::data);
+  replicas_ = make(std::move(replicas), "replicas", Purpose::data);
+  tied_ = make(tied_group(layout, where_, rank), "tied", Purpose::pipeline);
+  kv_copies_ = make(kv_group(layout, where_, rank, kv_heads), "kv_copies", Purpose::tensor);
   world_->count_into(traffic);
 }
 

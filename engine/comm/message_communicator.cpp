@@ -97,21 +97,10 @@ class MessageCommunicator final : public Communicator {
     });
   }
 
-  std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) override {
-    struct Choice {
-      int color;
-      int key;
-    };
-    const Choice mine{color, key};
-    std::vector<Choice> all(size());
-    const Call call{.verb = Verb::split, .count = static_cast<int64_t>(sizeof(Choice)) * size()};
-    finish(call, *start(call, all_gather_by_messages, reinterpret_cast<const std::byte*>(&mine), reinterpret_cast<std::byte*>(all.data())));
-    std::vector<int> members;
-    for (int r = 0; r < size(); ++r) {
-      if (all[r].color == color) members.push_back(r);
-    }
-    std::stable_sort(members.begin(), members.end(), [&](int a, int b) { return all[a].key < all[b].key; });
-    auto port = named(call, [&] { return port_->subset(members, next_group_id()); });
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members, std::string name, Purpose purpose) override {
+    const uint64_t id = next_group_id();
+    if (members.size() == 1) return make_solo(std::move(name), purpose);
+    auto port = named(Call{.verb = Verb::split}, [&] { return port_->subset(members, id); });
     return std::make_unique<MessageCommunicator>(std::move(port), std::move(name), purpose);
   }
 

@@ -106,18 +106,25 @@ class Lane {
   ncclComm_t comm() const { return comm_; }
   cudaStream_t stream() const { return stream_.stream(); }
 
-  /// Runs a call after what the current stream has so far; its Work makes the then current stream wait for it. The allocator learns that
-  /// the lane uses the tensors, so that they may be freed meanwhile.
+  /// Runs a call after what the current stream has so far; its Work holds the tensors and makes the then current stream wait, and this one
+  /// too: memory that is freed behind it is used again by work that comes after the call.
   template <typename Call>
   Work run(const char* name, std::initializer_list<at::Tensor> tensors, Call call) {
-    throw_if_broken(name);
-    Event before;
-    before.record(c10::cuda::getCurrentCUDAStream().stream());
-    before.hold_up(stream());
-    for (const at::Tensor& tensor : tensors) c10::cuda::CUDACachingAllocator::recordStream(tensor.storage().data_ptr(), stream_);
-    must(call(), name);
-    auto after = std::make_shared<Event>();
-    after->record(stream());
+    const c10::cuda::CUDAStream origin = c10::cuda::getCurrentCUDAStream();
+    const auto after = enqueue(name, call);
+    return Work([this, name, after, origin, held = std::vector<at::Tensor>(tensors)] {
+      throw_if_broken(name);
+      after->hold_up(origin.stream());
+      const c10::cuda::CUDAStream here = c10::cuda::getCurrentCUDAStream();
+      if (here != origin) after->hold_up(here.stream());
+    });
+  }
+  /// The same for a tensor that nobody waits to have back soon: the allocator learns that the lane uses it, and its memory is free when the
+  /// call is over, whenever the Work is waited for.
+  template <typename Call>
+  Work run_and_forget(const char* name, const at::Tensor& tensor, Call call) {
+    const auto after = enqueue(name, call);
+    c10::cuda::CUDACachingAllocator::recordStream(tensor.storage().data_ptr(), stream_);
     return Work([this, name, after] {
       throw_if_broken(name);
       after->hold_up(c10::cuda::getCurrentCUDAStream().stream());
@@ -133,6 +140,18 @@ class Lane {
   }
 
  private:
+  template <typename Call>
+  std::shared_ptr<Event> enqueue(const char* name, Call call) {
+    throw_if_broken(name);
+    Event before;
+    before.record(c10::cuda::getCurrentCUDAStream().stream());
+    before.hold_up(stream());
+    must(call(), name);
+    auto after = std::make_shared<Event>();
+    after->record(stream());
+    return after;
+  }
+
   std::shared_ptr<Registry> registry_;
   ncclComm_t comm_;
   c10::cuda::CUDAStream stream_;
@@ -153,18 +172,29 @@ class NcclCommunicator final : public Communicator {
  private:
   using Pair = std::pair<int, int>;  // from, to
 
+  /// Neighbours that share no rank get theirs by one split of the group: every second pair of the ring, then the others, and last the pair
+  /// that closes a ring of odd size. Each lane carries a byte at once: NCCL connects two ranks in their first message, and holds up whoever
+  /// comes first until the other is there. In a step two that send to each other would wait for ever; here all go by the same order.
   void make_message_lanes() {
-    for (int r = 0; r < size(); ++r) {
-      const int next = (r + 1) % size();
-      make_message_lane({r, next});
-      if (size() > 2) make_message_lane({next, r});  // of two ranks the ring has both directions already
-    }
+    const int pairs = size() == 2 ? 1 : size(), rounds = pairs == 1 ? 1 : 2 + size() % 2;
+    for (int round = 0; round < rounds; ++round)
+      for (const bool backwards : {false, true}) {
+        int mine = NCCL_SPLIT_NOCOLOR;
+        for (const int first : {rank(), (rank() + size() - 1) % size()})
+          if (first < pairs && round_of(first) == round) mine = first;
+        const int next = (mine + 1) % size();
+        make_message_lane(mine, backwards ? Pair{next, mine} : Pair{mine, next});
+      }
   }
-  void make_message_lane(Pair pair) {
-    const bool mine = rank() == pair.first || rank() == pair.second;
+  /// Of the pair (first, first + 1).
+  int round_of(int first) const { return size() % 2 == 1 && first == size() - 1 ? 2 : first % 2; }
+  void make_message_lane(int color, Pair pair) {
     ncclComm_t comm = nullptr;
-    must(ncclCommSplit(lane_.comm(), mine ? 0 : NCCL_SPLIT_NOCOLOR, rank() == pair.first ? 0 : 1, &comm, nullptr), "ncclCommSplit");
-    if (mine) messages_[pair] = std::make_unique<Lane>(registry_, comm);
+    must(ncclCommSplit(lane_.comm(), color, rank() == pair.first ? 0 : 1, &comm, nullptr), "ncclCommSplit");
+    if (color == NCCL_SPLIT_NOCOLOR) return;
+    messages_[pair] = std::make_unique<Lane>(registry_, comm);
+    const at::Tensor byte = at::zeros({1}, at::TensorOptions().dtype(at::kByte).device(home()));
+    (rank() == pair.first ? do_send(byte, pair.second) : do_receive(byte, pair.first)).wait();
   }
   Lane& message_lane(Pair pair) {
     const auto found = messages_.find(pair);
@@ -208,8 +238,9 @@ class NcclCommunicator final : public Communicator {
   }
   Work do_send(const at::Tensor& tensor, int to) override {
     Lane& lane = message_lane({rank(), to});
-    return lane.run("ncclSend", {tensor},
-                    [&] { return ncclSend(tensor.data_ptr(), tensor.nbytes(), ncclUint8, /*peer=*/1, lane.comm(), lane.stream()); });
+    return lane.run_and_forget("ncclSend", tensor, [&] {
+      return ncclSend(tensor.data_ptr(), tensor.nbytes(), ncclUint8, /*peer=*/1, lane.comm(), lane.stream());
+    });
   }
   Work do_receive(at::Tensor tensor, int from) override {
     Lane& lane = message_lane({from, rank()});
@@ -224,14 +255,13 @@ class NcclCommunicator final : public Communicator {
     must(cudaStreamSynchronize(lane_.stream()), "barrier");
     lane_.throw_if_broken("barrier");
   }
-  std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) override {
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members, std::string name, Purpose purpose) override {
+    const bool alone = members.size() == 1;
+    const int color = alone ? NCCL_SPLIT_NOCOLOR : members.front(), place = place_in(members);
     ncclComm_t comm = nullptr;
-    must(ncclCommSplit(lane_.comm(), color, key, &comm, nullptr), "ncclCommSplit");
-    int rank = 0;
-    int size = 1;
-    must(ncclCommUserRank(comm, &rank), "ncclCommUserRank");
-    must(ncclCommCount(comm, &size), "ncclCommCount");
-    return std::make_unique<NcclCommunicator>(registry_, comm, rank, size, std::move(name), purpose);
+    must(ncclCommSplit(lane_.comm(), color, place, &comm, nullptr), "ncclCommSplit");
+    if (alone) return make_solo(std::move(name), purpose);
+    return std::make_unique<NcclCommunicator>(registry_, comm, place, static_cast<int>(members.size()), std::move(name), purpose);
   }
 
   std::shared_ptr<Registry> registry_;

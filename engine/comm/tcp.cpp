@@ -20,6 +20,7 @@ namespace llmrun {
 namespace {
 
 constexpr double kWiringLimit_s = 60;
+constexpr int kMostTcpRanks = 1024;  // each has a socket to every other
 
 /// Sixteen bytes that only the ranks of this world know, as hex.
 std::string new_token() {
@@ -171,6 +172,10 @@ class TcpPort final : public MessagePort {
 std::shared_ptr<Communicator> make_tcp_world(Rendezvous& rendezvous) {
   const Identity me = rendezvous.identity();
   if (me.size == 1) return make_solo("world", Purpose::control);
+  if (me.size > kMostTcpRanks)
+    throw Error(Exit::preflight, "communicator tcp connects every rank with every other, and is for {} ranks at most, not {}", kMostTcpRanks,
+                me.size)
+        .hint("--set parallel.communicator=mpi, or nccl on GPUs");
   std::vector<int> everyone(me.size);
   for (int r = 0; r < me.size; ++r) everyone[r] = r;
   auto transport = std::make_shared<TcpTransport>(me.rank, connect_all(rendezvous));

@@ -105,8 +105,8 @@ class ThreadCommunicator final : public Communicator {
       hand_back(tensor, host);
     });
   }
-  std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) override {
-    return std::make_unique<ThreadCommunicator>(group_->split(rank(), color, key, name), name, purpose);
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members, std::string name, Purpose purpose) override {
+    return std::make_unique<ThreadCommunicator>(group_->split(rank(), members.front(), place_in(members), name), name, purpose);
   }
 
   std::shared_ptr<ThreadGroup> group_;

@@ -257,9 +257,12 @@ void an_empty_tensor_is_no_trouble(Communicator& world) {
   world.barrier();
 }
 
-void split_orders_by_key_and_keeps_groups_apart(Communicator& world) {
+void split_keeps_its_members_order_and_groups_apart(Communicator& world) {
   const int parity = world.rank() % 2;
-  const auto part = world.split(parity, -world.rank(), "parity", Purpose::tensor);
+  std::vector<int> ranks;
+  for (int rank = world.size() - 1; rank >= 0; --rank)
+    if (rank % 2 == parity) ranks.push_back(rank);
+  const auto part = world.split(ranks, "parity", Purpose::tensor);
   const int members = (world.size() + 1 - parity) / 2;
   CHECK(part->size() == members);
   CHECK(part->rank() == members - 1 - world.rank() / 2);  // the highest world rank comes first
@@ -273,8 +276,10 @@ void split_orders_by_key_and_keeps_groups_apart(Communicator& world) {
 }
 
 void a_group_may_be_split_again_and_messages_stay_in_their_group(Communicator& world) {
-  const auto copy = world.split(0, world.rank(), "copy", Purpose::data);
-  const auto again = copy->split(0, -copy->rank(), "again", Purpose::pipeline);
+  std::vector<int> ranks = everyone(world);
+  const auto copy = world.split(ranks, "copy", Purpose::data);
+  std::reverse(ranks.begin(), ranks.end());
+  const auto again = copy->split(ranks, "again", Purpose::pipeline);
   CHECK(again->rank() == world.size() - 1 - world.rank());
   if (world.rank() == 0) {
     world.send(ramp(1, 4), 1).wait();
@@ -292,7 +297,7 @@ void a_group_may_be_split_again_and_messages_stay_in_their_group(Communicator& w
 }
 
 void a_group_of_one_copies_and_counts_nothing(Communicator& world) {
-  const auto alone = world.split(world.rank(), 0, "alone", Purpose::context);
+  const auto alone = world.split({world.rank()}, "alone", Purpose::context);
   alone->count_into(std::make_shared<Traffic>());
   CHECK(alone->size() == 1);
   at::Tensor out = at::empty({6}, at::kFloat);
@@ -311,7 +316,7 @@ void a_group_of_one_copies_and_counts_nothing(Communicator& world) {
 
 void calls_and_bytes_are_counted_as_the_header_says(Communicator& world) {
   const int n = world.size();
-  const auto group = world.split(0, world.rank(), "counted", Purpose::data);
+  const auto group = world.split(everyone(world), "counted", Purpose::data);
   const auto traffic = std::make_shared<Traffic>();
   group->count_into(traffic);
   at::Tensor small = ramp(0, 10);
@@ -376,7 +381,7 @@ const std::vector<BackendCase>& backend_cases() {
       {"a collective goes on while a rank waits for something else", a_collective_goes_on_while_a_rank_waits_for_something_else},
       {"dropped work is finished first", dropped_work_is_finished_first},
       {"an empty tensor is no trouble", an_empty_tensor_is_no_trouble},
-      {"split orders by key and keeps groups apart", split_orders_by_key_and_keeps_groups_apart},
+      {"split orders by key and keeps groups apart", split_keeps_its_members_order_and_groups_apart},
       {"a group may be split again, and messages stay in their group", a_group_may_be_split_again_and_messages_stay_in_their_group},
       {"a group of one copies and counts nothing", a_group_of_one_copies_and_counts_nothing},
       {"calls and bytes are counted as the header says", calls_and_bytes_are_counted_as_the_header_says},

@@ -21,7 +21,7 @@ std::string message_of(Function function) {
 bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 void abort_frees_ranks_that_wait_in_a_collective(Communicator& world) {
-  const auto group = world.split(0, world.rank(), "axis", Purpose::data);
+  const auto group = world.split(everyone(world), "axis", Purpose::data);
   const int last = world.size() - 1;
   at::Tensor x = at::ones({10}, at::kFloat);
   if (world.rank() == last) {
@@ -90,6 +90,19 @@ void an_exception_past_a_call_under_way_does_not_hang(Communicator& world) {
   CHECK_THROWS_AS(world.all_reduce(x).wait(), Error);
 }
 
+void ranks_that_wait_in_different_groups_say_in_which(Communicator& world) {
+  world.compare_calls(true, std::chrono::milliseconds(300));
+  const auto one = world.split(everyone(world), "one", Purpose::tensor), other = world.split(everyone(world), "other", Purpose::data);
+  at::Tensor x = at::ones({4}, at::kFloat);
+  const bool odd = world.rank() == 0;
+  const std::string said = message_of([&] { odd ? one->all_reduce(x).wait() : other->barrier(); });
+  CAPTURE(said);
+  // Whoever is overdue first says so; the others may hear of its abort before their own patience ends.
+  CHECK((mentions(said, odd ? "waits in all_reduce of 4 float32 (sum)" : "waits in barrier") || mentions(said, "abort") ||
+         mentions(said, "gone")));
+  CHECK(mentions(said, odd ? "'one'" : "'other'"));
+}
+
 }  // namespace
 
 const std::vector<BackendCase>& breaking_cases() {
@@ -99,6 +112,7 @@ const std::vector<BackendCase>& breaking_cases() {
       {"ranks that disagree about the call are told both", ranks_that_disagree_about_the_call_are_told_both},
       {"ranks that disagree about the size are told both", ranks_that_disagree_about_the_size_are_told_both},
       {"a message of another size is an error", a_message_of_another_size_is_an_error},
+      {"ranks that wait in different groups say in which", ranks_that_wait_in_different_groups_say_in_which},
       {"an exception past a call under way does not hang", an_exception_past_a_call_under_way_does_not_hang},
   };
   return cases;

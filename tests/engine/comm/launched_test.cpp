@@ -65,7 +65,7 @@ TEST_CASE("a plan of another size is refused with exit code 5") {
 TEST_CASE("ranks that make different calls are told both before one runs, where calls are compared") {
   const World world = world_of_this_launch();
   world.comm->compare_calls(true);
-  const auto group = world.comm->split(0, world.comm->rank(), "axis", Purpose::data);
+  const auto group = world.comm->split(everyone(*world.comm), "axis", Purpose::data);
   at::Tensor x = at::zeros({10}), all = at::zeros({10 * world.comm->size()});
   group->all_reduce(x).wait();  // alike: it runs
   const auto said_by = [](const auto& call) -> std::string {

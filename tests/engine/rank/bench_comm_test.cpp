@@ -33,8 +33,8 @@ class Faulty final : public Communicator {
   Work do_all_to_all(at::Tensor out, const at::Tensor& in) override { return sound_.all_to_all(out, in); }
   Work do_send(const at::Tensor& tensor, int to) override { return sound_.send(tensor, to); }
   Work do_receive(at::Tensor tensor, int from) override { return sound_.receive(tensor, from); }
-  std::unique_ptr<Communicator> do_split(int color, int key, std::string name, Purpose purpose) override {
-    return sound_.split(color, key, std::move(name), purpose);
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members, std::string name, Purpose purpose) override {
+    return sound_.split(members, std::move(name), purpose);
   }
   Communicator& sound_;
 };
