@@ -1,6 +1,26 @@
 #include "cli/run_options.h"
 
+#include <cctype>
+
+#include "engine/core/spec/fields.h"
+
 namespace llmrun::cli {
+namespace {
+
+/// Options for keys that are typed often. They stand behind every --set, whatever their order: CLI11 hands options on as they were added.
+void add_key_options(CLI::App& command, RunOptions& options) {
+  const auto add = [&](std::string_view names, std::string_view key, std::string_view takes, std::string help) {
+    help[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(help[0])));
+    const auto set = [&options, key](const std::string& value) { options.sets.push_back(fmt::format("{}={}", key, value)); };
+    command.add_option_function<std::string>(std::string(names), set, help)->type_name(std::string(takes))->group("Keys, instead of --set");
+  };
+  add("--machine", "machine", "MACHINE", "machine profile; default: by the host's name");
+  add("--model", "model", "MODEL", "model profile");
+  for (const Field& field : fields())
+    if (!field.option.empty()) add(field.option, field.path, field.option_value, std::string(field.help));
+}
+
+}  // namespace
 
 void add_run_options(CLI::App& command, RunOptions& options) {
   add_text_option(command, "run", options.file, "Run file, or the name of a recipe")->type_name("RUN.yaml");
@@ -8,6 +28,7 @@ void add_run_options(CLI::App& command, RunOptions& options) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_key_options(command, options);
 }
 
 CLI::Option* add_text_option(CLI::App& command, const std::string& names, std::optional<std::string>& value, const std::string& help) {

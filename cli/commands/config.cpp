@@ -117,7 +117,7 @@ void add_config(CLI::App& app, Context& context) {
   add_run_options(*show_command, options->run);
   show_command->add_flag("--origin", options->origin, "Say behind each value who set it");
   show_command->footer(
-      "Examples:\n  llmrun config show my-run.yaml --origin\n  llmrun config show --set model=gpt-13b --set machine=polaris --json");
+      "Examples:\n  llmrun config show my-run.yaml --origin\n  llmrun config show --model gpt-13b --machine polaris --json");
   show_command->callback([=, &context] { show(*options, context); });
 
   auto* check_command = command->add_subcommand("check", "Say everything that is wrong with a run file");

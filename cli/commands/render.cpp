@@ -67,8 +67,8 @@ void add_render(CLI::App& app, Context& context) {
       ->type_name("[script|launch]");
   add_plan_options(*command, options->plan);
   command->footer(
-      "Examples:\n  llmrun render launch my-run.yaml --ranks 4\n  llmrun render script --set machine=polaris --set model=gpt-13b --set "
-      "job.nodes=10 --set run.steps=1000");
+      "Examples:\n  llmrun render launch my-run.yaml --ranks 4\n  llmrun render script --machine polaris --model gpt-13b --nodes 10 "
+      "--steps 1000");
   command->callback([=, &context] { render(*options, context); });
 }
 

@@ -96,7 +96,7 @@ void add_submit(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"client", "server"}));
   command->add_flag("--watch", options->watch, "Then follow it, as llmrun tail does")->excludes("--dry-run", "--sweep");
   command->footer(
-      "Examples:\n  llmrun submit my-run.yaml --set job.account=PROJECT --set job.queue=debug --set job.walltime=01:00:00\n"
+      "Examples:\n  llmrun submit my-run.yaml --account PROJECT --queue debug --walltime 01:00:00\n"
       "  llmrun submit my-run.yaml --dry-run          # the script, on stdout\n"
       "  llmrun submit my-run.yaml --until-done --set job.depends=[afterok:prepare]\n"
       "  llmrun submit my-run.yaml --sweep optimizer.lr=1e-4,3e-4 --sweep run.seed=1,2 --set job.array=0-3%2");

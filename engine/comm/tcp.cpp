@@ -173,8 +173,8 @@ std::shared_ptr<Communicator> make_tcp_world(Rendezvous& rendezvous) {
   const Identity me = rendezvous.identity();
   if (me.size == 1) return make_solo("world", Purpose::control);
   if (me.size > kMostTcpRanks)
-    throw Error(Exit::preflight, "communicator tcp connects every rank with every other, and is for {} ranks at most, not {}", kMostTcpRanks,
-                me.size)
+    throw Error(Exit::preflight, "communicator tcp connects every rank with every other, and is for {} ranks at most, not {}",
+                kMostTcpRanks, me.size)
         .hint("--set parallel.communicator=mpi, or nccl on GPUs");
   std::vector<int> everyone(me.size);
   for (int r = 0; r < me.size; ++r) everyone[r] = r;

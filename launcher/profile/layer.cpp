@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "LLMRUN_";
 constexpr std::string_view kSentencePiece = "spm:";
-constexpr std::string_view kCommandLine = "--set (command line)";
+constexpr std::string_view kCommandLine = "the command line";
 
 /// A word of the environment or the command line. Empty means empty text there, not "no value".
 Value word(std::string text) {

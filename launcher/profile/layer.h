@@ -12,7 +12,7 @@ namespace llmrun {
 
 /// One source's say: a tree of the keys it sets, and what it is called when someone asks who set them.
 struct Layer {
-  std::string name;            // "my-run.yaml", "--set (command line)", "environment SEQ_LEN"
+  std::string name;            // "my-run.yaml", "the command line", "environment SEQ_LEN"
   Value tree;                  // a map of sections
   std::filesystem::path base;  // relative paths in it start here
   std::string profile = {};    // the profile that it is

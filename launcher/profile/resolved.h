@@ -15,7 +15,7 @@ namespace llmrun {
 
 /// One layer's word on a key.
 struct Setting {
-  std::string layer;  // "--set (command line)", "my-run.yaml", "machine profile 'polaris'", "environment SEQ_LEN"
+  std::string layer;  // "the command line", "my-run.yaml", "machine profile 'polaris'", "environment SEQ_LEN"
   Place place;        // without a file where the layer is not one
   std::string value;  // as it was written
 };
@@ -57,7 +57,7 @@ struct Resolved {
   bool is_set(std::string_view path) const { return settings.contains(path); }
   /// Where the value that holds was written; without a file where it was not in one. Fits Error::at.
   Place where(std::string_view path) const;
-  /// "parallel.tensor 8 was set by --set (command line), over 4 from recipe 'long-sequence'". Fits Error::because.
+  /// "parallel.tensor 8 was set by the command line, over 4 from recipe 'long-sequence'". Fits Error::because.
   std::string set_by(std::string_view path) const;
 };
 

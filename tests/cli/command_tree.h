@@ -26,15 +26,16 @@ struct CommandHelp {
   }
 };
 
-/// The commands that a help lists: the names in groups other than those of options.
+/// The commands that a help lists: the names in groups other than those of positionals and options.
 inline std::vector<std::string> commands_in(const std::string& help) {
   std::vector<std::string> names;
   bool in_commands = false;
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);) {
     if (line == "Examples:") break;
-    if (line.ends_with(':') && !line.starts_with(' ')) in_commands = line != "Options:" && line != "Positionals:";
-    if (in_commands && line.size() > 2 && line.starts_with("  ") && line[2] != ' ') names.push_back(line.substr(2, line.find(' ', 2) - 2));
+    if (line.ends_with(':') && !line.starts_with(' ')) in_commands = line != "Positionals:";
+    if (in_commands && line.size() > 2 && line.starts_with("  ") && line[2] != ' ' && line[2] != '-')
+      names.push_back(line.substr(2, line.find(' ', 2) - 2));
   }
   return names;
 }

@@ -135,7 +135,7 @@ TEST_CASE("config show --json holds the same values, and the history of each wit
   CHECK(document["config"]["train"]["seq_len"] == 32);
   CHECK(document["config"]["parallel"]["data"] == "auto");
   CHECK(document["origin"]["train.seq_len"] ==
-        json::array({{{"layer", "environment SEQ_LEN"}, {"value", "64"}}, {{"layer", "--set (command line)"}, {"value", "32"}}}));
+        json::array({{{"layer", "environment SEQ_LEN"}, {"value", "64"}}, {{"layer", "the command line"}, {"value", "32"}}}));
   CHECK(document["origin"]["parallel.data"] == json::array());
 }
 
@@ -198,6 +198,24 @@ TEST_CASE("a site's own file extends a shipped machine, from each place where it
   }
 }
 
+TEST_CASE("keys that are typed often have options of their own, and those have the last word") {
+  const CommandLine shell;
+  const std::string show = "llmrun config show --origin ";
+  const std::string by_set = shell(show +
+                                   "--set machine=polaris --set model=gpt-13b --set run.name=big --set run.steps=9 --set job.nodes=2 --set "
+                                   "job.queue=debug --set job.account=me --set job.walltime=01:00:00")
+                                 .out;
+  CHECK(by_set.find("queue: debug  # the command line") != std::string::npos);
+  CHECK(
+      shell(show + "--machine polaris --model gpt-13b --name big --steps 9 --nodes 2 --queue debug --account me --walltime 01:00:00").out ==
+      by_set);
+  CHECK(shell(show + "-q debug -A me -t 01:00:00 --set job.queue=prod --machine=polaris --model=gpt-13b --name=big --steps=9 --nodes=2")
+            .out == by_set);
+  const Outcome bad = shell("llmrun config show --nodes two");
+  CHECK(bad.exit == 3);
+  CHECK(bad.err.find("job.nodes: 'two' is not a whole number\n   = set by the command line\n") != std::string::npos);
+}
+
 TEST_CASE("a wrong word is a usage error with the nearest right one") {
   const CommandLine shell;
   const auto told = [&](const std::string& words) {
@@ -210,7 +228,7 @@ TEST_CASE("a wrong word is a usage error with the nearest right one") {
   CHECK(told("llmrun config show --orign") == "llmrun: unknown option '--orign' of 'llmrun config show'\nhint: did you mean '--origin'?\n");
   CHECK(told("llmrun plan --seq-len 128") ==
         "llmrun: unknown option '--seq-len' of 'llmrun plan'\nhint: it is a key of the configuration: --set train.seq_len=VALUE\n");
-  CHECK(told("llmrun submit --machine=polaris").ends_with("\nhint: it is a key of the configuration: --set machine=NAME\n"));
+  CHECK(told("llmrun launch --machine=polaris -- true").ends_with("\nhint: it is a key of the configuration: --set machine=NAME\n"));
   CHECK(told("llmrun tail --seq-len 128").ends_with("\nhint: llmrun tail --help\n"));  // it knows no keys
   CHECK(told("llmrun config show a.yaml b.yaml") ==
         "llmrun: unknown argument 'b.yaml' of 'llmrun config show'\nhint: llmrun config show --help\n");

@@ -69,6 +69,13 @@ std::string Help::entry(const std::string& name, const std::string& text) const 
   return text.empty() ? "  " + name + "\n" : line + wrapped(text, indent, width_) + "\n";
 }
 
+/// One blank line between the parts: CLI11 ends a group of options with one, and begins the next part with another.
+std::string Help::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+  for (size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) text.erase(at, 1);
+  return text;
+}
+
 std::string Help::make_option(const CLI::Option* option, bool is_positional) const {
   const std::string name = make_option_name(option, is_positional);
   return entry(is_positional ? name : name + make_option_opts(option), make_option_desc(option));
@@ -101,6 +108,7 @@ std::string Help::make_usage(const CLI::App* app, std::string name) const {
   for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->get_positional(); }))
     line += " " + make_option_usage(option);
   if (!command_names(*app).empty()) line += app->get_require_subcommand_min() == 0 ? " [COMMAND]" : " COMMAND";
+  line += program_in_usage(*app);
   return wrapped(line, 0, width_) + "\n";
 }
 

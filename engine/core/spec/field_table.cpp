@@ -39,10 +39,10 @@ constexpr double kManyTokens = 1 << 24;
 
 std::vector<Field> table() {
   return {
-      KEY(run.name, "name of the run; empty: made from model and layout, as the ALCF scripts do"),
+      KEY(run.name, "name of the run; empty: made from model and layout, as the ALCF scripts do").flag("--name", "NAME"),
       KEY(run.dir, "the run's own directory; empty: outputs/NAME").file_path({""}),
       KEY(run.seed, "seed of weights, sample order and dropout").at_least(0),
-      KEY(run.steps, "optimizer steps to train").range(0, 1e9),
+      KEY(run.steps, "optimizer steps to train").range(0, 1e9).flag("--steps", "N"),
       KEY(run.tokens, "tokens to train, instead of steps").unit(Measure::count).at_least(1),
       KEY(run.until_done, "queue the next attempt until the last step is done"),
 
@@ -168,11 +168,11 @@ std::vector<Field> table() {
       KEY(machine.filesystems, "file systems a job asks for where job.filesystems is empty"),
       KEY(machine.environment, "variables exported before the launch"),
 
-      KEY(job.nodes, "nodes to ask for").range(1, 1e6),
+      KEY(job.nodes, "nodes to ask for").range(1, 1e6).flag("--nodes", "N"),
       KEY(job.ranks_per_node, "auto: one a GPU").range(1, 4096),
-      KEY(job.queue, "queue or partition"),
-      KEY(job.account, "project that pays; there is no default"),
-      KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1),
+      KEY(job.queue, "queue or partition").flag("-q,--queue", "QUEUE"),
+      KEY(job.account, "project that pays; there is no default").flag("-A,--account", "PROJECT"),
+      KEY_AS("job.walltime", job.walltime_s, "time to ask for").unit(Measure::seconds).at_least(1).flag("-t,--walltime", "TIME"),
       KEY_AS("job.margin", job.margin_s,
              "how long before the walltime the run stops and saves; auto: 00:05:00, or a tenth of a short walltime")
           .unit(Measure::seconds)

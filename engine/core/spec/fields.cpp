@@ -31,6 +31,12 @@ Field&& Field::env(std::vector<std::string_view> names) && {
   return std::move(*this);
 }
 
+Field&& Field::flag(std::string_view names, std::string_view value) && {
+  option = names;
+  option_value = value;
+  return std::move(*this);
+}
+
 Field&& Field::one_of(std::vector<std::string_view> words_it_may_be) && {
   rules.words = std::move(words_it_may_be);
   return std::move(*this);

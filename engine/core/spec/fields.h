@@ -15,6 +15,8 @@ struct Field {
   std::string_view help;
   Rules rules;
   std::vector<std::string_view> environment;  // further names, beside environment_name()
+  std::string_view option;                    // "-q,--queue": of its own on the command line, beside --set; empty: none
+  std::string_view option_value;              // what that takes, as help shows it: "QUEUE"
   bool is_list = false;                       // `--set key=a,b` means [a, b]
   bool is_path = false;                       // relative to the file that says it
   std::vector<std::string_view> words;        // values of a path field that are no path
@@ -32,6 +34,7 @@ struct Field {
   Field&& above(double least) &&;
   Field&& unit(Measure unit) &&;
   Field&& env(std::vector<std::string_view> names) &&;
+  Field&& flag(std::string_view names, std::string_view value) &&;
   /// A text that is one of these words; "" first where it may be empty.
   Field&& one_of(std::vector<std::string_view> words_it_may_be) &&;
   Field&& automatic() &&;

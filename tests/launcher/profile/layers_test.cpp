@@ -75,7 +75,7 @@ TEST_CASE("each layer beats those below it, and the value knows both") {
   CHECK(resolved.config.run.steps == 3);
 
   CHECK(resolved.set_by("parallel.tensor") ==
-        "parallel.tensor 8 was set by --set (command line), over 4 from environment LLMRUN_PARALLEL_TENSOR");
+        "parallel.tensor 8 was set by the command line, over 4 from environment LLMRUN_PARALLEL_TENSOR");
   CHECK(resolved.set_by("train.seq_len") == "train.seq_len 128 was set by environment SEQ_LEN, over 64 from run file 'run.yaml'");
   CHECK(resolved.set_by("model.layers") == "model.layers 4 was set by model profile 'small'");
   CHECK(resolved.set_by("train.micro_batch") == "train.micro_batch 1 is the built-in default");
