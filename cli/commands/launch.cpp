@@ -143,10 +143,9 @@ void add_launch(CLI::App& app, Context& context) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_flag("--dry-run", options->dry_run, "Print the launch line; start and write nothing");
   command->footer(
-      "llmrun launch [OPTIONS] -- PROGRAM [WORDS]: the program gets its words as they are. It finds RANK, WORLD_SIZE, LOCAL_RANK, "
-      "LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT in its environment, and sees the one GPU that machine.node.affinity gives it; for one "
-      "that picks the LOCAL_RANK-th itself: --set machine.node.affinity=none. Its output is this command's, and its first bad exit code "
-      "too.\n"
+      "PROGRAM gets its words as they are. It finds RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT in its "
+      "environment, and sees the one GPU that machine.node.affinity gives it; for one that picks the LOCAL_RANK-th itself: --set "
+      "machine.node.affinity=none. Its output is this command's, and its first bad exit code too.\n"
       "Examples:\n  llmrun launch --ranks 4 -- python3 train.py --epochs 3\n  llmrun launch --ranks-per-node 2 --hostfile hosts -- "
       "./a.out");
   command->callback([=, &context] { launch(*options, context); });

@@ -33,7 +33,7 @@ std::string synopsis(const CLI::App& command) {
     if (option->get_required()) line += fmt::format(" {} {}", bold(option->get_name()), italic(value_name(*option)));
   line += " [" + italic("OPTIONS") + "]";
   for (const CLI::Option* option : shown(command, /*positional=*/true)) line += " " + in_synopsis(*option);
-  return line;
+  return line + std::string(program_in_usage(command));
 }
 
 /// "--lines, -n N".

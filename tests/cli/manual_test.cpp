@@ -17,6 +17,13 @@ TEST_CASE("man renders every page without a warning, and finds the pages by name
   CHECK(rendered.out.find("llmrun-tail - ") != std::string::npos);
 }
 
+TEST_CASE("launch shows where its program stands, in the help and on its page") {
+  const CommandLine shell;
+  CHECK(shell("llmrun launch --help").out.find("Usage: llmrun launch [OPTIONS] -- PROGRAM [WORDS]\n") != std::string::npos);
+  CHECK(shell("llmrun man launch | man -l -").out.find("llmrun launch [OPTIONS] -- PROGRAM [WORDS]\n") != std::string::npos);
+  CHECK(shell("llmrun tail --help").out.find("PROGRAM") == std::string::npos);
+}
+
 TEST_CASE("every option, with its words and its default, is in the page of its command") {
   const CommandLine shell;
   for (const CommandHelp& command : every_command(shell)) {

@@ -40,6 +40,8 @@ Error unknown_word(const CLI::App& command, const std::string& word) {
 
 }  // namespace
 
+std::string_view program_in_usage(const CLI::App& command) { return command.get_name() == "launch" ? " -- PROGRAM [WORDS]" : ""; }
+
 std::string full_name(const CLI::App& command) {
   return command.get_parent() ? fmt::format("{} {}", full_name(*command.get_parent()), command.get_name()) : command.get_name();
 }

@@ -16,6 +16,8 @@ const CLI::App& reached_command(const CLI::App& app);
 
 /// "llmrun config show".
 std::string full_name(const CLI::App& command);
+/// " -- PROGRAM [WORDS]" of a command that runs one, whose words CLI11 never sees; else empty.
+std::string_view program_in_usage(const CLI::App& command);
 /// "--set" and the like of a command and of those above it.
 std::vector<std::string> option_names(const CLI::App& command);
 /// The commands below, without the hidden ones.
