@@ -82,8 +82,7 @@ Plan as_job(const Sweep& sweep, const Member& member) {
 void check_members(const Sweep& sweep, const std::vector<const Member*>& open, bool ask, Desk& desk) {
   std::vector<Complaint> complaints;
   const Member& first = sweep.members.front();
-  if (!open.empty())
-    check_array(first.input.resolved, {open.front()->index, open.back()->index, std::ssize(open), sweep.at_once}, complaints);
+  if (!open.empty()) check_array(first.input.resolved, {open.front()->index, std::ssize(open)}, complaints);
   for (const Member& member : sweep.members) {
     try {
       if (&member == &first)
@@ -101,6 +100,20 @@ void check_members(const Sweep& sweep, const std::vector<const Member*>& open, b
                             "a submit of its own for each"});
   }
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
+}
+
+/// No more members at once than the queue takes, unless job.array says so.
+void go_in_turns(Sweep& sweep, const std::vector<const Member*>& open, Desk& desk) {
+  const Config& config = sweep.members.front().plan.config;
+  const QueueLimits* queue = find_queue(config.machine, queue_of(config));
+  const int64_t members = std::ssize(open), most = queue != nullptr ? queue->array_at_once : 0;
+  const int64_t together = sweep.at_once > 0 ? std::min(sweep.at_once, members) : members;
+  if (most == 0 || together <= most) return;
+  const bool said = sweep.at_once > 0;
+  if (!said) sweep.at_once = most;
+  desk.warnings.push_back(fmt::format("queue '{}' takes {} of an array's members at once, and {}", queue->name, most,
+                                      said ? fmt::format("job.array lets {} go together: the server may refuse them", together)
+                                           : fmt::format("the sweep has {}: the others go in their turn", members)));
 }
 
 bool finished(const Member& member) { return read_record(RunPaths(member.plan.dir).record()).finished(member.plan.steps); }
@@ -213,15 +226,18 @@ void queue_array(const Sweep& sweep, const std::vector<const Member*>& open, con
 
 void submit_sweep(const SubmitOptions& options, Context& context) {
   const Variables environment = Variables::of_this_process();
-  const Sweep sweep = plan_sweep(options, environment, context);
+  Sweep sweep = plan_sweep(options, environment, context);
   Desk desk = make_desk(sweep.members.front().plan.config, environment);
   const bool ask = options.dry_run != "client";
   std::vector<const Member*> open = open_members(sweep, /*ask=*/false, desk);
   check_members(sweep, open, ask, desk);
+  go_in_turns(sweep, open, desk);
   if (open.empty()) return context.talk().print("{} is finished: all of its {} members\n", printable(sweep.name), sweep.members.size());
-  if (!ask)
-    return print_script(sweep.name, sweep.dir, open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk),
-                        facts(open.front()->plan, desk), context);
+  if (!ask) {
+    warn(open.front()->plan, desk, context);
+    const std::string script = open.size() == 1 ? script_of(sweep, *open.front(), desk) : array_script(sweep, open, desk);
+    return print_script(sweep.name, sweep.dir, script, facts(open.front()->plan, desk), context);
+  }
 
   const RunDir locked(sweep.dir);
   const JobHistory history = settled_arrays(sweep, desk);

@@ -161,10 +161,6 @@ void check_array(const Resolved& resolved, const ArraySize& array, std::vector<C
   const QueueLimits* queue = find_queue(resolved.config.machine, queue_of(resolved.config));
   if (queue == nullptr || array.members < 2) return;
   Critic critic(resolved, complaints);
-  const int64_t together = array.at_once == 0 ? array.members : std::min(array.at_once, array.members);
-  if (const int64_t most = queue->array_at_once; most > 0 && together > most)
-    critic.say(fmt::format("queue '{}' takes {} member{} of an array at once, not {}", queue->name, most, most == 1 ? "" : "s", together),
-               "job.array", {"job.queue"}, fmt::format("--set job.array={}-{}%{}", array.first, array.last, most));
   if (const int64_t most = queue->jobs_of_user; most > 0 && array.members > most)
     critic.say(fmt::format("queue '{}' takes {} job{} of yours, and the {} members of the sweep are a job each", queue->name, most,
                            most == 1 ? "" : "s", array.members),

@@ -26,12 +26,11 @@ void check_job(const Resolved& resolved, const JobSize& size, std::vector<Compla
 
 /// The members of a sweep that one array job is to hold.
 struct ArraySize {
-  size_t first = 0, last = 0;  // by their index in the sweep
-  int64_t members = 1;         // of these, that are not finished
-  int64_t at_once = 0;         // as job.array says; 0: all
+  size_t first = 0;  // by its index in the sweep
+  int64_t members = 1;
 };
 
-/// What a queue takes of an array: so many members at once, and each is a job of its user's.
+/// Each member is a job of its user's, of which a queue may take only so many.
 void check_array(const Resolved& resolved, const ArraySize& array, std::vector<Complaint>& complaints);
 
 }  // namespace llmrun

@@ -95,17 +95,31 @@ TEST_CASE("status and history say how many they leave out") {
   CHECK(json::parse(on_polaris(shell, "llmrun history -n 3 --json").out)["older"] == 0);
 }
 
-TEST_CASE("a sweep of more members than its queue takes at once is told before anything is written, and what job.array takes instead") {
+TEST_CASE("a sweep of more members than its queue takes at once goes in turns, and says so; job.array has the last word") {
   const CommandLine shell;
   const std::string three = kSubmitKing + "--set run.name=lrs --set job.queue=debug --sweep optimizer.lr=1e-4,3e-4,1e-3 ";
-  for (const char* more : {"", "--dry-run "}) {
-    const Outcome refused = on_polaris(shell, three + more);
-    CHECK(refused.exit == 5);
-    CHECK(refused.err.find("queue 'debug' takes 1 member of an array at once, not 3\n") != std::string::npos);
-    CHECK(refused.err.find("hint: --set job.array=0-2%1\n") != std::string::npos);
-  }
+  const Outcome asked = on_polaris(shell, three + "--set job.array=0-2%2 --dry-run");
+  CHECK(asked.out.find("\n#PBS -J 0-2%2\n") != std::string::npos);
+  CHECK(asked.err.find("queue 'debug' takes 1 of an array's members at once, and job.array lets 2 go together: the server may refuse") !=
+        std::string::npos);
+  const std::string warning = "queue 'debug' takes 1 of an array's members at once, and the sweep has 3: the others go in their turn";
+  const Outcome dry = on_polaris(shell, three + "--dry-run");
+  CHECK(dry.err.find(warning) != std::string::npos);
+  CHECK(dry.out.find("\n#PBS -J 0-2%1\n") != std::string::npos);
+  const Outcome queued = on_polaris(shell, three + "--json");
+  CHECK(queued.exit == 0);
+  CHECK(json::parse(queued.out)["warnings"] == json::array({warning}));
+  CHECK(shell.read("outputs/lrs/job.sh") == dry.out);
+}
+
+TEST_CASE("a sweep of more members than its queue takes jobs of a user is refused before anything is written") {
+  const CommandLine shell;
+  const Outcome refused =
+      on_polaris(shell, kSubmitKing + "--set run.name=lrs --set job.queue=debug-scaling --sweep optimizer.lr=1e-4,3e-4,1e-3 ");
+  CHECK(refused.exit == 5);
+  CHECK(refused.err.find("queue 'debug-scaling' takes 1 job of yours, and the 3 members of the sweep are a job each\n") !=
+        std::string::npos);
   CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
-  CHECK(on_polaris(shell, three + "--set job.array=0-2%1").exit == 0);
 }
 
 TEST_CASE("what is wrong with a sweep is told of the member, and nothing is written") {
