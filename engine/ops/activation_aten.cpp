@@ -20,10 +20,11 @@ at::Tensor swiglu(const at::Tensor& gate_up) {
 
 at::Tensor swiglu_backward(const at::Tensor& dy, const at::Tensor& gate_up) {
   const int64_t ffn = gate_up.size(1) / 2;
-  const at::Tensor gate = gate_up.narrow(1, 0, ffn).to(at::kFloat), up = gate_up.narrow(1, ffn, ffn), d = dy.to(at::kFloat);
-  at::Tensor dgate_up = at::empty_like(gate_up);
-  dgate_up.narrow(1, 0, ffn).copy_(at::silu_backward(d * up, gate));
-  dgate_up.narrow(1, ffn, ffn).copy_(d * at::silu(gate));
+  const at::Tensor gate = gate_up.narrow(1, 0, ffn).to(at::kFloat);
+  at::Tensor dgate_up = at::empty_like(gate_up), d = dy.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  dgate_up.narrow(1, ffn, ffn).copy_(at::silu(gate).mul_(d));
+  d.mul_(gate_up.narrow(1, ffn, ffn));
+  dgate_up.narrow(1, 0, ffn).copy_(at::silu_backward_out(d, d, gate));
   return dgate_up;
 }
 
