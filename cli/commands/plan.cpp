@@ -9,10 +9,10 @@
 #include "cli/ui/schedule_text.h"
 #include "engine/core/spec/spellings.h"
 #include "engine/core/units.h"
-#include "launcher/plan/fit.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
 #include "launcher/plan/rank_forecast.h"
+#include "launcher/plan/warnings.h"
 
 namespace llmrun::cli {
 namespace {
@@ -51,6 +51,7 @@ json plan_json(const Plan& plan, const Forecast& forecast) {
   document["flops_per_token"] = {
       {"model", forecast.flops.model}, {"model_causal", forecast.flops.model_causal}, {"hardware", forecast.flops.hardware}};
   document["stages"] = stages;
+  document["unit_work_measured"] = is_work_measured(plan);
   return document;
 }
 
@@ -101,6 +102,7 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
     out.print("in host memory beside that: {}, up to {} a rank\n", listed(plan.config.parallel.offload),
               human_bytes(static_cast<double>(host)));
   out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
+  if (!is_work_measured(plan)) out.print("{}\n", kWorkOnGpu);
 }
 
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {
@@ -113,7 +115,11 @@ json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {
   }
   return {{"schedule", spelling(plan.config.parallel.schedule)},
           {"chunks", forecast.schedule.placement.chunks},
-          {"bubble", {{"formula", forecast.formula}, {"even", forecast.even.bubble()}, {"by_flops", forecast.loaded.bubble()}}},
+          {"bubble",
+           {{"formula", forecast.formula ? json(*forecast.formula) : json()},
+            {"formula_from_micro_batches", forecast.formula_from},
+            {"even", forecast.even.bubble()},
+            {"by_flops", forecast.loaded.bubble()}}},
           {"stages", stages}};
 }
 
@@ -127,8 +133,10 @@ void print_schedule(const Plan& plan, const PipelineForecast& forecast, Output& 
   line("schedule", fmt::format("{}: {} stage{}{}, {} micro-batches", spelling(plan.config.parallel.schedule), placement.stages,
                                placement.stages == 1 ? "" : "s", placement.chunks > 1 ? fmt::format(" of {} chunks", placement.chunks) : "",
                                plan.accumulate));
-  line("bubble", fmt::format("{} of the work where all parts are alike (formula: {}), {} by the FLOPs of each part",
-                             percent(forecast.even.bubble()), percent(forecast.formula), percent(forecast.loaded.bubble())));
+  const std::string formula = forecast.formula ? fmt::format("formula: {}", percent(*forecast.formula))
+                                               : fmt::format("its formula holds from {} micro-batches on", forecast.formula_from);
+  line("bubble", fmt::format("{} of the work where all parts are alike ({}), {} by the FLOPs of each part", percent(forecast.even.bubble()),
+                             formula, percent(forecast.loaded.bubble())));
   std::string peaks;
   for (const auto& actions : forecast.schedule.stages) peaks += fmt::format("{}{}", peaks.empty() ? "" : ", ", peak_micro_batches(actions));
   line("held at once",
@@ -156,15 +164,17 @@ void plan(const PlanCommand& command, Context& context) {
   const Plan plan = make_plan(input);
   if (command.trace_rank) return trace_rank(plan, *command.trace_rank, context);
   const Forecast costs = forecast(plan);
+  const std::vector<std::string> warnings = warnings_of(plan, costs, input.node);
   if (context.json) {
     json document = plan_json(plan, costs);
+    document["warnings"] = warnings;
     if (command.schedule) document["pipeline"] = pipeline_json(plan, pipeline_forecast(plan));
     context.out().print("{}\n", document.dump(2));
     return;
   }
   print_plan(plan, costs, context.out());
   if (command.schedule) print_schedule(plan, pipeline_forecast(plan), context.out());
-  for (const std::string& line : what_does_not_fit(plan, costs, input.node)) context.out().print("does not fit: {}\n", line);
+  for (const std::string& line : warnings) context.out().print("{}\n", line);
 }
 
 /// A flag of the contract whose work is not done yet: refused by name, not unknown.
@@ -182,18 +192,16 @@ void add_plan(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("plan", "Say whether a run can work, how it is laid out, and what it costs; start nothing");
   add_plan_options(*command, options->options);
   command->add_flag("--schedule", options->schedule, "Draw what each pipeline stage does when, with the time it stands still");
-  command
-      ->add_option("--trace-rank", options->trace_rank, "What this rank holds at the peak of a step, and each of its calls, in exact bytes")
+  command->add_option("--trace-rank", options->trace_rank, "What this rank holds at the peak of a step, and each of its calls, in bytes")
       ->type_name("RANK")
       ->excludes("--schedule");
   for (const char* flag : {"--search", "--max-seq-len"}) refuse(*command, flag);
   command->footer(
-      "Examples:\n  llmrun plan my-run.yaml --ranks 8\n  llmrun plan --set machine=polaris --set model=gpt-13b --set job.nodes=10 --set "
-      "run.steps=1000 --json\n"
+      "Examples:\n  llmrun plan my-run.yaml --ranks 8\n  llmrun plan --machine polaris --model gpt-13b --nodes 10 --steps 1000 --json\n"
       "  llmrun plan my-run.yaml --ranks 4 --set parallel.pipeline=4 --set train.accumulate=8 --set parallel.schedule=zero_bubble "
       "--schedule\n"
-      "  llmrun plan --set machine=perlmutter --set model=gpt-25b --set job.nodes=1024 --set parallel.tensor=4 --set parallel.pipeline=8 "
-      "--set run.steps=1000 --trace-rank 4095");
+      "  llmrun plan --machine perlmutter --model gpt-25b --nodes 1024 --set parallel.tensor=4 --set parallel.pipeline=8 "
+      "--steps 1000 --trace-rank 4095");
   command->callback([=, &context] { plan(*options, context); });
 }
 

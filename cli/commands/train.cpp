@@ -7,7 +7,7 @@
 #include "cli/ui/banner.h"
 #include "cli/ui/run_screen.h"
 #include "launcher/launch/run_attempt.h"
-#include "launcher/plan/fit.h"
+#include "launcher/plan/warnings.h"
 #include "launcher/process/sibling.h"
 #include "launcher/render/shell.h"
 #include "launcher/report/run_history.h"
@@ -86,7 +86,7 @@ void start(const PlanInput& input, const Plan& plan, const Variables& environmen
   Prepared prepared = prepare(launch, launcher, environment, {attempt.number, attempt.id});
   write_run_files(run, plan, prepared, environment);
   context.talk().write(banner(input, plan, attempt, now));
-  for (const std::string& line : what_does_not_fit(plan, input.node)) context.talk().print("llmrun: warning: does not fit: {}\n", line);
+  for (const std::string& line : warnings_of(plan, forecast(plan), input.node)) context.talk().print("llmrun: warning: {}\n", line);
   if (!warning.empty()) context.talk().print("llmrun: warning: {}\n", printable(warning));
   context.talk().failed();
 
@@ -121,7 +121,7 @@ void add_train(CLI::App& app, Context& context) {
   command->add_flag("--dry-run", options->dry_run, "Plan and print the script; start and write nothing");
   command->footer(
       "The same command again goes on from the last checkpoint.\n"
-      "Examples:\n  llmrun train my-run.yaml\n  llmrun train --set model=gpt-tiny --set run.steps=100 --ranks 4 --set parallel.tensor=2");
+      "Examples:\n  llmrun train my-run.yaml\n  llmrun train --model gpt-tiny --steps 100 --ranks 4 --set parallel.tensor=2");
   command->callback([=, &context] { train(*options, context); });
 }
 

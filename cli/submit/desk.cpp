@@ -5,8 +5,9 @@
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
 #include "launcher/plan/backend.h"
-#include "launcher/plan/fit.h"
+#include "launcher/plan/forecast.h"
 #include "launcher/plan/queue_limits.h"
+#include "launcher/plan/warnings.h"
 #include "launcher/process/sibling.h"
 #include "launcher/profile/yaml_text.h"
 #include "launcher/render/template.h"
@@ -25,7 +26,7 @@ std::vector<Complaint> complaints_of_run(const PlanInput& input, const Plan& pla
 
 /// What the ranks will not survive, as far as that is known here.
 void add_warnings_of_run(const PlanInput& input, const Plan& plan, std::vector<std::string>& warnings) {
-  for (const std::string& line : what_does_not_fit(plan, input.node)) warnings.push_back("does not fit: " + line);
+  for (std::string& line : warnings_of(plan, forecast(plan), input.node)) warnings.push_back(std::move(line));
   const JobConfig& job = plan.config.job;
   if (job.walltime_s && 2 * job.margin() > *job.walltime_s)
     warnings.push_back(fmt::format("job.margin {} leaves {} of job.walltime {} to train in", format_duration(job.margin()),

@@ -86,6 +86,7 @@ std::string rank_text(const Plan& plan, const RankForecast& rank) {
   };
   for (const MemoryRow& row : memory_rows(memory)) held(row.label, row.bytes);
   if (memory.host() > 0) held("in host memory", memory.host());
+  if (!is_work_measured(plan)) text += fmt::format("{}\n", kWorkOnGpu);
 
   text += fmt::format("\nits calls in a step:\n  {:<10} {:<16} {:>10} {:>20}\n", "axis", "call", "calls", "bytes");
   for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
@@ -109,6 +110,7 @@ json rank_json(const Plan& plan, const RankForecast& rank) {
           {"axes", axes},
           {"units", units},
           {"bytes", memory_json(rank.memory)},
+          {"unit_work_measured", is_work_measured(plan)},
           {"peak_at", unit_name(rank.memory.unit)},
           {"calls_per_step", calls}};
 }

@@ -14,9 +14,9 @@ struct UnitWork {
   int64_t backward_weight = 0;  // beside what backward_input left
 };
 
-/// Follows engine/model and engine/parallel statement by statement; tests hold it against what an allocator counts. A CPU makes the
-/// gradient of a bf16 weight apart before it adds it, a GPU does not: `separate_products`. Plain
-/// attention is told roughly: its scores, three times over.
+/// Follows engine/model and engine/parallel statement by statement; tests hold it against what an allocator counts on a CPU. A CPU makes
+/// the gradient of a bf16 weight apart before it adds it, a GPU does not: `separate_products`. Plain attention is told roughly: its scores,
+/// three times over.
 UnitWork unit_work(const ModelShape& shape, const Layout& layout, const ParallelConfig& parallel, const TrainConfig& train,
                    const UnitId& unit, const Coordinates& where, bool separate_products);
 

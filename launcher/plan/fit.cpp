@@ -56,20 +56,13 @@ std::vector<std::string> host_beyond_its_memory(const Plan& plan, const Forecast
                       ranks == 1 ? "s" : "", bytes(most), bytes(memory), remedy(plan, *heaviest))};
 }
 
-const std::optional<int64_t>& bound(const Plan& plan, const NodeShape& node) {
-  return plan.device == Device::cuda ? node.gpu_memory_bytes : node.memory_bytes;
-}
-
 }  // namespace
 
 std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& costs, const NodeShape& node) {
-  const std::optional<int64_t>& memory = bound(plan, node);
+  const bool on_gpus = plan.device == Device::cuda;
+  const std::optional<int64_t>& memory = on_gpus ? node.gpu_memory_bytes : node.memory_bytes;
   if (!memory) return {};
-  return plan.device == Device::cuda ? stages_beyond_a_gpu(plan, costs, *memory) : host_beyond_its_memory(plan, costs, *memory);
-}
-
-std::vector<std::string> what_does_not_fit(const Plan& plan, const NodeShape& node) {
-  return bound(plan, node) ? what_does_not_fit(plan, forecast(plan), node) : std::vector<std::string>();
+  return on_gpus ? stages_beyond_a_gpu(plan, costs, *memory) : host_beyond_its_memory(plan, costs, *memory);
 }
 
 }  // namespace llmrun

@@ -11,7 +11,5 @@ namespace llmrun {
 /// what an allocator rounds up and kernels take for themselves, and what makes it less. Empty where all fits, or nobody knows how much
 /// memory there is.
 std::vector<std::string> what_does_not_fit(const Plan& plan, const Forecast& costs, const NodeShape& node);
-/// The same, where nothing else needs the forecast: it is made only where the memory is known.
-std::vector<std::string> what_does_not_fit(const Plan& plan, const NodeShape& node);
 
 }  // namespace llmrun

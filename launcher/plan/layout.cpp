@@ -30,6 +30,12 @@ int64_t ranks_asked_for(const ParallelConfig& parallel) {
   return parallel.tensor * parallel.sequence_size * parallel.context * parallel.pipeline * parallel.data.value_or(1);
 }
 
+int64_t ranks_for_hosts(const ParallelConfig& parallel, int64_t hosts) {
+  const int64_t asked = ranks_asked_for(parallel);
+  if (parallel.data || parallel.communicator == CommunicatorKind::thread) return asked;
+  return asked * ((hosts + asked - 1) / asked);
+}
+
 std::optional<Layout> derive_layout(const Resolved& resolved, int64_t ranks, std::vector<Complaint>& complaints) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const int64_t product = ranks_asked_for(parallel);

@@ -14,4 +14,7 @@ std::optional<Layout> derive_layout(const Resolved& resolved, int64_t ranks, std
 /// The ranks that the axes ask for by themselves, `data` counting 1 where it is auto.
 int64_t ranks_asked_for(const ParallelConfig& parallel);
 
+/// Where nothing speaks of a number: what the axes ask for, times the data ranks that give every host one.
+int64_t ranks_for_hosts(const ParallelConfig& parallel, int64_t hosts);
+
 }  // namespace llmrun

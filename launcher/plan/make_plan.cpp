@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "launcher/plan/layout.h"
+#include "launcher/plan/nearest.h"
 #include "launcher/plan/validate.h"
 #include "launcher/rundir/alcf_name.h"
 
@@ -32,18 +33,11 @@ std::vector<int64_t> rooms(const PlanInput& input) {
   return rooms;
 }
 
-/// Where nothing speaks of a number: what the axes ask for, times the data ranks that give every node one.
-int64_t ranks_for_all_hosts(const PlanInput& input) {
-  const ParallelConfig& parallel = input.resolved.config.parallel;
-  const int64_t asked = ranks_asked_for(parallel), hosts = static_cast<int64_t>(input.allocation.hosts.size());
-  if (parallel.data || parallel.communicator == CommunicatorKind::thread) return asked;
-  return asked * ((hosts + asked - 1) / asked);
-}
-
-int64_t wanted_ranks(const PlanInput& input, const std::vector<int64_t>& rooms) {
-  if (input.ranks) return *input.ranks;
+RankCount rank_count(const PlanInput& input, const std::vector<int64_t>& rooms) {
+  RankCount count{input.ranks, std::ssize(input.allocation.hosts)};
   const int64_t total = std::accumulate(rooms.begin(), rooms.end(), int64_t{0});
-  return total > 0 ? total : ranks_for_all_hosts(input);
+  if (!count.said && total > 0) count.said = total;
+  return count;
 }
 
 /// Hosts of a job to come that the axes would leave without a rank.
@@ -98,7 +92,7 @@ int64_t Placement::ranks() const {
 Placement place_ranks(const PlanInput& input) {
   const std::vector<Host>& hosts = input.allocation.hosts;
   const std::vector<int64_t> room = rooms(input);
-  const int64_t ranks = wanted_ranks(input, room), count = static_cast<int64_t>(hosts.size());
+  const int64_t ranks = rank_count(input, room).of(input.resolved.config.parallel), count = std::ssize(hosts);
   const int64_t even = (ranks + count - 1) / count;
   Placement placement;
   int64_t left = ranks, all = 0;
@@ -135,21 +129,15 @@ Plan make_plan(const PlanInput& input) {
                 input.node.gpus_from)
         .hint("--set job.ranks_per_node={}", input.node.gpus);
   const bool shaped = check_model(resolved, complaints);
-  const std::optional<Layout> layout = derive_layout(resolved, placement.ranks(), complaints);
-  plan.layout =
-      layout.value_or(Layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, 1, config.parallel.pipeline});
-  if (shaped) check_layout(resolved, plan.layout, plan.device, complaints);
+  const auto [layout, batch] = lay_out(resolved, rank_count(input, rooms(input)), shaped, complaints);
+  plan.layout = layout;
+  if (shaped) check_layout(resolved, plan.device, complaints);
   if (config.parallel.communicator == CommunicatorKind::thread && placement.hosts.size() > 1)
     complaints.push_back(
         {"parallel.communicator thread keeps all ranks in one process, but there are " + std::to_string(placement.hosts.size()) + " hosts",
          {},
          {resolved.set_by("parallel.communicator")},
          "--set parallel.communicator=auto"});
-  Batch batch;
-  if (layout) {
-    batch = derive_batch(resolved, plan.layout.data, complaints);
-    check_schedule(resolved, plan.layout, batch.accumulate, complaints);
-  }
   plan.steps = derive_steps(resolved, batch.global * config.train.seq_len, complaints);
   plan.name =
       !config.run.name.empty() ? config.run.name : alcf_name(config, plan.layout, batch.global, resolved.model_size_key, input.flash);

@@ -43,11 +43,12 @@ std::vector<PartTimes> part_times(const Plan& plan) {
 PipelineForecast pipeline_forecast(const Plan& plan) {
   const Schedule schedule = plan.config.parallel.schedule;
   const PipelinePlacement placement = pipeline_placement(plan.layout, plan.config.parallel);
-  PipelineForecast forecast{pipeline_schedule(schedule, placement, plan.accumulate), {}, {}, 0};
+  PipelineForecast forecast{pipeline_schedule(schedule, placement, plan.accumulate), {}, {}, {}};
   const std::vector<PartTimes> alike(static_cast<size_t>(placement.parts()));
   forecast.even = simulate(forecast.schedule, alike);
   forecast.loaded = simulate(forecast.schedule, part_times(plan));
   forecast.formula = bubble_formula(schedule, placement, plan.accumulate, alike.front());
+  forecast.formula_from = micro_batches_of_formula(schedule, placement);
   return forecast;
 }
 

@@ -103,7 +103,7 @@ void settle_warmup(Resolved& resolved, int64_t ranks) {
   std::vector<Complaint> told_by_make_plan;
   const std::optional<Layout> layout = derive_layout(resolved, ranks, told_by_make_plan);
   if (!layout) return;
-  const Batch batch = derive_batch(resolved, layout->data, told_by_make_plan);
+  const Batch batch = derive_batch(resolved, *layout, told_by_make_plan);
   const int64_t steps = derive_steps(resolved, batch.global * resolved.config.train.seq_len, told_by_make_plan);
   resolved.config.optimizer.warmup_steps = std::llround(resolved.rules.warmup * static_cast<double>(steps));
   resolved.derived["optimizer.warmup_steps"] = fmt::format("alcf: {} of {} steps", resolved.rules.warmup, steps);

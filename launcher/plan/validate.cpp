@@ -9,6 +9,7 @@
 #include "engine/core/sequence_slice.h"
 #include "engine/core/spec/spellings.h"
 #include "launcher/plan/critic.h"
+#include "launcher/plan/nearest.h"
 #include "launcher/rundir/saved_environment.h"
 
 namespace llmrun {
@@ -21,16 +22,46 @@ std::vector<int64_t> divisors(int64_t number) {
   return list;
 }
 
-/// "1, 2 and 4 divide 4: --set KEY=2", the largest that is not above `most`.
-std::string divisors_hint(std::string_view key, int64_t number, int64_t most) {
+/// "1, 2 and 4 divide 4".
+std::string divisors_shown(int64_t number) {
   std::vector<int64_t> all = divisors(number);
-  int64_t best = 1;
-  for (const int64_t divisor : all)
-    if (divisor <= most) best = divisor;
   const int64_t last = all.back();
   all.pop_back();
   const std::string list = all.empty() ? fmt::format("only {} divides", last) : fmt::format("{} and {} divide", fmt::join(all, ", "), last);
-  return fmt::format("{} {}: --set {}={}", list, number, key, best);
+  return fmt::format("{} {}", list, number);
+}
+
+/// The largest divisor that is not above `most`.
+int64_t divisor_below(int64_t number, int64_t most) {
+  while (number % most != 0) --most;
+  return most;
+}
+
+/// "1, 2 and 4 divide 4: --set KEY=2", the largest that is not above `most`.
+std::string divisors_hint(std::string_view key, int64_t number, int64_t most) {
+  return fmt::format("{}: --set {}={}", divisors_shown(number), key, divisor_below(number, most));
+}
+
+/// The multiples of `step` on both sides of `number`; `below` is 0 where there is none.
+struct Multiples {
+  int64_t below, above;
+};
+Multiples multiples_around(int64_t number, int64_t step) {
+  const int64_t below = number / step * step;
+  return {below, below + step};
+}
+
+std::string multiples_hint(std::string_view key, int64_t number, int64_t step) {
+  const auto [below, above] = multiples_around(number, step);
+  return below > 0 ? fmt::format("--set {0}={1} or --set {0}={2}", key, below, above) : fmt::format("--set {}={}", key, above);
+}
+
+/// The one that changes `number` by the smaller factor.
+int64_t nearest_multiple(int64_t number, int64_t step) {
+  if (number % step == 0) return number;
+  const auto [below, above] = multiples_around(number, step);
+  const auto exact = static_cast<double>(number);
+  return exact * exact < static_cast<double>(below) * static_cast<double>(above) ? below : above;
 }
 
 void check_heads(const ModelConfig& model, Critic& critic) {
@@ -54,54 +85,73 @@ void check_positions(const ModelShape& shape, const TrainConfig& train, Critic& 
 void check_tensor(const ModelShape& shape, int64_t tensor, Critic& critic) {
   if (shape.heads % tensor != 0)
     critic.say(fmt::format("cannot split attention: parallel.tensor {} does not divide model.heads {}", tensor, shape.heads), "model.heads",
-               {"parallel.tensor"}, divisors_hint("parallel.tensor", shape.heads, tensor));
+               {"parallel.tensor"}, divisors_shown(shape.heads));
   if (shape.vocab < tensor)
     critic.say(fmt::format("cannot split the vocabulary: {} entries over parallel.tensor {}", shape.vocab, tensor), "model.vocab",
-               {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.vocab));
+               {"parallel.tensor"}, "");
   if (shape.ffn < tensor)
     critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn",
-               {"parallel.tensor"}, fmt::format("--set parallel.tensor={}", shape.ffn));
+               {"parallel.tensor"}, "");
 }
 
-/// "--set train.seq_len=N": the next multiple of `step`, or the one before where the model's positions end.
-std::string good_length(const ModelShape& shape, int64_t seq_len, int64_t step) {
-  const int64_t less = seq_len / step * step, more = less + step;
-  const int64_t most = shape.positions == Positions::learned ? shape.max_positions : more;
-  return fmt::format("--set train.seq_len={}", more <= most || less == 0 ? more : less);
+/// What has to divide a step's micro-batches.
+int64_t micro_batch_step(const ParallelConfig& parallel, const Layout& layout) {
+  return parallel.schedule == Schedule::interleaved ? layout.pipeline : 1;
+}
+
+/// What has to divide the sequences of a step.
+int64_t batch_step(const Config& config, const Layout& layout) {
+  return layout.data * config.train.micro_batch * micro_batch_step(config.parallel, layout);
+}
+
+/// What has to divide a sample's tokens: what its ranks share out, and the tensor ranks where they slice a micro-batch of it.
+int64_t length_step(const Config& config, const Layout& layout) {
+  const int64_t multiple = sequence_multiple(layout);
+  if (!slices_tokens(config.parallel)) return multiple;
+  const int64_t sliced = layout.tensor / std::gcd(layout.tensor, config.train.micro_batch);
+  return std::lcm(multiple, layout.context * layout.sequence_size * sliced);
+}
+
+/// The next length that can be shared out, or the one before where the model's positions end.
+int64_t good_length(const Config& config, const Layout& layout) {
+  const int64_t step = length_step(config, layout), seq_len = config.train.seq_len;
+  if (seq_len % step == 0) return seq_len;
+  const auto [less, more] = multiples_around(seq_len, step);
+  const ModelShape shape = model_shape(config.model, seq_len);
+  return shape.positions == Positions::rotary || more <= shape.max_positions || less == 0 ? more : less;
 }
 
 void check_sequence(const Resolved& resolved, const ModelShape& shape, const Layout& layout, Critic& critic) {
-  const ParallelConfig& parallel = resolved.config.parallel;
   const TrainConfig& train = resolved.config.train;
-  if (layout.sequence_size > 1 && parallel.sequence != SequenceParallel::ulysses)
-    critic.say(fmt::format("parallel.sequence_size {} is of the Ulysses exchange, and parallel.sequence is {}", layout.sequence_size,
-                           spelling(parallel.sequence)),
-               "parallel.sequence_size", {"parallel.sequence_size", "parallel.sequence"}, "--set parallel.sequence=ulysses");
   const int64_t heads = shape.heads / layout.tensor;  // of a tensor rank
   if (shape.heads % layout.tensor == 0 && heads % layout.sequence_size != 0)
     critic.say(fmt::format("cannot exchange heads: parallel.sequence_size {} does not divide {}", layout.sequence_size,
                            layout.tensor == 1 ? fmt::format("model.heads {}", heads)
                                               : fmt::format("the {} heads of a tensor rank ({} / {})", heads, shape.heads, layout.tensor)),
-               "parallel.sequence_size", {"parallel.sequence_size", "parallel.tensor"},
-               divisors_hint("parallel.sequence_size", heads, layout.sequence_size));
+               "parallel.sequence_size", {"parallel.sequence_size", "parallel.tensor"}, divisors_shown(heads));
 
-  const int64_t multiple = sequence_multiple(layout);
-  if (train.seq_len % multiple != 0) {
+  const std::string longer = fmt::format("--set train.seq_len={}", good_length(resolved.config, layout));
+  if (const int64_t multiple = sequence_multiple(layout); train.seq_len % multiple != 0) {
     const std::string ulysses = layout.sequence_size > 1 ? fmt::format(" and parallel.sequence_size {}", layout.sequence_size) : "";
     const std::string ring = fmt::format("parallel.context {} (two pieces a rank)", layout.context);
     critic.say(fmt::format("cannot share out the sequence: train.seq_len {} over {} is no multiple of {}", train.seq_len,
                            layout.context > 1 ? ring + ulysses : fmt::format("parallel.sequence_size {}", layout.sequence_size), multiple),
-               "train.seq_len", {"train.seq_len", "parallel.context", "parallel.sequence_size"},
-               good_length(shape, train.seq_len, multiple));
+               "train.seq_len", {"train.seq_len", "parallel.context", "parallel.sequence_size"}, longer);
     return;
   }
-  const int64_t tokens = train.micro_batch * slice_tokens(train.seq_len, layout), tensor = layout.tensor;
-  if (!slices_tokens(parallel) || tokens % tensor == 0) return;
-  const int64_t others = layout.context * layout.sequence_size;
+  if (train.seq_len % length_step(resolved.config, layout) == 0) return;
+  const int64_t others = layout.context * layout.sequence_size, tokens = train.micro_batch * slice_tokens(train.seq_len, layout);
   critic.say(fmt::format("cannot split the sequence: train.micro_batch {} x train.seq_len {}{} = {} tokens over parallel.tensor {}",
-                         train.micro_batch, train.seq_len, others > 1 ? fmt::format(" / {}", others) : "", tokens, tensor),
-             "train.seq_len", {"parallel.sequence", "parallel.tensor"},
-             good_length(shape, train.seq_len, std::lcm(multiple, others * tensor / std::gcd(tensor, train.micro_batch))));
+                         train.micro_batch, train.seq_len, others > 1 ? fmt::format(" / {}", others) : "", tokens, layout.tensor),
+             "train.seq_len", {"parallel.sequence", "parallel.tensor"}, longer);
+}
+
+/// The size of an axis that only Ulysses has.
+void check_ulysses(const ParallelConfig& parallel, Critic& critic) {
+  if (parallel.sequence_size == 1 || parallel.sequence == SequenceParallel::ulysses) return;
+  critic.say(fmt::format("parallel.sequence_size {} is of the Ulysses exchange, and parallel.sequence is {}", parallel.sequence_size,
+                         spelling(parallel.sequence)),
+             "parallel.sequence_size", {"parallel.sequence_size", "parallel.sequence"}, "--set parallel.sequence=ulysses");
 }
 
 void check_shards(const ParallelConfig& parallel, const Layout& layout, Critic& critic) {
@@ -115,7 +165,9 @@ void check_shards(const ParallelConfig& parallel, const Layout& layout, Critic& 
     critic.say(fmt::format("cannot divide shards: parallel.shard_group {} does not divide the {} ranks that share parameters (data {} x "
                            "context {} x sequence {})",
                            wanted, all, layout.data, layout.context, layout.sequence_size),
-               "parallel.shard_group", {"parallel.shard_group", "parallel.data"}, divisors_hint("parallel.shard_group", all, wanted));
+               "parallel.shard_group", {"parallel.shard_group", "parallel.data"},
+               divisor_below(all, wanted) == 1 ? "leave it out: --set parallel.shard_group=auto"
+                                               : divisors_hint("parallel.shard_group", all, wanted));
 }
 
 void check_offload(const ParallelConfig& parallel, Critic& critic) {
@@ -161,8 +213,7 @@ void check_stages(const Resolved& resolved, const ModelShape& shape, const Pipel
   if (split.empty() && shape.layers < placement.parts())
     critic.say(fmt::format("cannot fill the pipeline: model.layers {} over {} leaves a {} without a layer", shape.layers, parts,
                            chunked ? "chunk" : "stage"),
-               "parallel.pipeline", {"parallel.pipeline", "model.layers"},
-               fmt::format("--set parallel.pipeline={}", std::max<int64_t>(1, shape.layers / placement.chunks)));
+               "parallel.pipeline", {"parallel.pipeline", "model.layers"}, "");
   if (split.empty()) return;
   for (size_t part = 1; part + 1 < split.size(); ++part)
     if (split[part] == 0)
@@ -176,6 +227,25 @@ void check_stages(const Resolved& resolved, const ModelShape& shape, const Pipel
   if (sum != shape.layers)
     critic.say(fmt::format("parallel.layers_per_stage: {} = {}, but model.layers is {}", fmt::join(split, " + "), sum, shape.layers),
                "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
+}
+
+/// Layers of the stage that has most, in all its chunks.
+int64_t most_layers(int64_t layers, const PipelinePlacement& placement, const std::vector<int64_t>& split) {
+  if (!split.empty() && std::ssize(split) != placement.parts()) return layers;  // check_stages has its say
+  std::vector<int64_t> stages(static_cast<size_t>(placement.stages));
+  for (int64_t part = 0; part < placement.parts(); ++part)
+    stages[static_cast<size_t>(placement.stage_of(part))] += part_layers(layers, placement.parts(), part, split).size();
+  return *std::max_element(stages.begin(), stages.end());
+}
+
+void check_recomputed_layers(const ParallelConfig& parallel, const ModelShape& shape, const PipelinePlacement& placement, Critic& critic) {
+  if (!parallel.recompute_layers) return;
+  const int64_t most = most_layers(shape.layers, placement, parallel.layers_per_stage);
+  if (*parallel.recompute_layers <= most) return;
+  critic.say(
+      fmt::format("parallel.recompute_layers {} of a stage that has {} layer{}", *parallel.recompute_layers, most, most == 1 ? "" : "s"),
+      "parallel.recompute_layers", {"parallel.recompute_layers", "parallel.pipeline", "model.layers"},
+      fmt::format("--set parallel.recompute_layers={}, or leave it out: all layers", most));
 }
 
 void check_loss_scale(const TrainConfig& train, Critic& critic) {
@@ -231,11 +301,9 @@ void check_shape_by_itself(const Resolved& resolved, std::vector<Complaint>& com
   const Config& config = resolved.config;
   const ModelConfig& model = config.model;
   const bool sized = model.layers > 0 && model.hidden > 0 && model.heads > 0 && model.vocab > 0;
-  const Layout layout{config.parallel.tensor, config.parallel.sequence_size, config.parallel.context, config.parallel.data.value_or(1),
-                      config.parallel.pipeline};
-  if (sized && check_model(resolved, complaints)) check_layout(resolved, layout, std::nullopt, complaints);
-  const Batch batch = derive_batch(resolved, layout.data, complaints);
-  if (config.parallel.data || !config.train.global_batch) check_schedule(resolved, layout, batch.accumulate, complaints);
+  const bool shaped = sized && check_model(resolved, complaints);
+  const Batch batch = lay_out(resolved, {}, shaped, complaints).batch;
+  if (shaped) check_layout(resolved, std::nullopt, complaints);
   if (config.run.steps && config.run.tokens) derive_steps(resolved, batch.global * config.train.seq_len, complaints);
 }
 
@@ -281,54 +349,76 @@ void check_environment(const Resolved& resolved, std::vector<Complaint>& complai
                  "machine.environment", {}, fmt::format("export {} in the shell: ranks inherit it", name));
 }
 
-void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints) {
+void check_layout(const Resolved& resolved, std::optional<Device> device, std::vector<Complaint>& complaints) {
+  Critic critic(resolved, complaints);
+  check_ulysses(resolved.config.parallel, critic);
+  check_chunks(resolved.config.parallel, critic);
+  check_offload(resolved.config.parallel, critic);
+  check_recompute(resolved.config.parallel, critic);
+  check_loss_scale(resolved.config.train, critic);
+  if (device) check_device(resolved.config, *device, critic);
+}
+
+void check_axes(const Resolved& resolved, const Layout& layout, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const ModelShape shape = model_shape(resolved.config.model, resolved.config.train.seq_len);
   check_tensor(shape, layout.tensor, critic);
   check_sequence(resolved, shape, layout, critic);
-  check_chunks(resolved.config.parallel, critic);
   check_shards(resolved.config.parallel, layout, critic);
-  check_offload(resolved.config.parallel, critic);
-  check_recompute(resolved.config.parallel, critic);
-  check_loss_scale(resolved.config.train, critic);
-  check_stages(resolved, shape, pipeline_placement(layout, resolved.config.parallel), critic);
-  if (device) check_device(resolved.config, *device, critic);
+  const PipelinePlacement placement = pipeline_placement(layout, resolved.config.parallel);
+  check_stages(resolved, shape, placement, critic);
+  check_recomputed_layers(resolved.config.parallel, shape, placement, critic);
 }
 
-Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints) {
+Batch derive_batch(const Resolved& resolved, const Layout& layout, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   const TrainConfig& train = resolved.config.train;
-  const int64_t once = data * train.micro_batch;
+  const int64_t once = layout.data * train.micro_batch;
   if (!train.global_batch) return {once * train.accumulate.value_or(1), train.accumulate.value_or(1)};
   const int64_t global = *train.global_batch;
   if (global % once != 0) {
-    const int64_t below = global / once * once;
     critic.say(fmt::format("cannot share out the batch: data ranks {} x train.micro_batch {} = {} does not divide train.global_batch {}",
-                           data, train.micro_batch, once, global),
+                           layout.data, train.micro_batch, once, global),
                "train.global_batch", {"train.micro_batch", "parallel.data"},
-               below > 0 ? fmt::format("--set train.global_batch={} or --set train.global_batch={}", below, below + once)
-                         : fmt::format("--set train.global_batch={}", once));
+               multiples_hint("train.global_batch", global, batch_step(resolved.config, layout)));
     return {global, 1};
   }
   if (train.accumulate && *train.accumulate * once != global)
     critic.say(fmt::format("train.accumulate {} x data ranks {} x train.micro_batch {} = {}, but train.global_batch is {}",
-                           *train.accumulate, data, train.micro_batch, *train.accumulate * once, global),
+                           *train.accumulate, layout.data, train.micro_batch, *train.accumulate * once, global),
                "train.accumulate", {"train.accumulate", "train.global_batch"},
                fmt::format("leave one of them out, or --set train.accumulate={}", global / once));
   return {global, global / once};
 }
 
 void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints) {
-  Critic critic(resolved, complaints);
-  const int64_t stages = layout.pipeline, more = (accumulate + stages - 1) / stages * stages;
-  if (resolved.config.parallel.schedule != Schedule::interleaved || accumulate % stages == 0) return;
-  const std::string key = resolved.config.train.global_batch ? "train.global_batch" : "train.accumulate";
-  const int64_t unit = resolved.config.train.global_batch ? layout.data * resolved.config.train.micro_batch : 1;
-  critic.say(fmt::format("parallel.schedule interleaved goes by {} micro-batches, as many as there are stages, and a step has {}", stages,
-                         accumulate),
-             key, {"parallel.schedule", "parallel.pipeline", key},
-             more > stages ? fmt::format("--set {}={} or --set {}={}", key, (more - stages) * unit, key, more * unit)
-                           : fmt::format("--set {}={}", key, more * unit));
+  const int64_t step = micro_batch_step(resolved.config.parallel, layout);
+  if (accumulate % step == 0) return;
+  const std::optional<int64_t> global = resolved.config.train.global_batch;
+  const std::string key = global ? "train.global_batch" : "train.accumulate";
+  Critic(resolved, complaints)
+      .say(fmt::format("parallel.schedule interleaved goes by {} micro-batches, as many as there are stages, and a step has {}", step,
+                       accumulate),
+           key, {"parallel.schedule", "parallel.pipeline", key},
+           global ? multiples_hint(key, *global, batch_step(resolved.config, layout)) : multiples_hint(key, accumulate, step));
+}
+
+void share_out(Config& config, const Layout& layout) {
+  TrainConfig& train = config.train;
+  ParallelConfig& parallel = config.parallel;
+  train.seq_len = good_length(config, layout);
+  if (std::optional<int64_t>& layers = parallel.recompute_layers)
+    layers = std::min(*layers, most_layers(config.model.layers, pipeline_placement(layout, parallel), parallel.layers_per_stage));
+  if (std::optional<int64_t>& group = parallel.shard_group) {
+    group = divisor_below(gradient_ranks(layout), *group);
+    if (group == 1) group.reset();  // shards of one rank are whole
+  }
+  if (train.global_batch) {
+    train.global_batch = nearest_multiple(*train.global_batch, batch_step(config, layout));
+    if (train.accumulate) train.accumulate = *train.global_batch / (layout.data * train.micro_batch);
+  } else if (const int64_t step = micro_batch_step(parallel, layout); train.accumulate.value_or(1) % step != 0) {
+    train.accumulate = nearest_multiple(train.accumulate.value_or(1), step);
+  }
 }
 
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints) {

@@ -20,18 +20,26 @@ void check_environment(const Resolved& resolved, std::vector<Complaint>& complai
 /// Datasets without a name, and shares of them that add up to nothing.
 void check_data(const Resolved& resolved, std::vector<Complaint>& complaints);
 
-/// What the layout cannot split, and what the device, where it is known, cannot do. REQUIRES check_model to have passed.
-void check_layout(const Resolved& resolved, const Layout& layout, std::optional<Device> device, std::vector<Complaint>& complaints);
+/// Keys that contradict each other whatever the layout is, and what the device, where it is known, cannot do. REQUIRES check_model to have
+/// passed.
+void check_layout(const Resolved& resolved, std::optional<Device> device, std::vector<Complaint>& complaints);
+
+/// What the layout cannot split. REQUIRES check_model to have passed.
+void check_axes(const Resolved& resolved, const Layout& layout, std::vector<Complaint>& complaints);
 
 /// Sequences of a step and micro batches of a data rank, from global_batch or accumulate; complains where they do not divide.
 struct Batch {
   int64_t global = 1;
   int64_t accumulate = 1;
 };
-Batch derive_batch(const Resolved& resolved, int64_t data, std::vector<Complaint>& complaints);
+Batch derive_batch(const Resolved& resolved, const Layout& layout, std::vector<Complaint>& complaints);
 
 /// Whether the schedule of the pipeline can share out a step's micro-batches.
 void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints);
+
+/// Sets what is shared out over a layout to the nearest that can be: train.seq_len, and where they are set or the schedule wants it
+/// parallel.shard_group, parallel.recompute_layers, train.global_batch and train.accumulate.
+void share_out(Config& config, const Layout& layout);
 
 /// Steps of the run, from run.steps or run.tokens; complains of both and of neither.
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints);

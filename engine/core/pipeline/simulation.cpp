@@ -124,7 +124,13 @@ PipelineTimeline simulate(const PipelineSchedule& schedule, const std::vector<Pa
   return Simulation(schedule, times).run();
 }
 
-double bubble_formula(Schedule schedule, const PipelinePlacement& placement, int64_t micro_batches, const PartTimes& part) {
+int64_t micro_batches_of_formula(Schedule schedule, const PipelinePlacement& placement) {
+  if (schedule == Schedule::zero_bubble_v) return 2 * placement.stages - 1;
+  return schedule == Schedule::zero_bubble ? placement.stages : 1;
+}
+
+std::optional<double> bubble_formula(Schedule schedule, const PipelinePlacement& placement, int64_t micro_batches, const PartTimes& part) {
+  if (micro_batches < micro_batches_of_formula(schedule, placement)) return {};
   const bool split = schedule == Schedule::zero_bubble || schedule == Schedule::zero_bubble_v;
   const double filled = split ? 2 * part.backward_weight : 0;  // a weight's gradient stands where 1F1B waits, at both ends
   return static_cast<double>(placement.stages - 1) * (part.all() - filled) /

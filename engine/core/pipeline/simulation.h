@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/core/pipeline/schedule.h"
@@ -33,10 +34,13 @@ struct PipelineTimeline {
 /// about, where a schedule waits for itself.
 PipelineTimeline simulate(const PipelineSchedule& schedule, const std::vector<PartTimes>& times);
 
-/// What the papers say of the bubble where all parts take the same time and there are enough micro-batches: as a share of the work.
-/// (stages - 1)(F + B + W) / chunks of 1F1B, GPipe and interleaved (Narayanan et al. 2021), (stages - 1)(F + B - W) of ZB-H1 (Qi et al.
-/// 2023, table 1), half of that of ZB-V, over micro_batches x (F + B + W). REQUIRES micro-batches of at least stages, for ZB-V 2 stages
-/// - 1.
-double bubble_formula(Schedule schedule, const PipelinePlacement& placement, int64_t micro_batches, const PartTimes& part);
+/// From how many micro-batches on the papers' formula holds: with fewer, zero-bubble schedules have not enough gradients of weights to fill
+/// every wait with.
+int64_t micro_batches_of_formula(Schedule schedule, const PipelinePlacement& placement);
+
+/// What the papers say of the bubble where all parts take the same time: as a share of the work. (stages - 1)(F + B + W) / chunks of 1F1B,
+/// GPipe and interleaved (Narayanan et al. 2021), (stages - 1)(F + B - W) of ZB-H1 (Qi et al. 2023, table 1), half of that of ZB-V, over
+/// micro_batches x (F + B + W). Nothing where there are too few micro-batches for it to hold.
+std::optional<double> bubble_formula(Schedule schedule, const PipelinePlacement& placement, int64_t micro_batches, const PartTimes& part);
 
 }  // namespace llmrun

@@ -37,13 +37,34 @@ TEST_CASE("the simulated bubble of each schedule is its paper's formula") {
           CAPTURE(static_cast<int>(row.schedule));
           CAPTURE(stages);
           CAPTURE(micro_batches);
-          CHECK(timeline.bubble() == doctest::Approx(bubble_formula(row.schedule, schedule.placement, micro_batches, part)));
+          CHECK(timeline.bubble() == doctest::Approx(bubble_formula(row.schedule, schedule.placement, micro_batches, part).value()));
           CHECK(timeline.busy(0) == doctest::Approx(static_cast<double>(micro_batches * row.chunks) * part.all()));
         }
 }
 
+TEST_CASE("there is a formula from as many micro-batches on as it holds for, and none below") {
+  for (Schedule schedule : {Schedule::gpipe, Schedule::one_f_one_b, Schedule::zero_bubble, Schedule::zero_bubble_v})
+    for (int64_t stages : {2, 3, 4, 8}) {
+      int64_t others = 0;  // numbers of micro-batches whose bubble is another than the schedule's with many
+      for (int64_t micro_batches = 1; micro_batches <= 3 * stages; ++micro_batches) {
+        const PipelineSchedule whole = made(schedule, stages, 1, micro_batches);
+        const double bubble = simulate(whole, std::vector<PartTimes>(static_cast<size_t>(whole.placement.parts()))).bubble();
+        const double many = bubble_formula(schedule, whole.placement, 100 * stages, {}).value() * static_cast<double>(100 * stages);
+        const std::optional<double> formula = bubble_formula(schedule, whole.placement, micro_batches, {});
+        CAPTURE(static_cast<int>(schedule));
+        CAPTURE(stages);
+        CAPTURE(micro_batches);
+        CHECK(formula.has_value() == (micro_batches >= micro_batches_of_formula(schedule, whole.placement)));
+        if (formula) CHECK(bubble == doctest::Approx(*formula));
+        if (bubble * static_cast<double>(micro_batches) != doctest::Approx(many)) ++others;
+      }
+      const bool splits = schedule == Schedule::zero_bubble || schedule == Schedule::zero_bubble_v;
+      CHECK((others > 0) == splits);
+    }
+}
+
 TEST_CASE("the bubble of 1F1B is (p - 1) / m, and one stage has none") {
-  CHECK(bubble_formula(Schedule::one_f_one_b, {8}, 32, {}) == doctest::Approx(7.0 / 32));
+  CHECK(bubble_formula(Schedule::one_f_one_b, {8}, 32, {}).value() == doctest::Approx(7.0 / 32));
   CHECK(simulate(made(Schedule::zero_bubble, 1, 1, 5), {{}}).bubble() == 0);
 }
 

@@ -6,9 +6,9 @@
 #include <sstream>
 
 #include "engine/core/spec/decode.h"
-#include "launcher/plan/fit.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
+#include "launcher/plan/warnings.h"
 #include "tests/support/test.h"
 
 namespace llmrun {
@@ -30,7 +30,7 @@ PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {
     }
     apply(Value::nested(key, scalar), input.resolved.config, complaints);
     Setting setting;
-    setting.layer = "--set (command line)";
+    setting.layer = "the command line";
     setting.value = value;
     input.resolved.settings[key].push_back(setting);
   }
@@ -117,14 +117,17 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
   for (const Row& row : std::initializer_list<Row>{
            {{{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}},
             6,
-            "6 ranks are not the product of the axes: tensor 2 x pipeline 2 = 4, and 4 does not divide 6 -> --ranks 4 or --ranks 8\n"},
+            "6 ranks are not the product of the axes: tensor 2 x pipeline 2 = 4, and 4 does not divide 6 -> --ranks 4 or --ranks 8; the "
+            "nearest "
+            "layout of 6 ranks that can be: --set parallel.pipeline=3\n"},
            {{{"parallel.tensor", "2"}, {"parallel.data", "2"}},
             8,
-            "8 ranks are not the product of the axes: tensor 2 x data 2 = 4 -> --ranks 4\n"},
+            "8 ranks are not the product of the axes: tensor 2 x data 2 = 4 -> --ranks 4; the nearest layout of 8 ranks that can be: --set "
+            "parallel.data=4\n"},
            {{{"parallel.tensor", "8"}},
             8,
-            "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
-            "parallel.tensor=5\n"},
+            "cannot split attention: parallel.tensor 8 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20; the nearest "
+            "layout of 8 ranks that can be: --set parallel.tensor=4\n"},
            {{{"model.kv_heads", "3"}},
             {},
             "cannot group queries: model.kv_heads 3 does not divide model.heads 20 -> 1, 2, 4, 5, 10 and 20 divide 20: --set "
@@ -152,10 +155,18 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
            {{{"parallel.shard_group", "2"}},
             4,
             "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave parallel.shard_group out\n"},
+           {{{"parallel.pipeline", "3"}, {"parallel.recompute", "full"}, {"parallel.recompute_layers", "4"}},
+            3,
+            "parallel.recompute_layers 4 of a stage that has 3 layers -> --set parallel.recompute_layers=3, or leave it out: all layers\n"},
+           {{{"parallel.zero", "1"}, {"parallel.shard_group", "2"}},
+            3,
+            "cannot divide shards: parallel.shard_group 2 does not divide the 3 ranks that share parameters (data 3 x context 1 x sequence "
+            "1) -> leave it out: --set parallel.shard_group=auto\n"},
            {{{"parallel.pipeline", "9"}},
             9,
-            "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> --set "
-            "parallel.pipeline=8\n"},
+            "cannot fill the pipeline: model.layers 8 over parallel.pipeline 9 leaves a stage without a layer -> the nearest layout of 9 "
+            "ranks "
+            "that can be: --set parallel.pipeline=3\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.layers_per_stage", "[5, 2]"}},
             2,
             "parallel.layers_per_stage: 5 + 2 = 7, but model.layers is 8 -> make the entries sum to 8, or leave them out\n"},
@@ -181,13 +192,12 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
              {"parallel.virtual_pipeline", "3"},
              {"train.accumulate", "6"}},
             3,
-            "cannot fill the pipeline: model.layers 8 over 3 stages of 3 chunks leaves a chunk without a layer -> --set "
-            "parallel.pipeline=2\n"},
+            "cannot fill the pipeline: model.layers 8 over 3 stages of 3 chunks leaves a chunk without a layer -> the nearest layout "
+            "of 3 ranks that can be: --set parallel.pipeline=1\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}, {"parallel.layers_per_stage", "[4, 4]"}},
             2,
             "parallel.layers_per_stage has 2 entries for 2 stages of 2 chunks -> give one entry a chunk, in the order they run, or leave "
-            "it "
-            "out\n"},
+            "it out; the nearest layout of 2 ranks that can be: --set parallel.pipeline=1\n"},
            {{{"parallel.pipeline", "4"},
              {"parallel.schedule", "interleaved"},
              {"parallel.virtual_pipeline", "2"},
@@ -222,7 +232,8 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "train.seq_len=124\n"},  // 126 learned positions
            {{{"model.vocab", "3"}, {"parallel.tensor", "4"}},
             4,
-            "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> --set parallel.tensor=3\n"},
+            "cannot split the vocabulary: 3 entries over parallel.tensor 4 -> the nearest layout of 4 ranks that can be: --set "
+            "parallel.tensor=2\n"},
            {{{"run.tokens", "1000"}}, {}, "run.steps and run.tokens both say when the run is done -> leave one of them out\n"},
            {{{"parallel.communicator", "nccl"}},
             {},
@@ -240,6 +251,63 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
        }) {
     CHECK(refusal(input(row.sets, row.ranks)) == row.says);
   }
+}
+
+TEST_CASE("L2: a layout that cannot be is answered with one that can, and with the nearest") {
+  /// The options of the last hint, as a person would paste them behind the others.
+  const auto follow = [](const PlanInput& refused, std::string hint) {
+    PlanInput next = refused;
+    std::vector<Complaint> complaints;
+    for (size_t at; (at = hint.find("--set ")) != std::string::npos;) {
+      hint.erase(0, at + 6);
+      const size_t equals = hint.find('='), end = hint.find_first_of(" \n", equals);
+      apply(Value::nested(hint.substr(0, equals), Value::scalar(hint.substr(equals + 1, end - equals - 1))), next.resolved.config,
+            complaints);
+    }
+    CHECK(complaints.empty());
+    return next;
+  };
+  const auto nearest = [](const std::string& said) {
+    const size_t at = said.find("that can be: ");
+    return at == std::string::npos ? std::string() : said.substr(at);
+  };
+  CHECK(nearest(refusal(input({{"model.heads", "8"},
+                               {"parallel.context", "3"},
+                               {"parallel.sequence", "ulysses"},
+                               {"parallel.sequence_size", "2"},
+                               {"parallel.tensor", "5"},
+                               {"model.max_positions", "256"},
+                               {"train.seq_len", "250"}},
+                              30))) == "that can be: --set parallel.tensor=1 --set train.seq_len=252\n");
+  int refused = 0;
+  for (const char* tensor : {"1", "3", "8"})
+    for (const char* context : {"1", "3"})
+      for (const char* sequence_size : {"1", "6"})
+        for (const char* pipeline : {"1", "9"})
+          for (const char* batch : {"10", "64"})
+            for (const char* shards : {"auto", "4"})
+              for (const char* schedule : {"1f1b", "interleaved"})
+                for (const std::optional<int64_t> ranks :
+                     {std::optional<int64_t>(), std::optional<int64_t>(24), std::optional<int64_t>(70)}) {
+                  const bool interleaved = schedule == std::string_view("interleaved");
+                  PlanInput asked = input({{"parallel.tensor", tensor},
+                                           {"parallel.context", context},
+                                           {"parallel.sequence", "ulysses"},
+                                           {"parallel.sequence_size", sequence_size},
+                                           {"parallel.pipeline", pipeline},
+                                           {"parallel.zero", "1"},
+                                           {"parallel.shard_group", shards},
+                                           {"parallel.schedule", schedule},
+                                           {"parallel.virtual_pipeline", interleaved ? "2" : "1"},
+                                           {"train.global_batch", batch}},
+                                          ranks);
+                  const std::string said = refusal(asked);
+                  if (said == "it was planned\n") continue;
+                  ++refused;
+                  const size_t last = said.rfind(" -> ");  // of several complaints only the last one has a hint
+                  CHECK_MESSAGE(refusal(follow(asked, said.substr(last))) == "it was planned\n", said);
+                }
+  CHECK(refused > 200);
 }
 
 TEST_CASE("L2: hosts that the axes would leave idle are refused, with what would use them") {
@@ -296,7 +364,7 @@ TEST_CASE("a complaint says where the value stands and who set the one it clashe
     FAIL("it was planned");
   } catch (const Error& error) {
     CHECK(error.complaints()[0].at == Place{"my-run.yaml", 9, 10});
-    CHECK(error.complaints()[0].because == std::vector<std::string>{"parallel.tensor 8 was set by --set (command line)"});
+    CHECK(error.complaints()[0].because == std::vector<std::string>{"parallel.tensor 8 was set by the command line"});
   }
 }
 
@@ -399,14 +467,42 @@ TEST_CASE("ranks on CPUs share their host's memory, and a plan says where that i
   const Forecast costs = forecast(plan);
   const int64_t first = costs.stages[0].memory.total(), last = costs.stages[1].memory.total(), fullest = first + 2 * last;
   NodeShape node;
-  CHECK(what_does_not_fit(plan, node).empty());  // nobody knows
+  CHECK(warnings_of(plan, costs, node).empty());  // nobody knows
   node.memory_bytes = fullest;
-  CHECK(what_does_not_fit(plan, node).empty());
+  CHECK(warnings_of(plan, costs, node).empty());
   node.memory_bytes = fullest - 1;
-  const std::vector<std::string> lines = what_does_not_fit(plan, node);
+  const std::vector<std::string> lines = warnings_of(plan, costs, node);
   REQUIRE(lines.size() == 1);
-  CHECK(lines[0].starts_with("3 ranks want "));
+  CHECK(lines[0].starts_with("does not fit: 3 ranks want "));
   CHECK(lines[0].find("offload") == std::string::npos);  // of nothing else than this memory
+}
+
+TEST_CASE("what does nothing is said, and where shards leave their node") {
+  struct Row {
+    std::vector<std::pair<const char*, const char*>> sets;
+    const char* says;
+  };
+  const auto tensor = std::pair("parallel.tensor", "4"), zero = std::pair("parallel.zero", "2");
+  for (const Row& row : std::initializer_list<Row>{
+           {{{"parallel.sequence", "megatron"}}, "parallel.sequence megatron slices nothing: parallel.tensor is 1\n"},
+           {{{"parallel.sequence", "ulysses"}}, "parallel.sequence ulysses exchanges nothing: parallel.sequence_size is 1\n"},
+           {{{"parallel.sequence", "megatron"}, tensor}, ""},
+           {{{"parallel.sequence", "ulysses"}, {"parallel.sequence_size", "4"}}, ""},
+           {{zero, {"parallel.shard_group", "4"}}, ""},
+           {{zero, {"parallel.shard_group", "2"}}, ""},
+           {{zero, {"parallel.shard_group", "8"}},
+            "parallel.shard_group 8 does not stay inside a node: its ranks are 1 apart, and a node has 4 ranks; 4 would\n"},
+           {{zero, tensor, {"parallel.shard_group", "4"}},
+            "parallel.shard_group 4 does not stay inside a node: its ranks are 4 apart, and a node has 4 ranks\n"},
+       }) {
+    PlanInput gpus = input(row.sets);
+    gpus.node.gpus = 4;
+    gpus.allocation = {{{"n1"}, {"n2"}, {"n3"}, {"n4"}}, "PBS_NODEFILE"};
+    const Plan plan = make_plan(gpus);
+    std::string said;
+    for (const std::string& line : warnings_of(plan, forecast(plan), gpus.node)) said += line + "\n";
+    CHECK(said == row.says);
+  }
 }
 
 TEST_CASE("ZB-V's stages hold the model there and back, and one of them both copies of the tied embedding in one") {
@@ -421,7 +517,7 @@ TEST_CASE("ZB-V's stages hold the model there and back, and one of them both cop
 TEST_CASE("a pipeline is simulated with all parts alike, and by the work of each") {
   const Plan plan = make_plan(input({{"parallel.pipeline", "4"}, {"train.accumulate", "8"}, {"parallel.schedule", "zero_bubble"}}, 4));
   const PipelineForecast forecast = pipeline_forecast(plan);
-  CHECK(forecast.even.bubble() == doctest::Approx(forecast.formula));
+  CHECK(forecast.even.bubble() == doctest::Approx(forecast.formula.value()));
   double work = 0;
   for (const PartTimes& part : part_times(plan)) work += part.all();
   CHECK(work == doctest::Approx(flops_per_token(plan.model, plan.config.train.seq_len, Recompute::none, 0).model));

@@ -1,0 +1,172 @@
+#include "launcher/plan/nearest.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <limits>
+
+namespace llmrun {
+namespace {
+
+// The search looks at so many layouts at most and tries so many, the nearest first: a person waits for it.
+constexpr size_t kMostLayouts = 20'000;
+constexpr size_t kMostTries = 1'000;
+constexpr int64_t kMostOfAnAxis = 64;  // where no number of ranks says what an axis may be
+
+/// What the search may change: the axes, and what is shared out over them. 0 is auto.
+constexpr std::array<std::string_view, 10> kKeys{
+    "parallel.tensor",      "parallel.sequence_size",    "parallel.context", "parallel.data",      "parallel.pipeline",
+    "parallel.shard_group", "parallel.recompute_layers", "train.seq_len",    "train.global_batch", "train.accumulate"};
+using Sizes = std::array<int64_t, kKeys.size()>;
+
+Sizes sizes_of(const Config& config) {
+  const ParallelConfig& parallel = config.parallel;
+  const TrainConfig& train = config.train;
+  return {parallel.tensor,
+          parallel.sequence_size,
+          parallel.context,
+          parallel.data.value_or(0),
+          parallel.pipeline,
+          parallel.shard_group.value_or(0),
+          parallel.recompute_layers.value_or(0),
+          train.seq_len,
+          train.global_batch.value_or(0),
+          train.accumulate.value_or(0)};
+}
+
+/// By how much sizes differ, in factors; of two that are as far, the one that changes fewer is nearer.
+double distance(const Sizes& from, const Sizes& to) {
+  constexpr double kAnotherKey = 0.1;
+  const auto logarithm = [](int64_t size) { return std::log(static_cast<double>(std::max<int64_t>(1, size))); };
+  double sum = 0;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (from[i] != to[i]) sum += std::abs(logarithm(to[i]) - logarithm(from[i])) + kAnotherKey;
+  return sum;
+}
+
+/// "--set parallel.tensor=4 --set train.seq_len=252".
+std::string changes(const Sizes& from, const Sizes& to) {
+  std::string text;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (from[i] != to[i])
+      text += fmt::format("{}--set {}={}", text.empty() ? "" : " ", kKeys[i], to[i] == 0 ? "auto" : std::to_string(to[i]));
+  return text;
+}
+
+Layout asked_for(const ParallelConfig& parallel) {
+  return {parallel.tensor, parallel.sequence_size, parallel.context, parallel.data.value_or(1), parallel.pipeline};
+}
+
+/// How long an axis may be: what divides the ranks, or where the ranks follow from the axes, no longer than asked for.
+std::vector<int64_t> lengths(const RankCount& ranks, int64_t asked) {
+  std::vector<int64_t> all;
+  const int64_t most = ranks.said ? std::min(2 * asked, *ranks.said) : std::min(asked, kMostOfAnAxis);
+  for (int64_t length = 1; length <= most; ++length)
+    if (!ranks.said || *ranks.said % length == 0) all.push_back(length);
+  return all;
+}
+
+/// The layouts along the axes that were asked for; `data` takes what they leave of a number of ranks.
+std::vector<Layout> layouts_near(const Layout& asked, const RankCount& ranks) {
+  std::vector<Layout> layouts(1);
+  for (const auto axis : {&Layout::tensor, &Layout::sequence_size, &Layout::context, &Layout::pipeline}) {
+    if (asked.*axis == 1) continue;
+    const std::vector<int64_t> sizes = lengths(ranks, asked.*axis);
+    std::vector<Layout> longer;
+    for (Layout layout : layouts)
+      for (const int64_t size : sizes) {
+        layout.*axis = size;
+        const bool divides = !ranks.said || *ranks.said % layout.ranks() == 0;
+        if (divides && longer.size() < kMostLayouts) longer.push_back(layout);
+      }
+    layouts = std::move(longer);
+  }
+  for (Layout& layout : layouts) layout.data = ranks.said ? *ranks.said / layout.ranks() : asked.data;
+  return layouts;
+}
+
+/// `config` with the axes of `layout`, its `data` only where one was asked for.
+void set_axes(Config& config, const Layout& layout) {
+  ParallelConfig& parallel = config.parallel;
+  parallel.tensor = layout.tensor;
+  parallel.sequence_size = layout.sequence_size;
+  parallel.context = layout.context;
+  parallel.pipeline = layout.pipeline;
+  if (parallel.data) parallel.data = layout.data;
+}
+
+/// The one set of rules, for what was asked for and for what is tried instead of it.
+LaidOut check(const Resolved& resolved, int64_t ranks, bool shaped, std::vector<Complaint>& complaints) {
+  const std::optional<Layout> layout = derive_layout(resolved, ranks, complaints);
+  LaidOut laid{layout.value_or(asked_for(resolved.config.parallel)), {}};
+  if (shaped) check_axes(resolved, laid.layout, complaints);
+  if (!layout) return laid;
+  laid.batch = derive_batch(resolved, laid.layout, complaints);
+  check_schedule(resolved, laid.layout, laid.batch.accumulate, complaints);
+  return laid;
+}
+
+bool can_be(const Resolved& resolved, const RankCount& ranks) {
+  std::vector<Complaint> complaints;
+  if (check_model(resolved, complaints)) check(resolved, ranks.of(resolved.config.parallel), true, complaints);
+  return complaints.empty();
+}
+
+/// As options to type; empty where none was found.
+std::string nearest(const Resolved& resolved, const RankCount& ranks) {
+  const Sizes asked = sizes_of(resolved.config);
+  Resolved trial = resolved;
+  std::vector<std::pair<double, Layout>> layouts;
+  for (const Layout& layout : layouts_near(asked_for(resolved.config.parallel), ranks)) {
+    set_axes(trial.config, layout);
+    layouts.emplace_back(distance(asked, sizes_of(trial.config)), layout);
+  }
+  std::sort(layouts.begin(), layouts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  layouts.resize(std::min(layouts.size(), kMostTries));
+
+  Sizes found = asked;
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto& [by_axes, layout] : layouts) {
+    if (by_axes >= best) break;
+    trial.config.parallel = resolved.config.parallel;
+    trial.config.train = resolved.config.train;
+    set_axes(trial.config, layout);
+    share_out(trial.config, layout);
+    const Sizes sizes = sizes_of(trial.config);
+    const double far = distance(asked, sizes);
+    if (far >= best || !can_be(trial, ranks)) continue;
+    best = far;
+    found = sizes;
+  }
+  return changes(asked, found);
+}
+
+/// Whether the hint says it already, and not as the beginning of a longer number.
+bool offers(const std::string& hint, const std::string& options) {
+  const size_t found = hint.find(options), end = found + options.size();
+  return found != std::string::npos && (end == hint.size() || std::isdigit(static_cast<unsigned char>(hint[end])) == 0);
+}
+
+/// Behind what a complaint says itself. The hints of several may lead nowhere together: then only the nearest is told.
+void hint_at(const std::string& nearest, const RankCount& ranks, std::vector<Complaint>& complaints) {
+  if (complaints.size() > 1)
+    for (Complaint& complaint : complaints) complaint.hint.clear();
+  std::string& hint = complaints.back().hint;
+  if (offers(hint, nearest)) return;
+  const std::string of_ranks = ranks.said ? fmt::format(" of {} rank{}", *ranks.said, *ranks.said == 1 ? "" : "s") : "";
+  hint += fmt::format("{}the nearest layout{} that can be: {}", hint.empty() ? "" : "; ", of_ranks, nearest);
+}
+
+}  // namespace
+
+LaidOut lay_out(const Resolved& resolved, const RankCount& ranks, bool shaped, std::vector<Complaint>& complaints) {
+  std::vector<Complaint> of_layout;
+  const LaidOut laid = check(resolved, ranks.of(resolved.config.parallel), shaped, of_layout);
+  if (shaped && !of_layout.empty())
+    if (const std::string options = nearest(resolved, ranks); !options.empty()) hint_at(options, ranks, of_layout);
+  std::move(of_layout.begin(), of_layout.end(), std::back_inserter(complaints));
+  return laid;
+}
+
+}  // namespace llmrun
