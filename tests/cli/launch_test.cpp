@@ -82,6 +82,13 @@ TEST_CASE("plan tells programs the same in JSON") {
   CHECK(plan["stages"][0]["bytes_per_rank"]["total"].get<int64_t>() > plan["stages"][0]["bytes_per_rank"]["optimizer"].get<int64_t>());
   CHECK(plan["flops_per_token"]["model"].get<double>() > plan["flops_per_token"]["model_causal"].get<double>());
   CHECK(plan["stages"][0]["comm_bytes_per_step"]["tensor"].get<int64_t>() > 0);
+  CHECK(plan["unit_work_measured"] == true);
+  CHECK(plan["warnings"].empty());
+  const json polaris = json::parse(shell("llmrun plan --json --set parallel.sequence=ulysses" + kPolaris).out);
+  CHECK(polaris["unit_work_measured"] == false);
+  REQUIRE(polaris["warnings"].size() == 2);
+  CHECK(polaris["warnings"][0].get<std::string>().starts_with("does not fit: stage 0 wants "));
+  CHECK(polaris["warnings"][1] == "parallel.sequence ulysses exchanges nothing: parallel.sequence_size is 1");
 }
 
 TEST_CASE("plan --schedule draws a pipeline, and tells programs each action") {
@@ -97,6 +104,10 @@ TEST_CASE("plan --schedule draws a pipeline, and tells programs each action") {
   CHECK(pipeline.at("schedule") == "zero_bubble");
   CHECK(pipeline.at("bubble").at("even").get<double>() == doctest::Approx(3.0 / 18));
   CHECK(pipeline.at("stages").at(3).at("actions").at(1) == json{{"action", "B0"}, {"begin", 4.0}, {"end", 5.0}});
+
+  const std::string few = words + " --set train.accumulate=3";
+  CHECK(shell(few).out.find("alike (its formula holds from 4 micro-batches on), ") != std::string::npos);
+  CHECK(json::parse(shell(few + " --json").out).at("pipeline").at("bubble").at("formula").is_null());
 }
 
 TEST_CASE("render prints the launch line and the job script of Polaris, the same bytes each time") {
