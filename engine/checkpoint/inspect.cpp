@@ -63,6 +63,7 @@ json summary_json(const CheckpointReader& reader) {
           {"directory", reader.directory().string()},
           {"step", snapshot.step},
           {"samples", snapshot.samples},
+          {"tokens", snapshot.tokens},
           {"seed", snapshot.seed},
           {"time", manifest.time},
           {"bytes", manifest.bytes()},

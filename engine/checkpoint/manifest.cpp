@@ -125,6 +125,8 @@ Manifest manifest_from(const json& from) {
   manifest.snapshot = {whole_number(from.at("step")),       whole_number(from.at("samples")),  from.at("seed").get_ref<const uint64_t&>(),
                        layout_from_json(from.at("layout")), model_from_json(from.at("model")), from.at("config")};
   if (from.contains("loss_scale")) manifest.snapshot.loss_scale = loss_scale_from(from.at("loss_scale"), manifest.snapshot.step);
+  const int64_t all = manifest.snapshot.samples * from.at("config").value(json::json_pointer("/train/seq_len"), int64_t{0});
+  manifest.snapshot.tokens = from.contains("tokens") ? whole_number(from.at("tokens")) : all;  // older ones did not say
   manifest.time = from.at("time");
   for (const json& file : from.at("files")) manifest.files.push_back(file_from(file));
   check_total(manifest.files);
@@ -148,9 +150,9 @@ const TensorRecord* Manifest::find(std::string_view tensor, Kind kind) const {
 std::string manifest_text(const Manifest& manifest) {
   const Snapshot& snapshot = manifest.snapshot;
   const std::string config = snapshot.config.dump();
-  std::string text =
-      fmt::format("{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"seed\": {},\n\"time\": {},\n", kFormat,
-                  kManifestVersion, snapshot.step, snapshot.samples, snapshot.seed, json(manifest.time).dump());
+  std::string text = fmt::format(
+      "{{\n\"format\": \"{}\",\n\"version\": {},\n\"step\": {},\n\"samples\": {},\n\"tokens\": {},\n\"seed\": {},\n\"time\": {},\n",
+      kFormat, kManifestVersion, snapshot.step, snapshot.samples, snapshot.tokens, snapshot.seed, json(manifest.time).dump());
   if (snapshot.loss_scale != LossScale{}) text += fmt::format("\"loss_scale\": {},\n", loss_scale_json(snapshot.loss_scale).dump());
   text += fmt::format("\"layout\": {},\n\"model\": {},\n\"config\": {},\n\"config_xxh3\": \"{}\",\n", layout_json(snapshot.layout).dump(),
                       model_json(snapshot.model).dump(), config, checksum_text(xxh3(config)));

@@ -15,6 +15,7 @@ struct Snapshot {
   ModelShape model;
   json config = json::object();  // resolved, as in plan.json: so that a resume can tell what changed
   LossScale loss_scale;          // of the next step
+  int64_t tokens = 0;            // that those samples were learned from: the last of a document has no next one
 };
 
 }  // namespace llmrun

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/core/call_log.h"
 #include "engine/core/error.h"
 
 namespace llmrun {
@@ -135,15 +136,20 @@ void Communicator::compare(const Call& call) {
       throw Error(Exit::failed, "group '{}': {}", name_, describe_disagreement(rank, call_of(rank), 0, call_of(0)));
 }
 
-/// Runs a call under the stopwatch, and its wait too.
+/// Runs a call under the stopwatch, and its wait too; both are noted where somebody keeps a log.
 template <typename Start>
-Work Communicator::timed(Start start) {
+Work Communicator::timed(Verb verb, int64_t bytes, Start start) {
+  CallLog* log = traffic_ ? traffic_->log : nullptr;
+  const size_t entry = log ? log->make(purpose_, verb, bytes) : 0;
   Stopwatch stopwatch(traffic_, purpose_);
   auto work = std::make_shared<Work>(start());
   return Work(
-      [work, traffic = traffic_, purpose = purpose_] {
+      [work, traffic = traffic_, purpose = purpose_, log, entry] {
         Stopwatch stopwatch(traffic, purpose);
+        const bool logs = log && traffic->log == log;  // it may be gone by now
+        if (logs) log->ask(entry);
         work->wait();
+        if (logs) log->end(entry);
       },
       [this] { abort(); });
 }
@@ -152,7 +158,7 @@ template <typename Start>
 Work Communicator::counted(Verb verb, int64_t bytes, Start start) {
   if (traffic_) (*traffic_)[purpose_].add(verb, bytes);
   if (bytes == 0) return {};
-  return timed(start);
+  return timed(verb, bytes, start);
 }
 
 void Communicator::check(const char* call, std::initializer_list<const at::Tensor*> tensors) const {
@@ -238,7 +244,7 @@ Work Communicator::receive(at::Tensor tensor, int from) {
   check("receive", {&tensor});
   check_peer("receive", from);
   if (tensor.numel() == 0) return {};
-  return timed([&] { return do_receive(tensor, from); });
+  return timed(Verb::message, tensor.nbytes(), [&] { return do_receive(tensor, from); });
 }
 
 void Communicator::barrier() {

@@ -115,7 +115,7 @@ class Communicator {
   template <typename Start>
   Work counted(Verb verb, int64_t bytes, Start start);
   template <typename Start>
-  Work timed(Start start);
+  Work timed(Verb verb, int64_t bytes, Start start);
   void check(const char* call, std::initializer_list<const at::Tensor*> tensors) const;
   void check_parts(const char* call, const at::Tensor& whole, const at::Tensor& part) const;
   void check_peer(const char* call, int peer) const;

@@ -67,7 +67,7 @@ class Builder {
 
   /// A parameter made of boxes of tensors that lie below one another, and of padding up to `at_least` rows.
   void add(Role role, const std::vector<Segment>& segments, int64_t at_least = 0) {
-    LocalParameter parameter{role, 0, segments[0].box.columns.size(), table_.elements, table_.tensors[segments[0].tensor].decay};
+    LocalParameter parameter{role, 0, segments[0].box.columns.size(), table_.elements, table_.tensors[segments[0].tensor].vector};
     for (Segment segment : segments) {
       segment.offset = parameter.offset + parameter.elements();
       parameter.rows += segment.box.rows.size();

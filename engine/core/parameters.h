@@ -59,8 +59,8 @@ struct LocalParameter {
   Role role;
   int64_t rows = 0;  // of this rank; those below its segments are padding
   int64_t columns = 1;
-  int64_t offset = 0;  // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
-  bool decay = false;
+  int64_t offset = 0;   // elements from the start of the buffer; every parameter begins on 128 bytes of fp32
+  bool vector = false;  // has one dim; a matrix may have one column too
   int64_t elements() const { return rows * columns; }
 };
 

@@ -19,6 +19,8 @@ inline constexpr std::array<std::string_view, kVerbs> kVerbNames{"all_reduce", "
                                                                  "all_to_all", "barrier",    "split",          "message"};
 constexpr std::string_view verb_name(Verb verb) { return kVerbNames[static_cast<size_t>(verb)]; }
 
+class CallLog;
+
 /// Calls, bytes and exposed seconds of one rank, by purpose. Bytes are counted the way the formulas in step_traffic.h count
 /// them: the tensor a rank contributes; for an all-gather the result; for a reduce-scatter the whole input; for a broadcast the tensor,
 /// at every rank; a send at the sender, a receive nowhere. A group of one rank counts nothing. Written by the rank's own thread only.
@@ -48,6 +50,7 @@ struct Traffic {
     }
   };
   std::array<Cell, kPurposes> cells{};
+  CallLog* log = nullptr;  // where calls are noted one by one (call_log.h), while it is set
   Cell& operator[](Purpose purpose) { return cells[static_cast<size_t>(purpose)]; }
   const Cell& operator[](Purpose purpose) const { return cells[static_cast<size_t>(purpose)]; }
   /// Since `before`, of the same rank.

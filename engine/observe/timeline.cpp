@@ -67,9 +67,33 @@ class Epoch {
   StageEvent::Clock::time_point steady_ = StageEvent::Clock::now();
 };
 
+/// Calls overlap each other: they are asynchronous events, which are drawn on as many lines as it takes. Waits lie inside work.
+void add_calls(const CallLog& log, const Epoch& epoch, int64_t rank, json& events) {
+  for (size_t id = 0; id < log.calls().size(); ++id) {
+    const LoggedCall& call = log.calls()[id];
+    const std::string name = fmt::format("{} {}", purpose_name(call.purpose), verb_name(call.verb));
+    json begin{{"ph", "b"}, {"cat", purpose_name(call.purpose)}, {"id", id}, {"name", name}, {"pid", rank}, {"tid", 0}};
+    json end = begin;
+    begin["ts"] = epoch.of(call.made);
+    begin["args"] = {{"bytes", call.bytes}};
+    end["ph"] = "e";
+    end["ts"] = epoch.of(call.there);
+    events.push_back(std::move(begin));
+    events.push_back(std::move(end));
+    if (call.there > call.asked)
+      events.push_back({{"ph", "X"},
+                        {"name", "wait for " + name},
+                        {"pid", rank},
+                        {"tid", static_cast<int>(compute)},
+                        {"ts", epoch.of(call.asked)},
+                        {"dur", epoch.of(call.there) - epoch.of(call.asked)}});
+  }
+}
+
 }  // namespace
 
-void write_timeline(const std::filesystem::path& file, const StageLog& log, const std::vector<std::string>& units, int64_t rank) {
+void write_timeline(const std::filesystem::path& file, const StageLog& log, const CallLog& calls, const std::vector<std::string>& units,
+                    int64_t rank) {
   const Epoch epoch;
   json events = json::array();
   for (size_t track = 0; track < kTracks.size(); ++track)
@@ -93,6 +117,7 @@ void write_timeline(const std::filesystem::path& file, const StageLog& log, cons
                       {"dur", epoch.of(event.end) - epoch.of(begin)},
                       {"args", args}});
   }
+  add_calls(calls, epoch, rank, events);
   write_file_atomically(file, json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump());
 }
 

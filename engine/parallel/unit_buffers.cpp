@@ -19,7 +19,7 @@ at::Tensor UnitBuffers::view(const at::Tensor& buffer, Role role) const {
   const LocalParameter* parameter = table_.find(role);
   if (parameter == nullptr) return {};
   const at::Tensor flat = buffer.narrow(0, parameter->offset, parameter->elements());
-  return parameter->columns == 1 ? flat : flat.view({parameter->rows, parameter->columns});
+  return parameter->vector ? flat : flat.view({parameter->rows, parameter->columns});
 }
 
 }  // namespace llmrun

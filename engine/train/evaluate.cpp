@@ -9,6 +9,10 @@
 namespace llmrun {
 namespace {
 
+/// Micro-batches a stage that go through the pipeline before all stages wait for each other: no backward holds a fast stage back, and
+/// what it sends waits in memory until the next one takes it.
+constexpr int64_t kFlights = 4;
+
 /// Of a micro-batch that begins at sample `first`, samples from `end` on count nothing.
 MicroBatch without_samples_from(int64_t end, int64_t first, MicroBatch batch) {
   const int64_t counted = std::clamp<int64_t>(end - first, 0, batch.batch);
@@ -24,10 +28,14 @@ double evaluate(Model& model, const Mesh& mesh, const TrainingData& data, const 
   whole.accumulate = (samples + each - 1) / each;
   model.set_training(false);
   if (model.head() != nullptr) model.head()->begin_step();
-  run_schedule(model.stage(), forward_only(model.stage().placement, whole.accumulate), [&](int64_t index) {
-    return without_samples_from(samples, sample_of(whole, mesh, index),
-                                read_micro_batch(data, whole, mesh, 0, index, model.stage().device));
-  });
+  for (int64_t done = 0, some = 0; done < whole.accumulate; done += some) {
+    some = std::min(kFlights * mesh.layout().pipeline, whole.accumulate - done);
+    run_schedule(model.stage(), forward_only(model.stage().placement, some), [&](int64_t index) {
+      return without_samples_from(samples, sample_of(whole, mesh, done + index),
+                                  read_micro_batch(data, whole, mesh, 0, done + index, model.stage().device));
+    });
+    mesh.pipeline().barrier();
+  }
   model.set_training(true);
 
   at::Tensor sums = at::zeros({2}, at::TensorOptions().dtype(at::kDouble));

@@ -52,8 +52,9 @@ std::vector<std::string> save_state(Model& model, const Mesh& mesh, const Plan& 
   const HostState state(model, {kKinds.begin(), kKinds.end()}, Ownership::owned);
   const SaveGroup group{static_cast<int>(mesh.rank()), static_cast<int>(mesh.layout().ranks()),
                         [&](bool ok) { return all_agree(mesh, ok, model.stage().device); }};
-  const Snapshot snapshot{progress.step,        progress.samples,   static_cast<uint64_t>(plan.config.run.seed), plan.layout, plan.model,
-                          to_json(plan.config), progress.loss_scale};
+  const Snapshot snapshot{progress.step,       progress.samples, static_cast<uint64_t>(plan.config.run.seed),
+                          plan.layout,         plan.model,       to_json(plan.config),
+                          progress.loss_scale, progress.tokens};
   SaveOptions options;
   options.keep = plan.config.checkpoint.keep;
   return save_checkpoint(checkpoints, snapshot, state.pieces(), group, options).notes;
@@ -65,7 +66,7 @@ Progress load_state(Model& model, const Plan& plan, const CheckpointReader& chec
   state.to_device();
   model.publish();
   const Snapshot& saved = checkpoint.snapshot();
-  return {saved.step, saved.samples, loss_scale(plan.config.train, saved.loss_scale)};
+  return {saved.step, saved.samples, saved.tokens, loss_scale(plan.config.train, saved.loss_scale)};
 }
 
 void load_weights(Model& model, const WeightSource& source) {

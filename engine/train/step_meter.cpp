@@ -19,7 +19,7 @@ Metrics StepMeter::end(const Progress& done, const StepResult& result) {
   metrics.loss_scale = result.loss_scale;
   if (result.loss_scale) metrics.skipped_steps = done.loss_scale.skipped_steps;
   metrics.samples = done.samples;
-  metrics.tokens = metrics.samples * plan_.config.train.seq_len;
+  metrics.tokens = done.tokens;
   metrics.tokens_per_s = static_cast<double>(result.tokens) / metrics.step_time_s;
   metrics.samples_per_s = static_cast<double>(plan_.global_batch) / metrics.step_time_s;
 

@@ -84,6 +84,10 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   model.reduce_gradients();
 
   const auto [loss_sum, tokens, squares, stops] = exchange_scalars(model, mesh, wish);
+  if (tokens == 0)
+    throw Error(Exit::failed, "step {}: none of its {} samples has a token to learn: each is the last one of its document", step,
+                plan.global_batch)
+        .hint("llmrun data inspect PREFIX tells how long documents are; --set data.document_masks=false learns across them");
   result.loss = loss_sum / tokens;
   result.tokens = static_cast<int64_t>(tokens);
   result.grad_norm = std::sqrt(squares) / tokens / gradient_scale;
@@ -105,7 +109,8 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
                         clip_coefficient(result.grad_norm, plan.config.train.clip_grad) / tokens / gradient_scale};
     for (ShardedState& state : model.states()) state.step(how);
   }
-  progress = {step, progress.samples + plan.global_batch, next_loss_scale(plan.config.train, progress.loss_scale, !result.skipped)};
+  progress = {step, progress.samples + plan.global_batch, progress.tokens + result.tokens,
+              next_loss_scale(plan.config.train, progress.loss_scale, !result.skipped)};
   return result;
 }
 

@@ -80,11 +80,15 @@ class Trainer {
     const int64_t number = progress_.step + 1;
     options_.entering("step", number);
     StageLog drawn;
+    CallLog calls;
     const bool draws = plan_.config.observe.profile && !profiled_ && (++steps_here_ == kProfiledStep || number == plan_.steps);
-    model_.stage().log = draws ? &drawn : nullptr;
+    if (draws) log_into(&drawn, &calls);
     meter_.begin();
     const StepResult result = train_step(model_, mesh_, *data_, plan_, progress_, wish());
-    if (draws) write_profile(drawn);
+    if (draws) {
+      log_into(nullptr, nullptr);
+      write_profile(drawn, calls);
+    }
     if (result.skipped && mesh_.rank() == 0)
       log_.warn("step {} is skipped: a gradient overflows fp16; the loss scale is now {}", number, *progress_.loss_scale.scale);
     Metrics metrics = meter_.end(progress_, result);
@@ -96,13 +100,17 @@ class Trainer {
     return result.stop;
   }
 
-  void write_profile(const StageLog& drawn) {
+  void log_into(StageLog* work, CallLog* calls) {
+    model_.stage().log = work;
+    if (const auto& traffic = mesh_.world().traffic()) traffic->log = calls;
+  }
+
+  void write_profile(const StageLog& drawn, const CallLog& calls) {
     profiled_ = true;
-    model_.stage().log = nullptr;
     std::vector<std::string> names;
     for (const auto& unit : model_.stage().units) names.push_back(unit_name(unit->buffers().table().unit));
     const std::filesystem::path file = paths_.rank_trace(options_.attempt, mesh_.rank());
-    write_timeline(file, drawn, names, mesh_.rank());
+    write_timeline(file, drawn, calls, names, mesh_.rank());
     if (mesh_.rank() == 0) log_.info("drew a step of each rank: '{}' and its neighbours, for ui.perfetto.dev", file.string());
   }
 

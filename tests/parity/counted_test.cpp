@@ -289,5 +289,13 @@ TEST_CASE("a step is drawn with its work and what ZeRO does beside it") {
     CHECK(count["gather " + block] == 2 * plan.accumulate);
     CHECK(count["reduce-scatter " + block] == plan.accumulate);
     CHECK(count["reduce-scatter " + std::string(rank < 2 ? "embedding" : "head")] == 0);  // tied: summed at the end
+    std::map<std::string, int64_t> begun, ended;
+    for (const json& event : events) {
+      if (event.at("ph") == "b") ++begun[event.at("name").get<std::string>()];
+      if (event.at("ph") == "e") ++ended[event.at("name").get<std::string>()];
+    }
+    CHECK(begun == ended);
+    CHECK(begun["pipeline message"] == 2 * plan.accumulate);  // an activation one way, its gradient the other
+    CHECK(begun["data all_gather"] >= 2 * plan.accumulate);
   }
 }

@@ -58,6 +58,22 @@ TEST_CASE("three-way and other odd layouts of odd shapes are one rank's run, wit
   }
 }
 
+TEST_CASE("a rank may hold one column of the MLP, and one channel of a head") {
+  for (const Family family : {Family::gpt, Family::llama}) {
+    ModelConfig model{.family = family, .layers = 2, .hidden = 32, .heads = 4, .vocab = 64};
+    model.ffn = 4;
+    if (family == Family::gpt) model.head_dim = 1;
+    const std::vector<json> alone = metrics_of(model, {});
+    for (const SequenceParallel sequence : {SequenceParallel::none, SequenceParallel::megatron}) {
+      ParityCase parity_case{{.tensor = 4}};
+      parity_case.sequence = sequence;
+      const std::vector<json> together = metrics_of(model, parity_case);
+      for (size_t i = 0; i < alone.size(); ++i)
+        CHECK(together[i].at("loss").get<double>() == doctest::Approx(alone[i].at("loss").get<double>()).epsilon(1e-6));
+    }
+  }
+}
+
 TEST_CASE("odd shapes come out as plain PyTorch made them, in odd layouts") {
   for (const char* name : {"gpt2-odd", "llama-odd"}) {
     const Golden golden = read_golden(name);

@@ -7,6 +7,7 @@
 
 #include "engine/checkpoint/directory.h"
 #include "engine/checkpoint/reader.h"
+#include "engine/core/dataset/indexed_dataset.h"
 #include "engine/core/run_paths.h"
 #include "engine/train/saved_state.h"
 #include "engine/train/trainer.h"
@@ -94,6 +95,27 @@ TEST_CASE("a run stopped at steps 7 and 23 ends bit-equal to one that was never 
       CHECK(bit_equal(state_of(stopped), state_of(whole)));
     }
   }
+}
+
+TEST_CASE("tokens are those that have a next one in their document, and a run that is stopped goes on counting them") {
+  const Golden golden = read_golden("llama-packed");
+  const TemporaryDirectory dir;
+  const Plan whole = plan_of(golden, {.data = 2}, 0, dir.path() / "whole"),
+             stopped = plan_of(golden, {.context = 2}, 0, dir.path() / "part");
+  run_plan(whole);
+  run_plan(stopped, 3);
+  run_plan(stopped);
+  const IndexedDataset dataset((golden.dir / "tokens").string());
+  std::vector<int64_t> begins(static_cast<size_t>(dataset.tokens()));
+  dataset.document_begins(0, begins);
+  int64_t learned = 0;
+  for (const json& line : read_metrics(whole.dir)) {
+    const int64_t end = line.at("samples").get<int64_t>() * whole.config.train.seq_len;
+    for (auto token = static_cast<size_t>(end - whole.tokens_per_step()); token < static_cast<size_t>(end); ++token)
+      learned += begins.at(token) == begins.at(token + 1);
+    CHECK(line.at("tokens") == learned);
+  }
+  CHECK(read_metrics(stopped.dir).back().at("tokens") == learned);
 }
 
 TEST_CASE("a checkpoint of 2 x 2 x 2 with ZeRO-1 loads in other layouts: state bit-equal, next losses the same") {
