@@ -15,12 +15,12 @@
 #include "engine/comm/message_communicator.h"
 #include "engine/comm/tcp_transport.h"
 #include "engine/core/error.h"
+#include "engine/core/tcp_limit.h"
 
 namespace llmrun {
 namespace {
 
 constexpr double kWiringLimit_s = 60;
-constexpr int kMostTcpRanks = 1024;  // each has a socket to every other
 
 /// Sixteen bytes that only the ranks of this world know, as hex.
 std::string new_token() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/core/tcp_limit.h"
 #include "launcher/plan/layout.h"
 #include "launcher/plan/nearest.h"
 #include "launcher/plan/validate.h"
@@ -132,6 +133,12 @@ Plan make_plan(const PlanInput& input) {
   const auto [layout, batch] = lay_out(resolved, rank_count(input, rooms(input)), shaped, complaints);
   plan.layout = layout;
   if (shaped) check_layout(resolved, plan.device, complaints);
+  if (config.parallel.communicator == CommunicatorKind::tcp && placement.ranks() > kMostTcpRanks)
+    complaints.push_back({fmt::format("parallel.communicator tcp connects every rank with every other, and is for {} ranks at most, not {}",
+                                      kMostTcpRanks, placement.ranks()),
+                          {},
+                          {resolved.set_by("parallel.communicator")},
+                          "--set parallel.communicator=auto"});
   if (config.parallel.communicator == CommunicatorKind::thread && placement.hosts.size() > 1)
     complaints.push_back(
         {"parallel.communicator thread keeps all ranks in one process, but there are " + std::to_string(placement.hosts.size()) + " hosts",

@@ -32,10 +32,18 @@ void check_readable(const std::string& file, std::string_view key, Critic& criti
     critic.say(fmt::format("cannot read '{}': {}", file, std::strerror(errno)), key, {key}, fmt::format("ls -l '{}'", file));
 }
 
+/// A dataset's prefix, where somebody may have named one of its files.
+void check_dataset(const fs::path& prefix, std::string_view key, Critic& critic) {
+  const bool suffixed = prefix.extension() == ".bin" || prefix.extension() == ".idx";
+  if (suffixed && ::access(prefix.c_str(), R_OK) == 0)
+    return critic.say(fmt::format("'{}' is a file of a dataset, and {} names both without what is behind the dot", prefix.string(), key),
+                      key, {key}, fmt::format("--set {}={}", key, (prefix.parent_path() / prefix.stem()).string()));
+  for (const char* suffix : {".bin", ".idx"}) check_readable(prefix.string() + suffix, key, critic);
+}
+
 void check_data(const std::vector<DataSource>& sources, std::string_view key, Critic& critic) {
   for (const DataSource& source : sources)
-    if (source.path != "synthetic")
-      for (const char* suffix : {".bin", ".idx"}) check_readable(source.path + suffix, key, critic);
+    if (source.path != "synthetic") check_dataset(source.path, key, critic);
 }
 
 void check_directory(const std::string& directory, Critic& critic) {

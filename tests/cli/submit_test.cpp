@@ -261,6 +261,12 @@ TEST_CASE("what would end the job later is told now, together: data, tokenizer, 
   for (const char* text : {"cannot read '/nowhere/words.bin'", "cannot read '/nowhere/words.idx'", "cannot read '/nowhere/m'", "99:00:00"})
     CHECK_MESSAGE(refused.err.find(text) != std::string::npos, text);
   CHECK_FALSE(std::filesystem::exists(shell.path("outputs")));
+
+  shell.write("words.bin", "");
+  const Outcome suffixed = on_polaris(shell, kSubmitKing + "--set data.train=words.bin");
+  CHECK(suffixed.exit == 5);
+  CHECK(suffixed.err.find("/words.bin' is a file of a dataset") != std::string::npos);
+  CHECK(suffixed.err.find("hint: --set data.train=" + shell.path("words") + "\n") != std::string::npos);
 }
 
 TEST_CASE("a run that one walltime does not hold is told with the speed that was measured") {

@@ -238,6 +238,10 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
            {{{"parallel.communicator", "nccl"}},
             {},
             "parallel.communicator nccl needs GPUs, and this run has none -> --set parallel.communicator=auto\n"},
+           {{{"parallel.communicator", "tcp"}},
+            1200,
+            "parallel.communicator tcp connects every rank with every other, and is for 1000 ranks at most, not 1200 -> --set "
+            "parallel.communicator=auto\n"},
            {{{"train.attention", "cudnn"}}, {}, "train.attention cudnn needs a GPU, and this run has none -> --set train.attention=auto\n"},
            {{{"train.attention", "cudnn"}, {"data.document_masks", "true"}},
             {},
