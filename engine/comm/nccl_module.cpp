@@ -14,6 +14,7 @@
 
 #include "engine/comm/communicator.h"
 #include "engine/comm/rendezvous.h"
+#include "engine/comm/ring_pairs.h"
 #include "engine/core/error.h"
 
 namespace llmrun {
@@ -172,22 +173,17 @@ class NcclCommunicator final : public Communicator {
  private:
   using Pair = std::pair<int, int>;  // from, to
 
-  /// Neighbours that share no rank get theirs by one split of the group: every second pair of the ring, then the others, and last the pair
-  /// that closes a ring of odd size. Each lane carries a byte at once: NCCL connects two ranks in their first message, and holds up whoever
-  /// comes first until the other is there. In a step two that send to each other would wait for ever; here all go by the same order.
+  /// Neighbours that share no rank get theirs by one split of the group. Each lane carries a byte at once: NCCL connects two ranks in their
+  /// first message, and holds up whoever comes first until the other is there. In a step two that send to each other would wait for ever;
+  /// here all go by the same order.
   void make_message_lanes() {
-    const int pairs = size() == 2 ? 1 : size(), rounds = pairs == 1 ? 1 : 2 + size() % 2;
-    for (int round = 0; round < rounds; ++round)
+    for (int round = 0; round < ring_rounds(size()); ++round)
       for (const bool backwards : {false, true}) {
-        int mine = NCCL_SPLIT_NOCOLOR;
-        for (const int first : {rank(), (rank() + size() - 1) % size()})
-          if (first < pairs && round_of(first) == round) mine = first;
-        const int next = (mine + 1) % size();
-        make_message_lane(mine, backwards ? Pair{next, mine} : Pair{mine, next});
+        const std::optional<int> pair = ring_pair(rank(), size(), round);
+        const int first = pair.value_or(0), next = (first + 1) % size();
+        make_message_lane(pair.value_or(NCCL_SPLIT_NOCOLOR), backwards ? Pair{next, first} : Pair{first, next});
       }
   }
-  /// Of the pair (first, first + 1).
-  int round_of(int first) const { return size() % 2 == 1 && first == size() - 1 ? 2 : first % 2; }
   void make_message_lane(int color, Pair pair) {
     ncclComm_t comm = nullptr;
     must(ncclCommSplit(lane_.comm(), color, rank() == pair.first ? 0 : 1, &comm, nullptr), "ncclCommSplit");

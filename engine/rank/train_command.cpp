@@ -56,6 +56,10 @@ std::optional<std::chrono::steady_clock::time_point> stop_at_from_environment() 
   return std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(left);
 }
 
+/// Launchers kill every process when the first one leaves with an error. Whoever saw another rank die, and knows of which signal, may be
+/// slower to say so than a rank that only lost its connection is to leave.
+constexpr std::chrono::milliseconds kLastWords{500};
+
 /// One rank from its world to its exit code. An error becomes a report, and frees every other rank from what it may be waiting for.
 Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_rank, int attempt, const std::string& how) {
   const RunPaths paths(plan.dir);
@@ -84,6 +88,7 @@ Exit run_rank(const Plan& plan, std::shared_ptr<Communicator> world, int local_r
     log->error("{} ({})", error.what(), section);
     write_error_report(paths.rank_error(attempt, rank), rank, error, section);
     world->abort();
+    std::this_thread::sleep_for(kLastWords);
     return error.code();
   }
 }

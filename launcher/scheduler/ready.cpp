@@ -36,8 +36,8 @@ void check_readable(const std::string& file, std::string_view key, Critic& criti
 void check_dataset(const fs::path& prefix, std::string_view key, Critic& critic) {
   const bool suffixed = prefix.extension() == ".bin" || prefix.extension() == ".idx";
   if (suffixed && ::access(prefix.c_str(), R_OK) == 0)
-    return critic.say(fmt::format("'{}' is a file of a dataset, and {} names both without what is behind the dot", prefix.string(), key),
-                      key, {key}, fmt::format("--set {}={}", key, (prefix.parent_path() / prefix.stem()).string()));
+    return critic.say(fmt::format("'{}' is one file of a dataset: {} takes the prefix of both", prefix.string(), key), key, {key},
+                      fmt::format("--set {}={}", key, (prefix.parent_path() / prefix.stem()).string()));
   for (const char* suffix : {".bin", ".idx"}) check_readable(prefix.string() + suffix, key, critic);
 }
 

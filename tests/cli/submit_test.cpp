@@ -265,7 +265,7 @@ TEST_CASE("what would end the job later is told now, together: data, tokenizer, 
   shell.write("words.bin", "");
   const Outcome suffixed = on_polaris(shell, kSubmitKing + "--set data.train=words.bin");
   CHECK(suffixed.exit == 5);
-  CHECK(suffixed.err.find("/words.bin' is a file of a dataset") != std::string::npos);
+  CHECK(suffixed.err.find("/words.bin' is one file of a dataset") != std::string::npos);
   CHECK(suffixed.err.find("hint: --set data.train=" + shell.path("words") + "\n") != std::string::npos);
 }
 

@@ -1,6 +1,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 
+#include <set>
+
+#include "engine/comm/ring_pairs.h"
 #include "engine/core/error.h"
 #include "tests/support/ranks.h"
 #include "tests/support/tensor_test.h"
@@ -94,4 +97,23 @@ TEST_CASE("a mesh counts what its axes carry, and not how it was wired") {
 TEST_CASE("a layout that is not the world's is refused") {
   const auto two_in_a_world_of_one = [] { Mesh(make_thread_world(1)[0], {.tensor = 2}, 8); };
   CHECK_THROWS_AS(two_in_a_world_of_one(), Error);
+}
+
+TEST_CASE("the pairs of a ring are in as few rounds as they can be, each once, and no rank has two in a round") {
+  for (int size = 2; size <= 9; ++size) {
+    CAPTURE(size);
+    std::multiset<int> pairs;
+    for (int round = 0; round < ring_rounds(size); ++round) {
+      std::map<int, std::set<int>> ranks;  // by pair
+      for (int rank = 0; rank < size; ++rank)
+        if (const auto pair = ring_pair(rank, size, round)) ranks[*pair].insert(rank);
+      CHECK_FALSE(ranks.empty());
+      for (const auto& [pair, both] : ranks) {
+        CHECK(both == std::set<int>{pair, (pair + 1) % size});
+        pairs.insert(pair);
+      }
+    }
+    CHECK(std::set<int>(pairs.begin(), pairs.end()).size() == pairs.size());
+    CHECK(std::ssize(pairs) == (size == 2 ? 1 : size));
+  }
 }
