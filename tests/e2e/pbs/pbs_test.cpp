@@ -37,7 +37,9 @@ struct Cluster {
   /// Until `condition` holds: PBS tells nobody.
   void wait(const std::string& condition) const {
     const Outcome outcome = (*this)("timeout 240 sh -c 'until " + condition + "; do sleep 0.2; done'");
-    REQUIRE_MESSAGE(outcome.exit == 0, (condition + " did not come true: " + (*this)("qstat -x; tail -n 20 */*.e*").out));
+    REQUIRE_MESSAGE(outcome.exit == 0,
+                    (condition + " did not come true: " +
+                     (*this)("qstat -xf | grep -E \"Job Id|job_state|comment|Hold_Types|run_count\"; tail -n 20 */*.o*").out));
   }
   void wait_for_all() const { wait("[ -z \"$(qstat)\" ]"); }
 

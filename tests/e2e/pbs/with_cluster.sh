@@ -64,6 +64,7 @@ start_host() { # HOST SERVER MOM: 1 for what it runs
     hostname "$2"
     mount --bind "$1/$2/etc" /etc
     mount -t tmpfs -o mode=755 none /var/spool
+    mount -t tmpfs -o mode=1777 none /var/tmp # where jobs get a directory by their number: one that an earlier cluster left holds them
     mkdir /var/spool/pbs
     mount --bind "$1/$2/spool" /var/spool/pbs
     ip link set lo up
