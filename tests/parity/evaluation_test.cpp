@@ -1,7 +1,9 @@
 #include "tests/support/tensor_test.h"
 // torch first
 
+#include "engine/train/evaluate.h"
 #include "tests/parity/golden.h"
+#include "tests/parity/seeded_model.h"
 #include "tests/support/temporary_directory.h"
 
 using namespace llmrun;
@@ -54,3 +56,14 @@ TEST_CASE("an evaluation of more samples is another one, and 0 is all of them") 
 }
 
 TEST_CASE("an evaluation is without dropout") { CHECK(validation_loss({}, 0.5, 5) == validation_loss({}, 0, 5)); }
+
+TEST_CASE("stages wait for each other every four micro-batches a stage, so that none runs ahead of what the next can hold") {
+  const TemporaryDirectory dir;
+  const Plan plan = golden_plan(read_golden("gpt2-tiny"), {.layout = {.pipeline = 2}, .micro_batch = 1}, dir.path() / "run");
+  run_seeded(plan, [&](const Mesh& mesh, Model& model, const TrainingData& data) {
+    const Traffic before = mesh.traffic();
+    evaluate(model, mesh, data, plan, 17);
+    const Traffic change = mesh.traffic().since(before);
+    CHECK(change[Purpose::pipeline].verbs[static_cast<size_t>(Verb::barrier)].calls == 3);  // 8 + 8 + 1
+  });
+}
