@@ -23,6 +23,7 @@ struct UnitNeeds {
   int64_t arriving = 0;         // that shard on the device, where host memory keeps it
   int64_t whole_gradients = 0;  // likewise
   int64_t gradient_shard = 0;
+  int64_t closing = 0;         // at the end of the step
   bool has_gradients = false;  // whole ones, now
 };
 
@@ -58,6 +59,7 @@ class Walk {
       next_ = i + 1 < actions_.size() ? &actions_[i + 1] : nullptr;
       act(actions_[i]);
     }
+    close();
     if (plan_.device != Device::cpu) peak_.away = most_away_;
     return peak_;
   }
@@ -71,15 +73,28 @@ class Walk {
                     unit_work(plan_.model, plan_.layout, parallel, train, id, where_, separate_products)};
     const int64_t sharers = shard_ranks(plan_.layout, parallel);
     const bool parameters_away = parallel.offloads(Offload::parameters);
-    const int64_t elements = unit_parameters(plan_.model, id, cut_of(plan_.layout, parallel, where_)).elements;
-    const int64_t shard = shard_elements(elements, sharers), whole = shard * sharers;
+    const UnitParameters table = unit_parameters(plan_.model, id, cut_of(plan_.layout, parallel, where_));
+    const int64_t shard = shard_elements(table.elements, sharers), whole = shard * sharers;
+    const bool whole_gradients = sharers == 1 || parallel.zero < 2 || keeps_whole_gradients(plan_.model, placement_, id);
+    needs.closing = closing_bytes(table, shard, sharers, whole_gradients);
     if (parallel.zero >= 3 && (sharers > 1 || parameters_away)) needs.gathered = whole * element_bytes(train.precision);
     if (parameters_away && sharers > 1) needs.arriving = shard * element_bytes(train.precision);
-    if (sharers == 1 || parallel.zero < 2) return needs;
-    if (keeps_whole_gradients(plan_.model, placement_, id)) return needs;
+    if (whole_gradients) return needs;
     needs.whole_gradients = whole * 4;
     needs.gradient_shard = shard * 4;
     return needs;
+  }
+
+  /// What ShardedState::reduce and step take for a while, beside whole buffers: the shard's sum before it goes into its place, the shard's
+  /// parameters before they are gathered, and on a GPU the scaled gradients of a tensor.
+  int64_t closing_bytes(const UnitParameters& table, int64_t shard, int64_t sharers, bool whole_gradients) const {
+    const ParallelConfig& parallel = plan_.config.parallel;
+    int64_t most = 0;
+    if (sharers > 1 && whole_gradients) most = shard * 4;
+    if (sharers > 1 && parallel.zero < 3) most = std::max(most, shard * element_bytes(plan_.config.train.precision));
+    if (plan_.device == Device::cuda && !parallel.offloads(Offload::optimizer))
+      for (const Segment& segment : table.segments) most = std::max(most, std::min(segment.elements(), shard) * 4);
+    return most;
   }
 
   /// A tensor that comes from another stage stands from the action before its own on.
@@ -90,8 +105,8 @@ class Walk {
   }
 
   /// `gathered`: parameters that stand whole.
-  void reach(const UnitNeeds& unit, int64_t working, int64_t gathered) {
-    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, away_, peak_.stepping, unit.id};
+  void reach(const UnitNeeds& unit, int64_t working, int64_t gathered, bool closing = false) {
+    const PeakMemory now{peak_.state, kept_, working, gathered + gradients_ + reducing_, away_, peak_.stepping, unit.id, closing};
     const auto bytes = [&](const PeakMemory& memory) { return memory.total() + (plan_.device == Device::cpu ? memory.away : 0); };
     if (bytes(now) > bytes(peak_)) peak_ = now;
   }
@@ -228,6 +243,16 @@ class Walk {
     reducing_ = unit.whole_gradients + unit.gradient_shard;
     gradients_ -= unit.whole_gradients;
     unit.has_gradients = false;
+  }
+
+  void close() {
+    next_ = nullptr;
+    for (const auto& chunk : chunks_)
+      for (const UnitNeeds& unit : chunk) {
+        if (reducing_ > 0) reach(unit, 0, 0, /*closing=*/true);  // the sum of the unit that worked last
+        reducing_ = 0;
+        reach(unit, unit.closing, 0, /*closing=*/true);
+      }
   }
 
   void have_gradients(UnitNeeds& unit) {

@@ -17,6 +17,7 @@ struct PeakMemory {
   int64_t away = 0;      // of activations in host memory: the most of a step, on a CPU what is there at that moment
   int64_t stepping = 0;  // in host memory while the optimizer steps, when no activation is left
   UnitId unit;           // at work
+  bool closing = false;  // at the end of the step: the unit's gradients are summed, and the optimizer steps
   int64_t passing() const { return working + sharding; }
   int64_t total() const { return state.total() + kept + passing(); }  // of the device
   int64_t host() const { return state.host + std::max(away, stepping); }

@@ -1,5 +1,5 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/embedding_dense_backward.h>
+#include <ATen/ops/index_put.h>
 #include <ATen/ops/index_select.h>
 
 #include "engine/ops/aten.h"
@@ -26,9 +26,10 @@ at::Tensor embed(const at::Tensor& ids, const at::Tensor& w, Interval rows) {
 
 void embed_backward(const at::Tensor& ids, const at::Tensor& dy, const at::Tensor& grad_w, Interval rows) {
   const Held here = held(ids, rows);
-  // Sorts the ids and sums each row's gradients in turn; index_add_ would add them atomically, in another order each time.
-  grad_w.add_(at::embedding_dense_backward(dy.to(at::kFloat) * here.mask, here.local, grad_w.size(0), /*padding_idx=*/-1,
-                                           /*scale_grad_by_freq=*/false));
+  // Sorts the ids and sums each row's gradients in turn; index_add_ would add them atomically, in another order each time. In place:
+  // embedding_dense_backward makes a second table, of 10 GB for 420,000 positions of 6,144 channels.
+  at::Tensor total = grad_w;
+  at::index_put_(total, {here.local}, dy.to(at::kFloat) * here.mask, /*accumulate=*/true);
 }
 
 }  // namespace llmrun::aten

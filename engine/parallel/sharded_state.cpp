@@ -29,7 +29,7 @@ ShardedState::ShardedState(std::shared_ptr<UnitBuffers> buffers, const Mesh& mes
   if (!shards_gradients_) buffers_->gradients() = buffers_->new_gradients();
   parameter_shard_ = shards_parameters_ ? buffers_->new_shard_of_parameters(each) : shard_of(buffers_->parameters());
   if (parameters_on_host_) parameter_shard_ = host_memory_like(parameter_shard_, buffers_->device()).zero_();
-  const auto new_state = [&] { return on_host_ ? at::zeros({each}, at::kFloat) : buffers_->new_shard(each); };
+  const auto new_state = [&] { return on_host_ ? host_zeros(each, buffers_->device()) : buffers_->new_shard(each); };
   exp_avg_ = new_state();
   exp_avg_sq_ = new_state();
   reduced_ = shards_gradients_ ? buffers_->new_shard(each) : shard_of(buffers_->gradients());
@@ -101,6 +101,8 @@ void ShardedState::reduce_partial(Partial kind, Communicator& group) {
   const PartialSum sum = partial_sum(buffers_->table(), kind);
   if (sum.parts.empty()) return;
   const auto gradient = [&](const Segment& segment) { return buffers_->gradients().narrow(0, segment.offset, segment.elements()); };
+  if (sum.parts.size() == 1 && sum.parts.front().segment->elements() == sum.elements)  // learned positions, which may be long: no copy
+    return group.all_reduce(gradient(*sum.parts.front().segment)).wait();
   const at::Tensor together = at::zeros({sum.elements}, buffers_->gradients().options());
   const auto place = [&](const PartialSum::Part& part) { return together.narrow(0, part.place, part.segment->elements()); };
   for (const PartialSum::Part& part : sum.parts) place(part).add_(gradient(*part.segment));

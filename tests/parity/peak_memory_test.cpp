@@ -104,6 +104,22 @@ TEST_CASE("it is so in layouts drawn at random too, within 2% of small models") 
   }
 }
 
+TEST_CASE("it is so at the end of a step, where a long table or vocabulary outweighs the activations") {
+  for (const Layout& layout : {Layout{.data = 2}, Layout{.tensor = 2, .data = 2}, Layout{.tensor = 2, .pipeline = 2}})
+    for (int64_t zero : {1, 2})
+      for (Precision precision : {Precision::fp32, Precision::bf16}) {
+        Plan plan = plan_of(Family::gpt);
+        plan.layout = layout;
+        plan.config.train.seq_len = 16;
+        plan.config.train.micro_batch = 1;
+        plan.config.train.precision = precision;
+        plan.config.parallel.zero = layout.data > 1 ? zero : 0;
+        if (layout.tensor > 1) plan.config.parallel.sequence = SequenceParallel::megatron;
+        plan.model = model_shape({.layers = 2, .hidden = 64, .heads = 2, .vocab = 40'000, .max_positions = 30'000}, 16);
+        measure(fmt::format("{} x {} x {}, ZeRO {}", layout.tensor, layout.data, layout.pipeline, zero), plan, 0.01);
+      }
+}
+
 TEST_CASE("the most that a rank holds in a step is the formula's within 1%, as the table of engine/parallel says") {
   std::vector<std::string> lines;
   for (Family family : {Family::gpt, Family::llama}) {
