@@ -9,6 +9,7 @@
 #include "cli/ui/schedule_text.h"
 #include "engine/core/spec/spellings.h"
 #include "engine/core/units.h"
+#include "launcher/plan/ask_for_trace.h"
 #include "launcher/plan/forecast.h"
 #include "launcher/plan/pipeline_forecast.h"
 #include "launcher/plan/rank_forecast.h"
@@ -102,7 +103,7 @@ void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
     out.print("in host memory beside that: {}, up to {} a rank\n", listed(plan.config.parallel.offload),
               human_bytes(static_cast<double>(host)));
   out.print("activations wait for their backward; work is what stands beside them at the peak, for the unit that runs and for ZeRO\n");
-  if (!is_work_measured(plan)) out.print("{}\n", kWorkOnGpu);
+  if (!is_work_measured(plan)) out.print("{}: --trace-rank RANK counts it\n", kWorkOnGpu);
 }
 
 json pipeline_json(const Plan& plan, const PipelineForecast& forecast) {
@@ -149,20 +150,22 @@ void print_schedule(const Plan& plan, const PipelineForecast& forecast, Output& 
             plan.config.parallel.schedule == Schedule::zero_bubble || placement.vee ? ", W of the weights" : " and the weights");
 }
 
-void trace_rank(const Plan& plan, int64_t rank, Context& context) {
+void trace_rank(const Plan& plan, int64_t rank, const Variables& environment, Context& context) {
   if (rank < 0 || rank >= plan.ranks())
     throw Error(Exit::usage, "--trace-rank {}: the plan has ranks 0 to {}", rank, plan.ranks() - 1)
         .hint("--trace-rank {}", plan.ranks() - 1);
   const RankForecast forecast = rank_forecast(plan, rank);
-  if (context.json) return context.out().print("{}\n", rank_json(plan, forecast).dump(2));
-  context.out().write(rank_text(plan, forecast));
+  // On a CPU the formulas are what an allocator counts; a GPU's operators are others.
+  const auto traced = plan.device == Device::cuda ? ask_for_trace(plan, rank, environment) : std::nullopt;
+  if (context.json) return context.out().print("{}\n", rank_json(plan, forecast, traced).dump(2));
+  context.out().write(rank_text(plan, forecast, traced));
 }
 
 void plan(const PlanCommand& command, Context& context) {
   const Variables environment = Variables::of_this_process();
   const PlanInput input = plan_input(command.options, environment, Intent::queue, context);
   const Plan plan = make_plan(input);
-  if (command.trace_rank) return trace_rank(plan, *command.trace_rank, context);
+  if (command.trace_rank) return trace_rank(plan, *command.trace_rank, environment, context);
   const Forecast costs = forecast(plan);
   const std::vector<std::string> warnings = warnings_of(plan, costs, input.node);
   if (context.json) {

@@ -68,7 +68,7 @@ json memory_json(const PeakMemory& memory) {
   return document;
 }
 
-std::string rank_text(const Plan& plan, const RankForecast& rank) {
+std::string rank_text(const Plan& plan, const RankForecast& rank, const std::optional<RankTrace>& traced) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) { text += fmt::format("{:<18} {}\n", name, value); };
   line(fmt::format("rank {}", rank.rank),
@@ -80,39 +80,45 @@ std::string rank_text(const Plan& plan, const RankForecast& rank) {
   line("  holds", units_text(rank.units));
 
   const PeakMemory& memory = rank.memory;
-  text += fmt::format("\nat the peak of a step, while {} works:\n", unit_name(memory.unit));
+  const char* works = memory.closing ? "steps" : "works";
+  text += fmt::format("\nat the peak of a step, while {} {}:\n", unit_name(memory.unit), works);
   const auto held = [&](const char* label, int64_t count) {
     text += fmt::format("  {:<18} {:>16} bytes  {:>10}\n", label, count, bytes(count));
   };
   for (const MemoryRow& row : memory_rows(memory)) held(row.label, row.bytes);
   if (memory.host() > 0) held("in host memory", memory.host());
-  if (!is_work_measured(plan)) text += fmt::format("{}\n", kWorkOnGpu);
+  if (traced) {
+    text += "\ncounted in a step of the trainer without data, by a GPU's operators:\n";
+    held("together", traced->device_peak_bytes);
+    if (traced->host_peak_bytes > 0) held("in host memory", traced->host_peak_bytes);
+  } else if (!is_work_measured(plan)) {
+    text += fmt::format("{}; llmrun-rank, which counts it, is not installed\n", kWorkOnGpu);
+  }
 
   text += fmt::format("\nits calls in a step:\n  {:<10} {:<16} {:>10} {:>20}\n", "axis", "call", "calls", "bytes");
-  for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
+  for_each_call(traced ? traced->traffic : rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
     text += fmt::format("  {:<10} {:<16} {:>10} {:>20}  {:>10}\n", axis, verb, count.calls, count.bytes, bytes(count.bytes));
   });
   return text;
 }
 
-json rank_json(const Plan& plan, const RankForecast& rank) {
-  json axes = json::object(), units = json::array(), calls = json::array();
+json rank_json(const Plan& plan, const RankForecast& rank, const std::optional<RankTrace>& traced) {
+  json axes = json::object(), units = json::array(), counted;
   for (const Axis axis : kAxes)
     axes[std::string(axis_name(axis))] = {
         {"index", rank.where[axis]}, {"size", plan.layout.size(axis)}, {"ranks", group(plan.layout, rank.rank, {axis})}};
   for (const UnitId& unit : rank.units) units.push_back(unit_name(unit));
-  for_each_call(rank.traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
-    calls.push_back({{"axis", axis}, {"call", verb}, {"calls", count.calls}, {"bytes", count.bytes}});
-  });
+  if (traced) counted = {{"total", traced->device_peak_bytes}, {"host", traced->host_peak_bytes}};
   return {{"rank", rank.rank},
           {"host", rank.host.empty() ? json(nullptr) : json(rank.host)},
           {"local_rank", rank.local_rank},
           {"axes", axes},
           {"units", units},
           {"bytes", memory_json(rank.memory)},
+          {"counted_bytes", counted},
           {"unit_work_measured", is_work_measured(plan)},
           {"peak_at", unit_name(rank.memory.unit)},
-          {"calls_per_step", calls}};
+          {"calls_per_step", calls_json(traced ? traced->traffic : rank.traffic)}};
 }
 
 }  // namespace llmrun::cli

@@ -1,8 +1,11 @@
 #include "engine/parallel/copy_stream.h"
 
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "engine/ops/meta_memory.h"
 
 namespace llmrun {
 namespace {
@@ -12,7 +15,7 @@ c10::Stream current_stream(at::Device device) { return c10::impl::VirtualGuardIm
 }  // namespace
 
 CopyStream::CopyStream(at::Device device) : device_(device) {
-  if (!device.is_cpu()) stream_ = c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device);
+  if (works_beside_host(device)) stream_ = c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device);
 }
 
 CopyStream::Copies CopyStream::run(const std::function<void()>& copies) {
@@ -37,7 +40,14 @@ void CopyStream::Copies::before_work() {
 }
 
 at::Tensor host_memory_like(const at::Tensor& tensor, at::Device device) {
+  const MetaMemory::OnHost counted;
+  if (device.is_meta()) return at::empty_like(tensor);
   return at::empty_like(tensor, at::TensorOptions().device(at::kCPU).pinned_memory(!device.is_cpu()));
+}
+
+at::Tensor host_zeros(int64_t elements, at::Device device) {
+  const MetaMemory::OnHost counted;
+  return at::zeros({elements}, at::TensorOptions().dtype(at::kFloat).device(device.is_meta() ? at::kMeta : at::kCPU));
 }
 
 }  // namespace llmrun

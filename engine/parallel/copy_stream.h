@@ -9,6 +9,9 @@
 
 namespace llmrun {
 
+/// Whether the device works beside the host, with streams and events, as a GPU does; the CPU and LibTorch's meta device do not.
+inline bool works_beside_host(at::Device device) { return !device.is_cpu() && !device.is_meta(); }
+
 /// Copies between a device and host memory, beside the device's work. On a CPU, whose memory is the host's, they are made at once, in the
 /// same places: nothing waits, and as much is held.
 class CopyStream {
@@ -38,5 +41,7 @@ class CopyStream {
 /// Uninitialised host memory for a tensor like this one, element for element in the same order; where `device` is not the CPU it is pinned,
 /// so that copies need no help of the host.
 at::Tensor host_memory_like(const at::Tensor& tensor, at::Device device);
+/// fp32 zeros in host memory, which the device does not reach. Of the meta device both are counted (meta_memory.h), and have no memory.
+at::Tensor host_zeros(int64_t elements, at::Device device);
 
 }  // namespace llmrun

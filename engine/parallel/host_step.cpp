@@ -19,7 +19,7 @@ class Buffer {
   Buffer(int64_t elements, const at::Tensor& gradients, const at::Tensor& parameters) : device_(gradients.device()) {
     gradient_ = host_memory_like(gradients.narrow(0, 0, elements), device_);
     if (parameters.defined()) parameters_ = host_memory_like(parameters.narrow(0, 0, elements), device_);
-    if (!device_.is_cpu()) done_.emplace(device_.type());
+    if (works_beside_host(device_)) done_.emplace(device_.type());
   }
 
   at::Tensor gradient(int64_t elements) const { return gradient_.narrow(0, 0, elements); }

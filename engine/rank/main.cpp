@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   rank::add_generate(app, exit_code);
   rank::add_bench(app, exit_code);
   rank::add_diagnose(app, exit_code);
+  rank::add_trace(app, exit_code);
   check_numbers(app);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #include "engine/train/train_step.h"
 
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 
 #include <array>
@@ -29,9 +30,9 @@ std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh
   }
   for (const ShardedState& state : model.states()) values[2] += state.owned_sum_of_squares();
   values[3] = weight_of(wish);
-  scalars = scalars.to(model.stage().device);
-  mesh.world().all_reduce(scalars).wait();
-  scalars = scalars.to(at::kCPU);
+  const at::Tensor summed = scalars.to(model.stage().device);
+  mesh.world().all_reduce(summed).wait();
+  scalars = summed.is_meta() ? at::ones_like(scalars) : summed.to(at::kCPU);  // a step without data has no sums
   std::array<double, kStepScalars> sums;
   std::copy_n(scalars.const_data_ptr<double>(), kStepScalars, sums.begin());
   return sums;

@@ -1,38 +1,12 @@
 #include "launcher/process/ask.h"
 
 #include <poll.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "engine/core/error.h"
+#include "launcher/process/memory_file.h"
 
 namespace llmrun {
 namespace {
-
-/// A file without a name that takes stderr, so that it never mixes with stdout and never blocks the child.
-class ErrorsFile {
- public:
-  ErrorsFile() : file_(::memfd_create("stderr", MFD_CLOEXEC)) {
-    if (file_ < 0) throw Error(Exit::failed, "cannot make a file in memory: {}", std::strerror(errno));
-  }
-  ~ErrorsFile() { ::close(file_); }
-  ErrorsFile(const ErrorsFile&) = delete;
-
-  int number() const { return file_; }
-  std::string text() const {
-    std::string text;
-    char buffer[4096];
-    for (ssize_t count; (count = ::pread(file_, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0;)
-      text.append(buffer, static_cast<size_t>(count));
-    return text;
-  }
-
- private:
-  int file_;
-};
 
 using Clock = std::chrono::steady_clock;
 
@@ -48,7 +22,7 @@ bool readable(int file, Clock::time_point deadline) {
 Answer ask(Command command, std::chrono::milliseconds most) {
   if (find_on_path(command.argv.at(0), command.environment).empty())
     throw Error(Exit::preflight, "'{}' is not on the PATH of this machine", command.argv[0]).hint("command -v {}", command.argv[0]);
-  const ErrorsFile errors;
+  const MemoryFile errors;  // apart from stdout, and never blocks the child
   command.errors_to = errors.number();
   const auto deadline = Clock::now() + most;
   Subprocess child(command);

@@ -37,10 +37,11 @@ void make_run(const CommandLine& shell, const std::string& log, const json& exit
 
 }  // namespace
 
+// On GPUs the trainer counts too: tests/e2e/trace_rank_test.cpp.
 TEST_CASE("plan --trace-rank knows one rank of 4,096: where it stands, what it holds, what it says, in bytes") {
   const CommandLine shell;
   const std::string large =
-      "llmrun plan --set machine=perlmutter --set model=gpt-25b --set job.nodes=1024 --set parallel.tensor=4 "
+      "llmrun plan --set machine=crux --set model=gpt-25b --set job.nodes=128 --set job.ranks_per_node=32 --set parallel.tensor=4 "
       "--set parallel.pipeline=8 --set parallel.zero=1 --set train.accumulate=16 --set run.steps=10 --trace-rank ";
   const Outcome outcome = shell(large + "4095");
   REQUIRE_MESSAGE(outcome.exit == 0, outcome.err);

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "engine/comm/counting.h"
 #include "engine/comm/ring_pairs.h"
 #include "engine/core/error.h"
 #include "tests/support/ranks.h"
@@ -116,4 +117,25 @@ TEST_CASE("the pairs of a ring are in as few rounds as they can be, each once, a
     CHECK(std::set<int>(pairs.begin(), pairs.end()).size() == pairs.size());
     CHECK(std::ssize(pairs) == (size == 2 ? 1 : size));
   }
+}
+
+TEST_CASE("a world that only counts has the groups of the real one, and makes no rank wait") {
+  const Layout layout{.tensor = 8, .sequence_size = 2, .context = 5, .data = 50, .pipeline = 25};
+  const Mesh mesh(make_counting_world(77'777, 100'000), layout, /*kv_heads=*/8);
+  const Coordinates where = coordinates(layout, 77'777);
+  for (const auto& [axis, group] : {std::pair<Axis, Communicator*>{Axis::tensor, &mesh.tensor()},
+                                    {Axis::sequence, &mesh.sequence()},
+                                    {Axis::context, &mesh.context()},
+                                    {Axis::data, &mesh.data()},
+                                    {Axis::pipeline, &mesh.pipeline()}}) {
+    CHECK(group->size() == layout.size(axis));
+    CHECK(group->rank() == where[axis]);
+  }
+  const at::Tensor x = at::full({3}, 7, at::kFloat);
+  mesh.context().all_reduce(x).wait();
+  mesh.pipeline().receive(x, where.pipeline == 0 ? 1 : 0).wait();
+  CHECK(x.eq(7).all().item<bool>());
+  CHECK(mesh.traffic()[Purpose::context].bytes() == 12);
+  CHECK(mesh.traffic()[Purpose::pipeline].calls() == 0);
+  CHECK_THROWS_AS(mesh.tensor().send(x, 8), Error);
 }
