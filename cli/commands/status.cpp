@@ -174,8 +174,9 @@ void add_status(CLI::App& app, Context& context) {
   command->add_option("-n,--most", options->most, "Jobs to show where none is named")->capture_default_str()->check(CLI::PositiveNumber);
   command->add_flag("-w,--watch", options->watch, "Go on showing them until all have ended, or Ctrl-C (exit 130)");
   command->footer(
-      "All llmrun commands of a user together ask the scheduler once in 15 s: older answers are told with their age. A job that the\n"
-      "scheduler does not know any more is unknown, which is not failed. Why a job waits: llmrun explain RUN\n"
+      "All llmrun commands of a user together ask the scheduler once in 15 s: older answers are told with their age.\n"
+      "A job that the scheduler does not know any more ended as its run wrote down; without that it is unknown, which is not failed.\n"
+      "Why a job waits: llmrun explain RUN\n"
       "Examples:\n  llmrun status\n  llmrun status my-run\n"
       "  llmrun status --watch > changes   # not a terminal: a block whenever something changed");
   command->callback([=, &context] { options->watch ? watch(*options, context) : status(*options, context); });

@@ -56,15 +56,35 @@ bool never_began(const KnownJob& known) {
   return job.phase == JobPhase::ended && job.end != JobEnd::done && !last_attempt_in(known.queued) && was_cancelled(known.queued);
 }
 
+/// REQUIRES an attempt that has ended.
+void end_as_recorded(Job& job, const Attempt& attempt) {
+  job.phase = JobPhase::ended;
+  job.end = *attempt.exit == 0 ? JobEnd::done : JobEnd::failed;
+  job.exit_code = attempt.exit;
+  job.finished = seconds_of_utc(attempt.end);
+  if (!job.started) job.started = seconds_of_utc(attempt.start);
+}
+
+/// Of a job that nobody else tells anything of any more. Not one that was told to stop: it may have been put back since.
+void tell_recorded_end(KnownJob& known) {
+  const std::optional<Attempt> attempt = last_attempt_in(known.queued);
+  if (!attempt || !attempt->exit || attempt->exit == static_cast<int>(Exit::terminated)) return;
+  if (!known.seen.job) known.seen.job = Job{.id = known.queued.id, .name = known.queued.run};
+  known.seen.unknown = false;
+  end_as_recorded(*known.seen.job, *attempt);
+}
+
 /// What the scheduler says of an end, or does not say, although the run's directory knows better.
 void mend_end(KnownJob& known) {
   if (known.seen.unknown && was_cancelled(known.queued)) {
     known.seen.unknown = false;
     known.seen.job = Job{.id = known.queued.id, .name = known.queued.run, .phase = JobPhase::ended, .end = JobEnd::cancelled};
-  } else if (known.seen.job && was_killed(known)) {
+  } else if (known.seen.unknown || !known.seen.job) {
+    tell_recorded_end(known);
+  } else if (was_killed(known)) {
     known.seen.job->end = was_cancelled(known.queued) ? JobEnd::cancelled : JobEnd::failed;
     known.seen.job->exit_code.reset();
-  } else if (known.seen.job && never_began(known)) {
+  } else if (never_began(known)) {
     known.seen.job->end = JobEnd::cancelled;
     known.seen.job->exit_code.reset();
     known.seen.job->started.reset();
@@ -81,11 +101,7 @@ void believe_recorded_ends(KnownJobs& known) {
     if (!may_be_corrected(job.seen)) continue;
     const std::optional<Attempt> attempt = last_attempt_in(job.queued);
     if (!attempt || !knows_better(*attempt, job)) continue;
-    job.seen.job->phase = JobPhase::ended;
-    job.seen.job->end = *attempt->exit == 0 ? JobEnd::done : JobEnd::failed;
-    job.seen.job->exit_code = attempt->exit;
-    job.seen.job->finished = seconds_of_utc(attempt->end);
-    if (!job.seen.job->started) job.seen.job->started = seconds_of_utc(attempt->start);
+    end_as_recorded(*job.seen.job, *attempt);
   }
 }
 

@@ -111,6 +111,25 @@ TEST_CASE("Q2: bad escapes of an older server are read, a job that vanished is u
   CHECK(gone.out.find("was waiting; its scheduler does not know it any more") != std::string::npos);
 }
 
+TEST_CASE("a job that its scheduler has forgotten ended as its run wrote down") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  const json attempt{{"number", 1},
+                     {"id", "i"},
+                     {"start", "2026-11-01T09:00:00Z"},
+                     {"end", "2026-11-01T09:01:00Z"},
+                     {"log", "all.log"},
+                     {"ranks", 8},
+                     {"exit", 0},
+                     {"job", "1" + kServer}};
+  const json record{
+      {"version", 1},          {"name", "king"},       {"git", {{"sha", ""}, {"dirty", false}}}, {"versions", {{"llmrun", "0"}}},
+      {"finished_steps", 100}, {"attempts", {attempt}}};
+  shell.write("outputs/king/run.json", record.dump());
+  shell("fake-pbs forget 1");
+  CHECK(shell("llmrun status").out.find("done   -      -      00:01:00  1    king") != std::string::npos);
+}
+
 TEST_CASE("Q3: a job that has ended is cancelled with success, and one that starts meanwhile is cancelled running") {
   const Polaris shell;
   REQUIRE(shell.submit("king").exit == 0);

@@ -106,6 +106,31 @@ TEST_CASE("a job that was cancelled and then forgotten is cancelled, and one of 
   CHECK(told(job) == "unknown");
 }
 
+TEST_CASE("a job that its scheduler has forgotten, or never told anything of, ended as its attempt wrote down") {
+  const auto forgotten = [](std::optional<int> exit, bool was_seen, bool unknown) {
+    const Run run(exit);
+    KnownJob job = run.job("27.pbs", 50);
+    if (!was_seen) job.seen.job.reset();
+    job.seen.unknown = unknown;
+    if (!unknown) job.seen.as_of = 0;
+    return told(job);
+  };
+  for (const bool was_seen : {false, true}) {
+    CHECK(forgotten(0, was_seen, true) == "done");
+    CHECK(forgotten(75, was_seen, true) == "stopped");
+    CHECK(forgotten(137, was_seen, true) == "failed");
+    CHECK(forgotten(143, was_seen, true) == "unknown");  // told to stop: preempted, and perhaps put back
+    CHECK(forgotten({}, was_seen, true) == "unknown");
+  }
+  CHECK(forgotten(0, false, false) == "done");
+  CHECK(forgotten({}, false, false) == "unknown");
+  const Run run(0);
+  KnownJob other = run.job("28.pbs", 50);  // another job of the run
+  other.seen.job.reset();
+  other.seen.unknown = true;
+  CHECK(told(other) == "unknown");
+}
+
 TEST_CASE("the scheduler's word stands of a job that goes on, may go on, or is another one") {
   CHECK(told(Run({}).job("27.pbs", 50)) == "running");
   CHECK(told(Run(0).job("28.pbs", 50)) == "running");
