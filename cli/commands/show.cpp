@@ -64,7 +64,17 @@ json jobs_json(const KnownJobs& jobs, int64_t now) {
   return list;
 }
 
-json to_json(const ReportedRun& run, int64_t now) {
+json members_json(const std::vector<RunHistory>& members) {
+  json list = json::array();
+  for (const RunHistory& member : members)
+    list.push_back({{"run", member.name},
+                    {"state", member.state},
+                    {"dir", member.dir.string()},
+                    {"exit_code", member.exit_code ? json(*member.exit_code) : json()}});
+  return list;
+}
+
+json to_json(const ReportedRun& run, const std::vector<RunHistory>& members, int64_t now) {
   const RunPaths paths(run.history.dir);
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
   return {{"version", 1},
@@ -75,6 +85,7 @@ json to_json(const ReportedRun& run, int64_t now) {
           {"chain_ended", run.history.chain_stop ? json(run.history.chain_stop->reason) : json()},
           {"plan", run.plan ? plan_json(*run.plan) : json()},
           {"attempts", attempts_json(run, paths)},
+          {"members", members_json(members)},
           {"checkpoints", {{"count", steps.size()}, {"newest", steps.empty() ? json() : json(steps.back())}}},
           {"metrics", last_metrics(paths)},
           {"jobs", jobs_json(run.jobs, now)},
@@ -105,13 +116,18 @@ std::string metrics_text(const json& metrics) {
 
 /// "waiting in debug: Not Running: Not enough free nodes available".
 std::string job_line(const KnownJob& job) {
-  if (job.seen.as_of == 0) return fmt::format("queued {}, nothing heard of it since", job.queued.submitted);
+  if (!job.seen.job && job.seen.as_of == 0) return fmt::format("queued {}, nothing heard of it since", job.queued.submitted);
   if (!job.seen.job) return state_word(job.seen);
-  const std::string why = short_reason(job.queued.scheduler, *job.seen.job);
-  return fmt::format("{} in {}{}{}", state_word(job.seen), job.seen.job->queue, why.empty() ? "" : ": ", why);
+  const std::string why = short_reason(job.queued.scheduler, *job.seen.job), &queue = job.seen.job->queue;
+  return fmt::format("{}{}{}{}{}", state_word(job.seen), queue.empty() ? "" : " in ", queue, why.empty() ? "" : ": ", why);
 }
 
-void write_text(const ReportedRun& run, Context& context) {
+/// A sweep has its members' names where another run has checkpoints and logs.
+void add_members(const std::vector<RunHistory>& members, Lines& lines) {
+  for (const RunHistory& member : members) lines.add(&member == &members.front() ? "members" : "", name_and_state(member));
+}
+
+void write_text(const ReportedRun& run, const std::vector<RunHistory>& members, Context& context) {
   const RunPaths paths(run.history.dir);
   Lines lines(context.out());
   lines.add("run", fmt::format("{} ({})", run.history.name, run.history.state));
@@ -133,21 +149,24 @@ void write_text(const ReportedRun& run, Context& context) {
     if (const std::string next = next_step(*stop, where_it_goes_on(paths)); !next.empty()) lines.add("", "hint: " + next);
   }
   const std::vector<int64_t> steps = whole_checkpoint_steps(paths);
-  if (whose == ExitCodes::ours)
+  if (whose == ExitCodes::ours && members.empty())
     lines.add("checkpoints", steps.empty() ? "none" : fmt::format("{}, newest at step {}", steps.size(), steps.back()));
   if (const json metrics = last_metrics(paths); metrics.is_object()) lines.add("metrics", metrics_text(metrics));
   for (const KnownJob& job : run.jobs.jobs) lines.add("job " + one_line(short_id(job.queued.id)), job_line(job));
   if (!run.history.record.attempts.empty()) lines.add("log", run.history.record.attempts.back().log);
-  lines.add("logs", paths.logs().string());
+  if (members.empty()) lines.add("logs", paths.logs().string());
+  add_members(members, lines);
 }
 
 void show(const std::string& word, Context& context) {
   const int64_t now = std::time(nullptr);
-  const ReportedRun run = report_run(word, std::filesystem::current_path(), Variables::of_this_process(), now);
+  const Variables environment = Variables::of_this_process();
+  const ReportedRun run = report_run(word, std::filesystem::current_path(), environment, now);
+  const std::vector<RunHistory> members = members_of_sweep(run.history.dir, environment, now);
   if (context.json)
-    context.out().print("{}\n", to_json(run, now).dump(2, ' ', false, json::error_handler_t::replace));
+    context.out().print("{}\n", to_json(run, members, now).dump(2, ' ', false, json::error_handler_t::replace));
   else
-    write_text(run, context);
+    write_text(run, members, context);
   if (run.unheard) context.talk().print("llmrun: warning: {}\n", one_line(run.unheard->what()));
   if (!context.json) context.talk().write(freshness_text(run.jobs, now));
 }

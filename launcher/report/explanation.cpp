@@ -183,19 +183,13 @@ bool has_failed(const RunHistory& member) {
   return std::find(std::begin(kOpenOrWell), std::end(kOpenOrWell), member.state) == std::end(kOpenOrWell);
 }
 
-/// "lrs/seed=1 (exit 5: refused before the start)".
-std::string member_text(const RunHistory& member) {
-  const bool told = member.exit_code && *member.exit_code != 0;
-  return fmt::format("{} ({})", member.name, told ? end_text(member, *member.exit_code) : member.state);
-}
-
 /// What became of a sweep is told by its members: its array has failed where one of them has.
 void tell_members(const ExplainedRun& run, Explanation& explanation) {
   constexpr size_t kNamed = 5;
   if (run.members.empty()) return;
   std::vector<std::string> failed;
   for (const RunHistory& member : run.members)
-    if (has_failed(member)) failed.push_back(member_text(member));
+    if (has_failed(member)) failed.push_back(name_and_state(member));
   if (failed.empty()) {
     explanation.facts.push_back(
         fmt::format("none of its {} member{} has failed by now", run.members.size(), run.members.size() == 1 ? "" : "s"));

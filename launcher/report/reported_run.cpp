@@ -19,7 +19,7 @@ ReportedRun report_run(const std::string& word, const std::filesystem::path& dir
     run.jobs = look_at_jobs(jobs, environment);
   } catch (const Error& error) {
     std::error_code none;
-    if (error.code() != Exit::unreachable || !std::filesystem::is_directory(paths.root(), none)) throw;
+    if (!std::filesystem::is_directory(paths.root(), none)) throw;
     run.jobs = recall_jobs(jobs, environment);
     run.unheard = error;
   }
@@ -45,8 +45,7 @@ std::vector<RunHistory> members_of_sweep(const std::filesystem::path& sweep, con
   KnownJobs known;
   try {
     known = look_at_jobs(jobs, environment);
-  } catch (const Error& error) {
-    if (error.code() != Exit::unreachable) throw;
+  } catch (const Error&) {
     known = recall_jobs(jobs, environment);
   }
   believe_recorded_ends(known);

@@ -18,8 +18,8 @@ struct ReportedRun {
   std::optional<Error> unheard;  // why nothing is known of its jobs; empty: something is, or it has none
 };
 
-/// `word`: what a person means by RUN, seen from `directory` (find_followed). Asks the run's scheduler, through the shared answers. A
-/// scheduler that does not answer is told in `unheard` where the directory is there; else throws Error(Exit::unreachable).
+/// `word`: what a person means by RUN, seen from `directory` (find_followed). Asks the run's scheduler, through the shared answers. One
+/// that does not answer, or whose commands this machine has not, is told in `unheard` where the directory is there; else throws its Error.
 ReportedRun report_run(const std::string& word, const std::filesystem::path& directory, const Variables& environment, int64_t now);
 
 /// Of a sweep, those that were queued last, in their order; none of any other run. One whose scheduler does not answer is what its

@@ -123,6 +123,11 @@ std::string end_text(const RunHistory& run, int exit_code) {
   return exit_text(exit_code, exit_codes_of(run.record));
 }
 
+std::string name_and_state(const RunHistory& run) {
+  const bool failed = run.exit_code && *run.exit_code != 0;
+  return fmt::format("{} ({})", run.name, failed ? end_text(run, *run.exit_code) : run.state);
+}
+
 int64_t seconds_between(const std::string& start, const std::string& end) {
   return std::max<int64_t>(0, seconds_of_utc(end) - seconds_of_utc(start));
 }

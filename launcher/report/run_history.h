@@ -48,6 +48,9 @@ std::span<const std::string_view> run_states();
 /// "exit 3: invalid configuration", of the run or its newest attempt. What a chain has left is not said to be continued.
 std::string end_text(const RunHistory& run, int exit_code);
 
+/// "lrs/seed=1 (exit 5: refused before the start)", "lrs/seed=2 (running)".
+std::string name_and_state(const RunHistory& run);
+
 /// Seconds between two such texts, never below 0.
 int64_t seconds_between(const std::string& start, const std::string& end);
 

@@ -247,3 +247,24 @@ TEST_CASE("show of a queued run names its job and why it waits, also when the se
   }
   CHECK(shell("llmrun explain king").exit == 6);  // why it waits is the server's to say
 }
+
+TEST_CASE("a run is shown and explained on a machine that shares its home and has no scheduler") {
+  const Polaris shell;
+  REQUIRE(shell.submit("king").exit == 0);
+  std::filesystem::remove(shell.path(kAnswers));
+  const auto elsewhere = [&](const std::string& words) {
+    return shell.CommandLine::operator()("llmrun=$(command -v llmrun); PATH=$PWD; \"$llmrun\" " + words);
+  };
+  CHECK(elsewhere("show king").out.find("queued ") != std::string::npos);
+  CHECK(elsewhere("explain king").err == "llmrun: 'qstat' is not on the PATH of this machine\nhint: command -v qstat\n");
+  json ended = attempt(1, "2020-01-01T09:00:00Z", "2020-01-01T10:00:00Z", 0);
+  ended["job"] = "1" + kServer;
+  make_run(shell, "king", json::array({ended}), /*listed=*/false);
+  for (const char* words : {"show king", "explain king"}) {
+    const Outcome told = elsewhere(words);
+    CHECK(told.exit == 0);
+    CHECK_MESSAGE(told.out.find("exit 0: done") != std::string::npos, told.out);
+    CHECK(told.err == "llmrun: warning: 'qstat' is not on the PATH of this machine\n");
+  }
+  CHECK(elsewhere("show king").out.find("job 1        done\n") != std::string::npos);
+}

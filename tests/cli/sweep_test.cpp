@@ -73,6 +73,21 @@ TEST_CASE("tail of a sweep names its members, which have logs, and one that runs
   CHECK(on_polaris(shell, "llmrun tail lrs").err.ends_with("lrs/lr=3e-4 (running)\nhint: llmrun tail lrs/lr=3e-4\n"));
 }
 
+TEST_CASE("show of a sweep names its members and how each stands, not logs and checkpoints that it cannot have") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSweep).exit == 0);
+  REQUIRE(on_polaris(shell, "fake-pbs start '1[1]'; fake-pbs finish '1[1]' 3; rm -f .local/state/llmrun/status-*").exit == 0);
+  const Outcome show = on_polaris(shell, "llmrun show lrs");
+  CHECK_MESSAGE(show.out.ends_with("\nmembers      lrs/lr=1e-4 (waiting)\n             lrs/lr=3e-4 (exit 3: invalid configuration)\n"),
+                show.out);
+  CHECK(show.out.find("logs ") == std::string::npos);
+  CHECK(show.out.find("checkpoints ") == std::string::npos);
+  const json members = json::parse(on_polaris(shell, "llmrun show lrs --json").out)["members"];
+  REQUIRE(members.size() == 2);
+  CHECK(members[1] == json{{"run", "lrs/lr=3e-4"}, {"state", "failed"}, {"dir", shell.path("outputs/lrs/lr=3e-4")}, {"exit_code", 3}});
+  CHECK(json::parse(on_polaris(shell, "llmrun show lrs/lr=1e-4 --json").out)["members"].empty());
+}
+
 TEST_CASE("status of a sweep shows its array and each member as it was queued last; a prefix that it shares with them alone is its name") {
   const CommandLine shell;
   REQUIRE(on_polaris(shell, kSweep).exit == 0);
