@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -47,6 +48,9 @@ void check_data(const std::vector<DataSource>& sources, std::string_view key, Cr
 }
 
 void check_directory(const std::string& directory, Critic& critic) {
+  if (std::any_of(directory.begin(), directory.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }))
+    critic.say(fmt::format("a job cannot be told of '{}': its name holds a line break or another control character", directory), "run.dir",
+               {"run.dir"}, "--set run.dir=DIRECTORY, one without");
   const fs::path there = nearest_that_exists(directory);
   if (::access(there.c_str(), W_OK) != 0)
     critic.say(fmt::format("cannot write into '{}': {}", there.string(), std::strerror(errno)), "run.dir", {"run.dir"},

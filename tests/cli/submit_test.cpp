@@ -155,6 +155,16 @@ TEST_CASE("E2: where jobs cannot be written down none is queued, and what to do 
   CHECK(on_polaris(shell, "qstat").out.empty());
 }
 
+TEST_CASE("E2: in a directory with a line break in its name nothing is queued, for the job would be refused; spaces and quotes are fine") {
+  const CommandLine shell;
+  const Outcome broken = on_polaris(shell, "mkdir 'a\nb'; cd 'a\nb' && " + kSubmitKing);
+  CHECK(broken.exit == 5);
+  CHECK(broken.err.find("its name holds a line break or another control character\n") != std::string::npos);
+  CHECK(broken.err.find("hint: --set run.dir=DIRECTORY, one without\n") != std::string::npos);
+  CHECK(on_polaris(shell, "qstat; ls 'a\nb'").out.empty());
+  CHECK(on_polaris(shell, "mkdir \"a 'b\"; cd \"a 'b\" && " + kSubmitKing).exit == 0);
+}
+
 TEST_CASE("all that is wrong with a submit is told at once, what directives cannot hold too") {
   const CommandLine shell;
   const Outcome outcome =
