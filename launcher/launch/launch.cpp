@@ -29,7 +29,7 @@ Launch launch_of(const Plan& plan, const std::string& rank_program, int64_t core
           .command = {rank_program, "--plan", RunPaths(plan.dir).plan().string()},
           .watcher = std::filesystem::path(rank_program).replace_filename("llmrun").string(),
           .variables = {},
-          .forwarded = {},
+          .forwarded = {"PATH", "http_proxy", "https_proxy"},
           .machine = plan.config.machine,
           .job = plan.config.job};
 }

@@ -60,7 +60,7 @@ const std::vector<Machine>& machines() {
        "--set job.nodes=2",
        {"#PBS -q by-node", "#PBS -l filesystems=home:eagle", "export NCCL_DEBUG=warn", "export IBV_FORK_SAFE=1"},
        {"by-gpu", "NCCL_NET=", "FI_CXI", "#PBS -V"},
-       {"mpirun", "-x OMP_NUM_THREADS", "-x http_proxy", "-x https_proxy"},
+       {"mpirun", "-n 16", "-x PATH", "-x OMP_NUM_THREADS", "-x http_proxy", "-x https_proxy"},
        {"mpiexec", "--cpu-bind", "--pmi"}},
       {"aurora",
        "--set job.nodes=2 --set job.queue=debug",
@@ -129,8 +129,11 @@ TEST_CASE("the launch line of each machine speaks its launcher's dialect") {
 TEST_CASE("ThetaGPU has no queue of ours, but a launch inside its jobs") {
   const CommandLine shell;
   shell.write("nodes", "thetagpu01\nthetagpu02\n");
-  const Outcome outcome = shell("COBALT_NODEFILE=\"$PWD/nodes\" llmrun render launch --set machine=thetagpu" + kRun);
+  const Outcome outcome = shell(
+      "http_proxy=http://proxy:3128 LD_LIBRARY_PATH=/opt/lib COBALT_NODEFILE=\"$PWD/nodes\" llmrun render launch --set machine=thetagpu" +
+      kRun);
   CHECK_MESSAGE(outcome.exit == 0, outcome.err);
-  for (const char* words : {"mpirun", "-n 16", "-x CUDA_DEVICE_MAX_CONNECTIONS"}) CHECK_MESSAGE(has_word(outcome.out, words), outcome.out);
+  for (const char* words : {"mpirun", "-n 16", "-x CUDA_DEVICE_MAX_CONNECTIONS", "-x PATH", "-x LD_LIBRARY_PATH", "-x http_proxy"})
+    CHECK_MESSAGE(has_word(outcome.out, words), outcome.out);
   CHECK(shell("llmrun submit --set machine=thetagpu" + kRun).exit != 0);
 }

@@ -35,6 +35,7 @@ TEST_CASE("a host name chooses its machine, and Crux and Sunspot are told apart"
            {"x4706c7s7b0n0.hostmgmt2706.cm.aurora.alcf.anl.gov", "aurora"},
            {"sunspot", "sunspot"},
            {"uan-0001", "sunspot"},
+           {"uan0001", "sunspot"},
            {"x1921c0s3b0n0", "sunspot"},
            {"x1000c0s0b0n0", "crux"},
            {"x1000c7s7b1n1.hsn.cm.crux.alcf.anl.gov", "crux"},
