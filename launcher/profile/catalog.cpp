@@ -92,7 +92,7 @@ bool Catalog::has(ProfileKind kind, std::string_view name) const {
                      [&](const fs::path& directory) { return is_there(file_of(directory, kind, name)); });
 }
 
-fs::path Catalog::find(ProfileKind kind, std::string_view name, size_t hidden) const {
+fs::path Catalog::find(ProfileKind kind, std::string_view name, size_t hidden, std::optional<Place> said) const {
   if (has(kind, name)) {
     for (const fs::path& directory : directories_)
       if (fs::path file = file_of(directory, kind, name); is_there(file) && hidden-- == 0) return file;
@@ -102,6 +102,7 @@ fs::path Catalog::find(ProfileKind kind, std::string_view name, size_t hidden) c
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   const std::string_view near = nearest(name, candidates);
   Error error(Exit::config, "no {} profile '{}'", profile_kind_name(kind), name);
+  if (said) error.at(*std::move(said));
   if (!near.empty()) throw error.hint("did you mean '{}'?", near);
   throw error.hint("llmrun profiles list");
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/core/error.h"
+
 namespace llmrun {
 
 enum class ProfileKind { machine, model, recipe };
@@ -25,9 +27,9 @@ class Catalog {
 
   /// Sorted, each once.
   std::vector<std::string> names(ProfileKind kind) const;
-  /// Throws Error(Exit::config) with the nearest name. `hidden`: 0 is the file that holds, 1 the one that it hides, and so on; empty where
-  /// there are no more.
-  std::filesystem::path find(ProfileKind kind, std::string_view name, size_t hidden = 0) const;
+  /// Throws Error(Exit::config) with the nearest name, at the place that `said` the name. `hidden`: 0 is the file that holds, 1 the one
+  /// that it hides, and so on; empty where there are no more.
+  std::filesystem::path find(ProfileKind kind, std::string_view name, size_t hidden = 0, std::optional<Place> said = {}) const;
   bool has(ProfileKind kind, std::string_view name) const;
   /// The machine whose `hosts` patterns fit: that of the earliest directory, and there the first name in order of the alphabet; nothing
   /// where none does. A profile without `hosts` that extends the one it hides has the patterns of that one.

@@ -138,42 +138,42 @@ std::vector<Layer> command_line_layers(const std::vector<std::string>& sets, con
   return layers;
 }
 
-std::optional<std::string> take_extends(Value& map) {
+std::optional<Value> take_extends(Value& map) {
   for (size_t i = 0; i < map.keys.size(); ++i) {
     if (map.keys[i].text != "extends") continue;
-    const Value name = std::move(map.items[i]);
+    Value name = std::move(map.items[i]);
     map.keys.erase(map.keys.begin() + static_cast<std::ptrdiff_t>(i));
     map.items.erase(map.items.begin() + static_cast<std::ptrdiff_t>(i));
     if (name.kind != Value::Kind::scalar || name.is_null())
       throw Error(Exit::config, "'extends' wants a name, not '{}'", name.shown()).at(name.place);
-    return name.text;
+    return name;
   }
   return {};
 }
 
-std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, const std::string& name) {
+std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, Value name) {
   std::vector<Layer> strongest_first;
   std::vector<std::string> seen;
-  for (std::optional<std::string> next = name; next;) {
-    const auto times = static_cast<size_t>(std::count(seen.begin(), seen.end(), *next));
-    const fs::path file = catalog.find(kind, *next, times);  // a site's own polaris may extend the one that it hides
+  for (std::optional<Value> said = std::move(name); said;) {
+    const std::string next = said->text;
+    const auto times = static_cast<size_t>(std::count(seen.begin(), seen.end(), next));
+    const fs::path file = catalog.find(kind, next, times, said->place);  // a site's own polaris may extend the one that it hides
     if (file.empty())
-      throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), *next)
-          .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), *next))
+      throw Error(Exit::config, "{} profile '{}' extends itself", profile_kind_name(kind), next)
+          .because(fmt::format("{} -> {}", fmt::join(seen, " -> "), next))
           .hint("let one of them stand alone, without 'extends'");
-    seen.push_back(*next);
+    seen.push_back(next);
     Value tree = read_yaml_file(file);
-    std::optional<std::string> below = take_extends(tree);
+    said = take_extends(tree);
     if (kind != ProfileKind::recipe) {
       if (strongest_first.empty()) {  // those below it are only its parts
         tree.keys.push_back({"profile", {}});
-        tree.items.push_back(word(*next));
+        tree.items.push_back(word(next));
       }
       tree = Value::nested(profile_kind_name(kind), std::move(tree));
     }
     const std::string label = kind == ProfileKind::recipe ? "recipe" : fmt::format("{} profile", profile_kind_name(kind));
-    strongest_first.push_back({fmt::format("{} '{}'", label, *next), std::move(tree), fs::absolute(file).parent_path(), *next});
-    next = std::move(below);
+    strongest_first.push_back({fmt::format("{} '{}'", label, next), std::move(tree), fs::absolute(file).parent_path(), next});
   }
   return {std::make_move_iterator(strongest_first.rbegin()), std::make_move_iterator(strongest_first.rend())};
 }

@@ -30,11 +30,11 @@ std::vector<Layer> command_line_layers(const std::vector<std::string>& sets, con
                                        std::vector<Complaint>& complaints);
 
 /// A profile and those it extends, the furthest first. `tree` holds the profile's keys below the section of its kind; a recipe's are
-/// sections already.
-std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, const std::string& name);
+/// sections already. `name` knows where it was said.
+std::vector<Layer> profile_layers(const Catalog& catalog, ProfileKind kind, Value name);
 
 /// Takes `extends: NAME` (of a map that may have one) out of `map`.
-std::optional<std::string> take_extends(Value& map);
+std::optional<Value> take_extends(Value& map);
 
 /// What stands under "parallel.tensor" in a tree of sections; null where nothing does.
 const Value* value_at(const Value& tree, std::string_view path);

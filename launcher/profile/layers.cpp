@@ -37,17 +37,17 @@ void collect(std::vector<Complaint>& complaints, Work work) {
 Value* find_section(Value& tree, std::string_view name) { return const_cast<Value*>(tree.find(name)); }
 
 /// The name in `model: NAME`, `model: {extends: NAME}` or `model: {profile: NAME}` (a resolved config read again), taken out of the tree.
-std::optional<std::string> take_profile_name(Layer& layer, ProfileKind kind) {
+std::optional<Value> take_profile_name(Layer& layer, ProfileKind kind) {
   Value* section = find_section(layer.tree, profile_kind_name(kind));
   if (!section || section->is_null()) return {};
   if (section->kind == Value::Kind::scalar) {
-    std::string name = std::move(section->text);
-    *section = Value{.kind = Value::Kind::map, .place = section->place};
+    Value name = std::move(*section);
+    *section = Value{.kind = Value::Kind::map, .place = name.place};
     return name;
   }
   if (auto name = take_extends(*section)) return name;
   const Value* profile = section->find("profile");
-  return profile && !profile->text.empty() ? std::optional(profile->text) : std::nullopt;
+  return profile && !profile->text.empty() ? std::optional(*profile) : std::nullopt;
 }
 
 void append(std::vector<Layer>& layers, std::vector<Layer> more) {
@@ -60,13 +60,14 @@ std::vector<Layer> run_file_layers(const Sources& sources, const Catalog& catalo
   const fs::path path = sources.directory / sources.run_file;
   std::error_code closed;  // read_file says why
   const bool there = fs::exists(path, closed) || closed;
-  if (!there && catalog.has(ProfileKind::recipe, sources.run_file)) return profile_layers(catalog, ProfileKind::recipe, sources.run_file);
+  if (!there && catalog.has(ProfileKind::recipe, sources.run_file))
+    return profile_layers(catalog, ProfileKind::recipe, Value::scalar(sources.run_file));
   if (!there)
     throw Error(Exit::config, "no run file '{}', and no recipe of that name", sources.run_file)
         .hint("the recipes are {}", fmt::join(catalog.names(ProfileKind::recipe), ", "));
   Value tree = read_yaml(read_file(path, Exit::config), sources.run_file);
   std::vector<Layer> layers;
-  if (const auto recipe = take_extends(tree)) layers = profile_layers(catalog, ProfileKind::recipe, *recipe);
+  if (auto recipe = take_extends(tree)) layers = profile_layers(catalog, ProfileKind::recipe, *std::move(recipe));
   layers.push_back({fmt::format("run file '{}'", sources.run_file), std::move(tree), path.parent_path()});
   return layers;
 }
@@ -104,7 +105,7 @@ Said said_layers(const Sources& sources, const Catalog& catalog, std::vector<Com
 
 /// The profile that a section builds on, and the layer that says so.
 struct Choice {
-  std::string name;
+  Value name;             // and where it was said
   std::string layer;      // empty: the host name chose it
   bool resolved = false;  // the layer is a resolved configuration, which repeats what was chosen before
   bool whole = false;     // ... every key of it: the profile need not be there, as in a job that has not the login shell's variables
@@ -136,7 +137,7 @@ std::optional<Choice> choose(ProfileKind kind, std::vector<Layer>& said, const S
       if (auto here = take_profile_name(layer, kind)) choice = Choice{std::move(*here), layer.name, resolved, whole};
     });
   if (!choice && kind == ProfileKind::machine)
-    if (auto here = machine_here(sources, catalog)) choice = Choice{std::move(*here), {}};
+    if (auto here = machine_here(sources, catalog)) choice = Choice{Value::scalar(std::move(*here)), {}};
   return choice;
 }
 
@@ -152,13 +153,18 @@ void drop_keys_of_models(Layer& layer) {
   }
 }
 
+/// What is wrong in no file has the name of its layer.
+void say_who_set(std::string_view layer, size_t before, std::vector<Complaint>& complaints) {
+  for (size_t i = before; i < complaints.size(); ++i)
+    if (complaints[i].at && complaints[i].at->file.empty()) complaints[i].because.push_back(fmt::format("set by {}", layer));
+}
+
 void lay(const Layer& layer, Resolved& resolved, std::vector<Complaint>& complaints) {
   const size_t before = complaints.size();
   apply(layer.tree, resolved.config, complaints, [&](const Field& field, const Value& value) {
     resolved.settings[std::string(field.path)].push_back({layer.name, value.place, value.shown()});
   });
-  for (size_t i = before; i < complaints.size(); ++i)
-    if (complaints[i].at && complaints[i].at->file.empty()) complaints[i].because.push_back(fmt::format("set by {}", layer.name));
+  say_who_set(layer.name, before, complaints);
 }
 
 void add_misread(const Layer& layer, Resolved& resolved) {
@@ -175,7 +181,8 @@ void add_misread(const Layer& layer, Resolved& resolved) {
 /// A profile names itself; who wants to know where it comes from means whoever named it.
 void say_who_chose(ProfileKind kind, const Choice& choice, Resolved& resolved) {
   const auto profile = resolved.settings.find(fmt::format("{}.profile", profile_kind_name(kind)));
-  if (profile != resolved.settings.end()) profile->second.back() = {choice.layer.empty() ? "host name" : choice.layer, {}, choice.name};
+  if (profile != resolved.settings.end())
+    profile->second.back() = {choice.layer.empty() ? "host name" : choice.layer, {}, choice.name.text};
 }
 
 std::string last_word(const std::vector<Layer>& layers, std::string_view section, std::string_view key) {
@@ -283,12 +290,13 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
   Said said = said_layers(sources, catalog, complaints);
   std::vector<Layer> profiles;
   std::array<std::optional<Choice>, kProfiled.size()> choices;
-  for (size_t i = 0; i < kProfiled.size(); ++i)
-    collect(complaints, [&] {
-      choices[i] = choose(kProfiled[i], said.layers, sources, catalog, complaints);
-      if (choices[i] && (!choices[i]->whole || catalog.has(kProfiled[i], choices[i]->name)))
-        append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name));
-    });
+  for (size_t i = 0; i < kProfiled.size(); ++i) {
+    collect(complaints, [&] { choices[i] = choose(kProfiled[i], said.layers, sources, catalog, complaints); });
+    if (!choices[i] || (choices[i]->whole && !catalog.has(kProfiled[i], choices[i]->name.text))) continue;
+    const size_t before = complaints.size();
+    collect(complaints, [&] { append(profiles, profile_layers(catalog, kProfiled[i], choices[i]->name)); });
+    say_who_set(choices[i]->layer, before, complaints);
+  }
   for (Layer& layer : profiles) drop_keys_of_models(layer);
   const std::string home = sources.environment.contains("HOME") ? sources.environment.at("HOME") : "";
   for (std::vector<Layer>* layers : {&profiles, &said.layers})

@@ -73,17 +73,18 @@ class ModelFile {
     section_.items.push_back(std::move(scaling));
   }
 
-  /// rope_parameters of transformers 5, rope_scaling and rope_theta of 4.
+  /// rope_scaling and rope_theta of transformers 4, rope_parameters of 5. Where a file has both, transformers takes rope_scaling unless it
+  /// is null or empty.
   void take_rotary() {
-    const json parameters = document_.value("rope_parameters", document_.value("rope_scaling", json()));
-    std::string theta = text("rope_theta", "10000.0");
-    if (parameters.is_object()) {
-      const json type = parameters.value("rope_type", parameters.value("type", json("default")));
-      if (!type.is_string()) refuse(fmt::format(": rope_type {} is not a word", type.dump()));
-      take_rope_scaling(type.get<std::string>(), parameters);
-      if (parameters.contains("rope_theta")) theta = parameters["rope_theta"].dump();
-    }
-    add("rope_theta", std::move(theta));
+    const char* key = document_.value("rope_scaling", json()).empty() ? "rope_parameters" : "rope_scaling";
+    const json parameters = has(key) ? document_[key] : json::object();
+    if (!parameters.is_object()) refuse(fmt::format(": '{}' is not an object", key));
+    for (const auto& [name, value] : parameters.items())
+      if (value.is_object()) refuse_unbuilt(fmt::format("'{}' of its own for '{}'", key, name), "one for all layers is");
+    const json type = parameters.value("rope_type", parameters.value("type", json("default")));
+    if (!type.is_string()) refuse(fmt::format(": rope_type {} is not a word", type.dump()));
+    take_rope_scaling(type.get<std::string>(), parameters);
+    add("rope_theta", parameters.contains("rope_theta") ? parameters["rope_theta"].dump() : text("rope_theta", "10000.0"));
   }
 
   Value section() { return std::move(section_); }

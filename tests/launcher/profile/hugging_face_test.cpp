@@ -90,11 +90,27 @@ TEST_CASE("a stretched rotary embedding is read as Llama 3.1's files have it, an
   CHECK((model_of(with(kLlama, {{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}})).rope_scaling == RopeScaling{RopeType::linear, 2}));
 }
 
+TEST_CASE("of two rotary keys the one counts that counts in transformers") {
+  const json linear = {{"rope_type", "linear"}, {"factor", 2}}, plain = {{"rope_type", "default"}, {"rope_theta", 500000.0}};
+  const auto read = [](const json& scaling, const json& parameters) {
+    return model_of(with(kLlama, {{"rope_theta", 123.0}, {"rope_scaling", scaling}, {"rope_parameters", parameters}}));
+  };
+  CHECK(read(linear, plain).rope_scaling.type == RopeType::linear);
+  CHECK(read(linear, plain).rope_theta == 123);
+  CHECK(read(linear, nullptr).rope_scaling.type == RopeType::linear);
+  for (const json& nothing : {json(), json::object()}) {
+    CHECK(read(nothing, linear).rope_scaling.type == RopeType::linear);
+    CHECK(read(nothing, plain).rope_theta == 500000);
+  }
+}
+
 TEST_CASE("what these architectures do not do here is refused by name") {
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8}}}}), "rope_type 'yarn' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
                      "rope_type 'llama3' without a number 'low_freq_factor'"));
   CHECK(refused_with(with(kLlama, {{"rope_scaling", {{"type", "linear"}}}}), "rope_type 'linear' without a number 'factor'"));
+  CHECK(refused_with(with(kLlama, {{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}),
+                     "'rope_parameters' of its own for 'full_attention' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"attention_bias", true}}), "attention_bias 'true' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"mlp_bias", true}}), "mlp_bias 'true' is not built yet"));
   CHECK(refused_with(with(kLlama, {{"hidden_act", "gelu"}}), "hidden_act 'gelu' is not built yet"));
@@ -107,6 +123,7 @@ TEST_CASE("a broken directory is told with its path") {
   CHECK(refused_with({{"model_type", "gpt2"}}, "/config.json' has no 'n_layer'"));
   CHECK(refused_with(json::array(), "/config.json' is not a JSON object"));
   CHECK(refused_with(with(kLlama, {{"rope_parameters", {{"rope_type", 5}}}}), "rope_type 5 is not a word"));
+  CHECK(refused_with(with(kLlama, {{"rope_scaling", "linear"}}), "'rope_scaling' is not an object"));
   CHECK(refused_with(with(kGpt2, {{"n_layer", json::array({1})}}), "'n_layer' is not a plain value"));
   CHECK_THROWS_WITH(read_config({.sets = {"model.from=/nowhere"}, .host = "here", .directory = "/"}),
                     "no model in '/nowhere': there is no such directory");

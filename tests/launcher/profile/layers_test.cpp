@@ -215,6 +215,7 @@ TEST_CASE("every complaint of every layer comes in one error, with its place and
   CHECK(what[1] == "'--set parallel.data' is not key=value");
   CHECK(what[2].starts_with("parallel.layers_per_stage: not YAML"));
   CHECK(what[3] == "no model profile 'smal'");
+  CHECK(told[3].at == Place{"run.yaml", 1, 18});
   CHECK(told[3].hint == "did you mean 'small'?");
   CHECK(what[4] == "unknown key 'parallel.tensr'");
   CHECK(told[4].at == Place{"run.yaml", 2, 12});
@@ -222,6 +223,28 @@ TEST_CASE("every complaint of every layer comes in one error, with its place and
   CHECK(what[6] == "train.accumulate: 'x' is not a whole number");
   CHECK(told[6].because == std::vector<std::string>{"set by environment GAS"});
   CHECK(what[7] == "train.seq_len: '-1' is out of range: at least 1");
+}
+
+TEST_CASE("a profile that is not there is told with who named it: a file, another profile, a variable or the command line") {
+  Site site;
+  const auto told = [&] {
+    const Complaint complaint = site.complaints().at(0);
+    const Place at = complaint.at.value_or(Place{"nowhere"});
+    return fmt::format("{} {}:{}:{} {}", complaint.what, std::filesystem::path(at.file).filename().string(), at.line, at.column,
+                       fmt::join(complaint.because, " "));
+  };
+  site.run_file("run: {steps: 1}\nmodel: none\n");
+  CHECK(told() == "no model profile 'none' run.yaml:2:8 ");
+  site.run_file("extends: none\n");
+  CHECK(told() == "no recipe profile 'none' run.yaml:1:10 ");
+  site.run_file("");
+  site.sources.environment = {{"LLMRUN_MODEL", "none"}};
+  CHECK(told() == "no model profile 'none' :0:0 set by environment LLMRUN_MODEL");
+  site.sources.sets = {"model.extends=none"};
+  CHECK(told() == "no model profile 'none' :0:0 set by the command line");
+  site.write("profiles/models/lost.yaml", "layers: 2\nextends: none\n");
+  site.sources.sets = {"model=lost"};
+  CHECK(told() == "no model profile 'none' lost.yaml:2:10 ");
 }
 
 TEST_CASE("what is not built yet is refused with its place, unless a stronger layer takes it back") {
