@@ -36,20 +36,32 @@ int64_t ranks_for_hosts(const ParallelConfig& parallel, int64_t hosts) {
   return asked * ((hosts + asked - 1) / asked);
 }
 
+std::vector<int64_t> other_ranks(const ParallelConfig& parallel, int64_t ranks) {
+  const int64_t product = ranks_asked_for(parallel);
+  if (parallel.data ? product == ranks : ranks % product == 0) return {};
+  if (parallel.data || ranks < product) return {product};
+  return {ranks / product * product, (ranks / product + 1) * product};
+}
+
+std::string ranks_hint(const std::vector<int64_t>& numbers) {
+  std::string hint;
+  for (const int64_t number : numbers) hint += fmt::format("{}--ranks {}", hint.empty() ? "" : " or ", number);
+  return hint;
+}
+
 std::optional<Layout> derive_layout(const Resolved& resolved, int64_t ranks, std::vector<Complaint>& complaints) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const int64_t product = ranks_asked_for(parallel);
   Layout layout{parallel.tensor, parallel.sequence_size, parallel.context, parallel.data.value_or(1), parallel.pipeline};
-  if (parallel.data ? product == ranks : ranks % product == 0) {
+  const std::vector<int64_t> others = other_ranks(parallel, ranks);
+  if (others.empty()) {
     if (!parallel.data) layout.data = ranks / product;
     return layout;
   }
-  const bool open = !parallel.data.has_value();
-  std::string hint = fmt::format("--ranks {}", product);
-  if (open && ranks > product) hint = fmt::format("--ranks {} or --ranks {}", ranks / product * product, (ranks / product + 1) * product);
   complaints.push_back({fmt::format("{} ranks are not the product of the axes: {} = {}{}", ranks, product_shown(parallel), product,
-                                    open ? fmt::format(", and {} does not divide {}", product, ranks) : ""),
-                        resolved.where(parallel.pipeline > 1 ? "parallel.pipeline" : "parallel.tensor"), who_set_the_axes(resolved), hint});
+                                    parallel.data ? "" : fmt::format(", and {} does not divide {}", product, ranks)),
+                        resolved.where(parallel.pipeline > 1 ? "parallel.pipeline" : "parallel.tensor"), who_set_the_axes(resolved),
+                        ranks_hint(others)});
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "launcher/plan/nearest.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -15,9 +17,10 @@ constexpr size_t kMostTries = 1'000;
 constexpr int64_t kMostOfAnAxis = 64;  // where no number of ranks says what an axis may be
 
 /// What the search may change: the axes, and what is shared out over them. 0 is auto.
-constexpr std::array<std::string_view, 10> kKeys{
-    "parallel.tensor",      "parallel.sequence_size",    "parallel.context", "parallel.data",      "parallel.pipeline",
-    "parallel.shard_group", "parallel.recompute_layers", "train.seq_len",    "train.global_batch", "train.accumulate"};
+constexpr std::array<std::string_view, 11> kKeys{
+    "parallel.tensor",   "parallel.sequence_size", "parallel.context",          "parallel.data",
+    "parallel.pipeline", "parallel.shard_group",   "parallel.virtual_pipeline", "parallel.recompute_layers",
+    "train.seq_len",     "train.global_batch",     "train.accumulate"};
 using Sizes = std::array<int64_t, kKeys.size()>;
 
 Sizes sizes_of(const Config& config) {
@@ -29,28 +32,35 @@ Sizes sizes_of(const Config& config) {
           parallel.data.value_or(0),
           parallel.pipeline,
           parallel.shard_group.value_or(0),
+          parallel.virtual_pipeline,
           parallel.recompute_layers.value_or(0),
           train.seq_len,
           train.global_batch.value_or(0),
           train.accumulate.value_or(0)};
 }
 
-/// By how much sizes differ, in factors; of two that are as far, the one that changes fewer is nearer.
-double distance(const Sizes& from, const Sizes& to) {
+/// By how much they differ, in factors; of two that are as far, the one that changes fewer keys is nearer.
+double distance(const Config& from, const Config& to) {
   constexpr double kAnotherKey = 0.1;
   const auto logarithm = [](int64_t size) { return std::log(static_cast<double>(std::max<int64_t>(1, size))); };
-  double sum = 0;
-  for (size_t i = 0; i < from.size(); ++i)
-    if (from[i] != to[i]) sum += std::abs(logarithm(to[i]) - logarithm(from[i])) + kAnotherKey;
+  const Sizes old_sizes = sizes_of(from), new_sizes = sizes_of(to);
+  double sum = from.parallel.layers_per_stage == to.parallel.layers_per_stage ? 0 : kAnotherKey;
+  for (size_t i = 0; i < kKeys.size(); ++i)
+    if (old_sizes[i] != new_sizes[i]) sum += std::abs(logarithm(new_sizes[i]) - logarithm(old_sizes[i])) + kAnotherKey;
   return sum;
 }
 
 /// "--set parallel.tensor=4 --set train.seq_len=252".
-std::string changes(const Sizes& from, const Sizes& to) {
+std::string changes(const Config& from, const Config& to) {
   std::string text;
-  for (size_t i = 0; i < from.size(); ++i)
-    if (from[i] != to[i])
-      text += fmt::format("{}--set {}={}", text.empty() ? "" : " ", kKeys[i], to[i] == 0 ? "auto" : std::to_string(to[i]));
+  const auto say = [&](std::string_view key, const std::string& value) {
+    text += fmt::format("{}--set {}={}", text.empty() ? "" : " ", key, value);
+  };
+  const Sizes old_sizes = sizes_of(from), new_sizes = sizes_of(to);
+  for (size_t i = 0; i < kKeys.size(); ++i)
+    if (old_sizes[i] != new_sizes[i]) say(kKeys[i], new_sizes[i] == 0 ? "auto" : std::to_string(new_sizes[i]));
+  if (const std::vector<int64_t>& split = to.parallel.layers_per_stage; split != from.parallel.layers_per_stage)
+    say("parallel.layers_per_stage", fmt::format("[{}]", fmt::join(split, ",")));
   return text;
 }
 
@@ -115,31 +125,37 @@ bool can_be(const Resolved& resolved, const RankCount& ranks) {
 
 /// As options to type; empty where none was found.
 std::string nearest(const Resolved& resolved, const RankCount& ranks) {
-  const Sizes asked = sizes_of(resolved.config);
+  const Config& asked = resolved.config;
   Resolved trial = resolved;
   std::vector<std::pair<double, Layout>> layouts;
-  for (const Layout& layout : layouts_near(asked_for(resolved.config.parallel), ranks)) {
+  for (const Layout& layout : layouts_near(asked_for(asked.parallel), ranks)) {
     set_axes(trial.config, layout);
-    layouts.emplace_back(distance(asked, sizes_of(trial.config)), layout);
+    layouts.emplace_back(distance(asked, trial.config), layout);
   }
   std::sort(layouts.begin(), layouts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   layouts.resize(std::min(layouts.size(), kMostTries));
 
-  Sizes found = asked;
+  Config found = asked;
   double best = std::numeric_limits<double>::infinity();
   for (const auto& [by_axes, layout] : layouts) {
     if (by_axes >= best) break;
-    trial.config.parallel = resolved.config.parallel;
-    trial.config.train = resolved.config.train;
+    trial.config.parallel = asked.parallel;
+    trial.config.train = asked.train;
     set_axes(trial.config, layout);
     share_out(trial.config, layout);
-    const Sizes sizes = sizes_of(trial.config);
-    const double far = distance(asked, sizes);
+    const double far = distance(asked, trial.config);
     if (far >= best || !can_be(trial, ranks)) continue;
     best = far;
-    found = sizes;
+    found = trial.config;
   }
   return changes(asked, found);
+}
+
+/// The other numbers of ranks that the axes would fill, where nothing else stands against them.
+std::string other_numbers(const Resolved& resolved, const RankCount& ranks) {
+  std::vector<int64_t> numbers = other_ranks(resolved.config.parallel, ranks.of(resolved.config.parallel));
+  std::erase_if(numbers, [&](int64_t number) { return !can_be(resolved, {number, ranks.hosts}); });
+  return ranks_hint(numbers);
 }
 
 /// Whether the hint says it already, and not as the beginning of a longer number.
@@ -162,9 +178,12 @@ void hint_at(const std::string& nearest, const RankCount& ranks, std::vector<Com
 
 LaidOut lay_out(const Resolved& resolved, const RankCount& ranks, bool shaped, std::vector<Complaint>& complaints) {
   std::vector<Complaint> of_layout;
-  const LaidOut laid = check(resolved, ranks.of(resolved.config.parallel), shaped, of_layout);
-  if (shaped && !of_layout.empty())
+  const int64_t number = ranks.of(resolved.config.parallel);
+  const LaidOut laid = check(resolved, number, shaped, of_layout);
+  if (shaped && !of_layout.empty()) {
+    if (!other_ranks(resolved.config.parallel, number).empty()) of_layout.front().hint = other_numbers(resolved, ranks);
     if (const std::string options = nearest(resolved, ranks); !options.empty()) hint_at(options, ranks, of_layout);
+  }
   std::move(of_layout.begin(), of_layout.end(), std::back_inserter(complaints));
   return laid;
 }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "engine/core/parameters.h"
@@ -157,11 +158,13 @@ void check_ulysses(const ParallelConfig& parallel, Critic& critic) {
 void check_shards(const ParallelConfig& parallel, const Layout& layout, Critic& critic) {
   if (!parallel.shard_group) return;
   const int64_t wanted = *parallel.shard_group, all = gradient_ranks(layout);
+  const bool would_divide = wanted > 1 && all % wanted == 0;
   if (parallel.zero == 0 || wanted == 1)
     critic.say(fmt::format("parallel.shard_group {} divides nothing under parallel.zero {}", wanted, parallel.zero), "parallel.shard_group",
                {"parallel.shard_group", "parallel.zero"},
-               parallel.zero == 0 ? "--set parallel.zero=1, or leave parallel.shard_group out" : "--set parallel.zero=0");
-  else if (all % wanted != 0)
+               would_divide ? "--set parallel.zero=1, or leave it out: --set parallel.shard_group=auto"
+                            : "leave it out: --set parallel.shard_group=auto");
+  else if (!would_divide)
     critic.say(fmt::format("cannot divide shards: parallel.shard_group {} does not divide the {} ranks that share parameters (data {} x "
                            "context {} x sequence {})",
                            wanted, all, layout.data, layout.context, layout.sequence_size),
@@ -188,28 +191,35 @@ void check_recompute(const ParallelConfig& parallel, Critic& critic) {
              "--set parallel.recompute=full, or leave parallel.recompute_layers out");
 }
 
-/// The chunks of a stage that the schedule is made for.
-void check_chunks(const ParallelConfig& parallel, Critic& critic) {
+/// Whether a stage has as many chunks as the schedule is made for.
+bool check_chunks(const ParallelConfig& parallel, Critic& critic) {
   const int64_t chunks = parallel.virtual_pipeline;
-  if (parallel.schedule == Schedule::interleaved && chunks == 1)
-    critic.say("parallel.schedule interleaved wants more than one chunk a stage", "parallel.schedule",
-               {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.virtual_pipeline=2");
-  if (parallel.schedule == Schedule::zero_bubble_v && chunks > 2)
-    critic.say(fmt::format("parallel.schedule zero_bubble_v has two chunks a stage, and parallel.virtual_pipeline is {}", chunks),
-               "parallel.virtual_pipeline", {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.virtual_pipeline=2");
-  const bool whole = parallel.schedule != Schedule::interleaved && parallel.schedule != Schedule::zero_bubble_v;
-  if (whole && chunks > 1)
+  const auto complain = [&](std::string_view wants, std::string_view place, std::string_view hint) {
     critic.say(
-        fmt::format("parallel.schedule {} has one chunk a stage, and parallel.virtual_pipeline is {}", spelling(parallel.schedule), chunks),
-        "parallel.virtual_pipeline", {"parallel.schedule", "parallel.virtual_pipeline"}, "--set parallel.schedule=interleaved");
+        fmt::format("parallel.schedule {} has {} a stage, and parallel.virtual_pipeline is {}", spelling(parallel.schedule), wants, chunks),
+        place, {"parallel.schedule", "parallel.virtual_pipeline"}, std::string(hint));
+    return false;
+  };
+  constexpr std::string_view any = "parallel.schedule interleaved takes any number of chunks";
+  if (parallel.schedule == Schedule::interleaved)
+    return chunks > 1 || complain("several chunks", "parallel.schedule", "parallel.schedule 1f1b has one chunk a stage");
+  if (parallel.schedule == Schedule::zero_bubble_v) return chunks <= 2 || complain("two chunks", "parallel.virtual_pipeline", any);
+  return chunks == 1 || complain("one chunk", "parallel.virtual_pipeline", any);
+}
+
+/// Of `parallel.virtual_pipeline`, as many chunks as the schedule is made for, `most` where it takes any number.
+int64_t good_chunks(const ParallelConfig& parallel, int64_t most) {
+  if (parallel.schedule == Schedule::interleaved) return std::clamp<int64_t>(parallel.virtual_pipeline, 2, std::max<int64_t>(2, most));
+  return std::min<int64_t>(parallel.virtual_pipeline, parallel.schedule == Schedule::zero_bubble_v ? 2 : 1);
 }
 
 void check_stages(const Resolved& resolved, const ModelShape& shape, const PipelinePlacement& placement, Critic& critic) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const std::vector<int64_t>& split = parallel.layers_per_stage;
   const bool chunked = placement.chunks > 1;
-  const std::string parts = chunked ? fmt::format("{} stages of {} chunks", placement.stages, placement.chunks)
-                                    : fmt::format("parallel.pipeline {}", placement.stages);
+  const std::string parts =
+      chunked ? fmt::format("{} stage{} of {} chunks", placement.stages, placement.stages == 1 ? "" : "s", placement.chunks)
+              : fmt::format("parallel.pipeline {}", placement.stages);
   if (split.empty() && shape.layers < placement.parts())
     critic.say(fmt::format("cannot fill the pipeline: model.layers {} over {} leaves a {} without a layer", shape.layers, parts,
                            chunked ? "chunk" : "stage"),
@@ -227,6 +237,23 @@ void check_stages(const Resolved& resolved, const ModelShape& shape, const Pipel
   if (sum != shape.layers)
     critic.say(fmt::format("parallel.layers_per_stage: {} = {}, but model.layers is {}", fmt::join(split, " + "), sum, shape.layers),
                "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
+}
+
+/// A split of as many parts, in the proportions of `split`; none (as even as can be) where that fits no better.
+std::vector<int64_t> good_split(const std::vector<int64_t>& split, int64_t layers, int64_t parts) {
+  const auto whole = static_cast<double>(std::accumulate(split.begin(), split.end(), int64_t{0}));
+  if (std::ssize(split) != parts || whole == 0) return {};
+  std::vector<int64_t> fitted;
+  double before = 0;
+  int64_t given = 0;
+  for (size_t part = 0; part < split.size(); ++part) {
+    before += static_cast<double>(split[part]);
+    fitted.push_back(std::llround(static_cast<double>(layers) * before / whole) - given);
+    given += fitted.back();
+    const bool inner = part > 0 && part + 1 < split.size();
+    if (inner && fitted.back() == 0) return {};
+  }
+  return fitted;
 }
 
 /// Layers of the stage that has most, in all its chunks.
@@ -352,7 +379,6 @@ void check_environment(const Resolved& resolved, std::vector<Complaint>& complai
 void check_layout(const Resolved& resolved, std::optional<Device> device, std::vector<Complaint>& complaints) {
   Critic critic(resolved, complaints);
   check_ulysses(resolved.config.parallel, critic);
-  check_chunks(resolved.config.parallel, critic);
   check_offload(resolved.config.parallel, critic);
   check_recompute(resolved.config.parallel, critic);
   check_loss_scale(resolved.config.train, critic);
@@ -365,6 +391,7 @@ void check_axes(const Resolved& resolved, const Layout& layout, std::vector<Comp
   check_tensor(shape, layout.tensor, critic);
   check_sequence(resolved, shape, layout, critic);
   check_shards(resolved.config.parallel, layout, critic);
+  if (!check_chunks(resolved.config.parallel, critic)) return;  // what follows counts them
   const PipelinePlacement placement = pipeline_placement(layout, resolved.config.parallel);
   check_stages(resolved, shape, placement, critic);
   check_recomputed_layers(resolved.config.parallel, shape, placement, critic);
@@ -380,7 +407,7 @@ Batch derive_batch(const Resolved& resolved, const Layout& layout, std::vector<C
     critic.say(fmt::format("cannot share out the batch: data ranks {} x train.micro_batch {} = {} does not divide train.global_batch {}",
                            layout.data, train.micro_batch, once, global),
                "train.global_batch", {"train.micro_batch", "parallel.data"},
-               multiples_hint("train.global_batch", global, batch_step(resolved.config, layout)));
+               train.accumulate ? "" : multiples_hint("train.global_batch", global, batch_step(resolved.config, layout)));
     return {global, 1};
   }
   if (train.accumulate && *train.accumulate * once != global)
@@ -407,11 +434,16 @@ void share_out(Config& config, const Layout& layout) {
   TrainConfig& train = config.train;
   ParallelConfig& parallel = config.parallel;
   train.seq_len = good_length(config, layout);
-  if (std::optional<int64_t>& layers = parallel.recompute_layers)
-    layers = std::min(*layers, most_layers(config.model.layers, pipeline_placement(layout, parallel), parallel.layers_per_stage));
+  const int64_t layers = config.model.layers;
+  std::vector<int64_t>& split = parallel.layers_per_stage;
+  parallel.virtual_pipeline = good_chunks(parallel, parallel.virtual_pipeline);
+  split = good_split(split, layers, pipeline_placement(layout, parallel).parts());
+  if (split.empty()) parallel.virtual_pipeline = good_chunks(parallel, layers / layout.pipeline);
+  if (std::optional<int64_t>& again = parallel.recompute_layers)
+    again = std::min(*again, most_layers(layers, pipeline_placement(layout, parallel), split));
   if (std::optional<int64_t>& group = parallel.shard_group) {
     group = divisor_below(gradient_ranks(layout), *group);
-    if (group == 1) group.reset();  // shards of one rank are whole
+    if (group == 1 || parallel.zero == 0) group.reset();  // it would divide nothing
   }
   if (train.global_batch) {
     train.global_batch = nearest_multiple(*train.global_batch, batch_step(config, layout));

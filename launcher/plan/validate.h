@@ -38,7 +38,8 @@ Batch derive_batch(const Resolved& resolved, const Layout& layout, std::vector<C
 void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints);
 
 /// Sets what is shared out over a layout to the nearest that can be: train.seq_len, and where they are set or the schedule wants it
-/// parallel.shard_group, parallel.recompute_layers, train.global_batch and train.accumulate.
+/// parallel.layers_per_stage, parallel.virtual_pipeline, parallel.shard_group, parallel.recompute_layers, train.global_batch and
+/// train.accumulate.
 void share_out(Config& config, const Layout& layout);
 
 /// Steps of the run, from run.steps or run.tokens; complains of both and of neither.

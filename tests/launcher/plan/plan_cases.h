@@ -1,5 +1,4 @@
 #pragma once
-#include <cstring>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -11,6 +10,15 @@
 
 namespace llmrun {
 
+/// "4", or "[5, 3]".
+inline Value value_of(const std::string& text) {
+  if (!text.starts_with('[')) return Value::scalar(text);
+  Value list{.kind = Value::Kind::list};
+  std::istringstream items(text.substr(1, text.size() - 2));
+  for (std::string item; std::getline(items >> std::ws, item, ',');) list.items.push_back(Value::scalar(item));
+  return list;
+}
+
 /// A GPT of 8 layers, 20 heads, on one host without GPUs; "key=value" over it, as --set would.
 inline PlanInput input(const std::vector<std::pair<const char*, const char*>>& sets = {}, std::optional<int64_t> ranks = {}) {
   PlanInput input;
@@ -19,13 +27,7 @@ inline PlanInput input(const std::vector<std::pair<const char*, const char*>>& s
   all.insert(all.end(), sets.begin(), sets.end());
   std::vector<Complaint> complaints;
   for (const auto& [key, value] : all) {
-    Value scalar = Value::scalar(value);
-    if (std::string_view(value).starts_with('[')) {  // [a, b]
-      scalar = Value{.kind = Value::Kind::list};
-      std::istringstream items(std::string(value + 1, std::strlen(value) - 2));
-      for (std::string item; std::getline(items >> std::ws, item, ',');) scalar.items.push_back(Value::scalar(item));
-    }
-    apply(Value::nested(key, scalar), input.resolved.config, complaints);
+    apply(Value::nested(key, value_of(value)), input.resolved.config, complaints);
     Setting setting;
     setting.layer = "the command line";
     setting.value = value;

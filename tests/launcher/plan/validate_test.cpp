@@ -52,7 +52,11 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "data.split needs one to three shares, not all 0: of training, validation and test -> --set data.split=[0.95,0.05]\n"},
            {{{"parallel.shard_group", "2"}},
             4,
-            "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave parallel.shard_group out\n"},
+            "parallel.shard_group 2 divides nothing under parallel.zero 0 -> --set parallel.zero=1, or leave it out: --set "
+            "parallel.shard_group=auto\n"},
+           {{{"parallel.shard_group", "3"}},
+            8,
+            "parallel.shard_group 3 divides nothing under parallel.zero 0 -> leave it out: --set parallel.shard_group=auto\n"},
            {{{"parallel.pipeline", "3"}, {"parallel.recompute", "full"}, {"parallel.recompute_layers", "4"}},
             3,
             "parallel.recompute_layers 4 of a stage that has 3 layers -> --set parallel.recompute_layers=3, or leave it out: all layers\n"},
@@ -67,35 +71,50 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "that can be: --set parallel.pipeline=3\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.layers_per_stage", "[5, 2]"}},
             2,
-            "parallel.layers_per_stage: 5 + 2 = 7, but model.layers is 8 -> make the entries sum to 8, or leave them out\n"},
+            "parallel.layers_per_stage: 5 + 2 = 7, but model.layers is 8 -> make the entries sum to 8, or leave them out; the nearest "
+            "layout of 2 ranks that can be: --set parallel.layers_per_stage=[6,2]\n"},
            {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 4]"}},
             3,
-            "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out\n"},
+            "parallel.layers_per_stage has 2 entries for parallel.pipeline 3 -> give one entry a stage, or leave it out; the nearest "
+            "layout of "
+            "3 ranks that can be: --set parallel.layers_per_stage=[]\n"},
            {{{"parallel.pipeline", "3"}, {"parallel.layers_per_stage", "[4, 0, 4]"}},
             3,
             "parallel.layers_per_stage leaves stage 1 empty -> only the first one (embedding) and the last one (head) have something "
-            "else to do\n"},
+            "else to do; the nearest layout of 3 ranks that can be: --set parallel.layers_per_stage=[]\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.virtual_pipeline", "3"}},
             2,
-            "parallel.schedule 1f1b has one chunk a stage, and parallel.virtual_pipeline is 3 -> --set parallel.schedule=interleaved\n"},
+            "parallel.schedule 1f1b has one chunk a stage, and parallel.virtual_pipeline is 3 -> parallel.schedule interleaved takes any "
+            "number of chunks; the nearest layout of 2 ranks that can be: --set parallel.virtual_pipeline=1\n"},
+           {{{"parallel.pipeline", "4"}, {"parallel.virtual_pipeline", "5"}},
+            4,  // that 20 chunks are more than the layers only follows from it
+            "parallel.schedule 1f1b has one chunk a stage, and parallel.virtual_pipeline is 5 -> parallel.schedule interleaved takes any "
+            "number of chunks; the nearest layout of 4 ranks that can be: --set parallel.virtual_pipeline=1\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.schedule", "interleaved"}, {"train.accumulate", "2"}},
             2,
-            "parallel.schedule interleaved wants more than one chunk a stage -> --set parallel.virtual_pipeline=2\n"},
+            "parallel.schedule interleaved has several chunks a stage, and parallel.virtual_pipeline is 1 -> parallel.schedule 1f1b has "
+            "one "
+            "chunk a stage; the nearest layout of 2 ranks that can be: --set parallel.virtual_pipeline=2\n"},
+           {{{"parallel.pipeline", "2"}, {"parallel.schedule", "interleaved"}},
+            2,
+            "parallel.schedule interleaved has several chunks a stage, and parallel.virtual_pipeline is 1 -> \n"
+            "parallel.schedule interleaved goes by 2 micro-batches, as many as there are stages, and a step has 1 -> the nearest layout of "
+            "2 ranks that can be: --set parallel.virtual_pipeline=2 --set train.accumulate=2\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}, {"parallel.virtual_pipeline", "3"}},
             2,
-            "parallel.schedule zero_bubble_v has two chunks a stage, and parallel.virtual_pipeline is 3 -> --set "
-            "parallel.virtual_pipeline=2\n"},
+            "parallel.schedule zero_bubble_v has two chunks a stage, and parallel.virtual_pipeline is 3 -> parallel.schedule interleaved "
+            "takes any number of chunks; the nearest layout of 2 ranks that can be: --set parallel.virtual_pipeline=2\n"},
            {{{"parallel.pipeline", "3"},
              {"parallel.schedule", "interleaved"},
              {"parallel.virtual_pipeline", "3"},
              {"train.accumulate", "6"}},
             3,
             "cannot fill the pipeline: model.layers 8 over 3 stages of 3 chunks leaves a chunk without a layer -> the nearest layout "
-            "of 3 ranks that can be: --set parallel.pipeline=1\n"},
+            "of 3 ranks that can be: --set parallel.virtual_pipeline=2\n"},
            {{{"parallel.pipeline", "2"}, {"parallel.schedule", "zero_bubble_v"}, {"parallel.layers_per_stage", "[4, 4]"}},
             2,
             "parallel.layers_per_stage has 2 entries for 2 stages of 2 chunks -> give one entry a chunk, in the order they run, or leave "
-            "it out; the nearest layout of 2 ranks that can be: --set parallel.pipeline=1\n"},
+            "it out; the nearest layout of 2 ranks that can be: --set parallel.layers_per_stage=[]\n"},
            {{{"parallel.pipeline", "4"},
              {"parallel.schedule", "interleaved"},
              {"parallel.virtual_pipeline", "2"},
@@ -120,6 +139,19 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             4,
             "cannot share out the batch: data ranks 4 x train.micro_batch 2 = 8 does not divide train.global_batch 10 -> --set "
             "train.global_batch=8 or --set train.global_batch=16\n"},
+           {{{"train.global_batch", "9"}, {"train.accumulate", "3"}},
+            2,
+            "cannot share out the batch: data ranks 2 x train.micro_batch 1 = 2 does not divide train.global_batch 9 -> the nearest layout "
+            "of 2 ranks that can be: --set train.global_batch=10 --set train.accumulate=5\n"},
+           {{{"parallel.pipeline", "8"}, {"train.micro_batch", "5"}, {"train.global_batch", "10"}},
+            5,
+            "5 ranks are not the product of the axes: pipeline 8 = 8, and 8 does not divide 5 -> --ranks 8; the nearest layout of 5 ranks "
+            "that can be: --set parallel.pipeline=5\n"},
+           {{{"parallel.pipeline", "8"}, {"train.micro_batch", "5"}, {"train.global_batch", "12"}},
+            5,  // nor could 8 share out 12 sequences
+            "5 ranks are not the product of the axes: pipeline 8 = 8, and 8 does not divide 5 -> the nearest layout of 5 ranks that can "
+            "be: "
+            "--set parallel.pipeline=5 --set train.global_batch=10\n"},
            {{{"train.global_batch", "8"}, {"train.accumulate", "3"}},
             2,
             "train.accumulate 3 x data ranks 2 x train.micro_batch 1 = 6, but train.global_batch is 8 -> leave one of them out, or --set "
@@ -163,8 +195,7 @@ TEST_CASE("L2: a layout that cannot be is answered with one that can, and with t
     for (size_t at; (at = hint.find("--set ")) != std::string::npos;) {
       hint.erase(0, at + 6);
       const size_t equals = hint.find('='), end = hint.find_first_of(" \n", equals);
-      apply(Value::nested(hint.substr(0, equals), Value::scalar(hint.substr(equals + 1, end - equals - 1))), next.resolved.config,
-            complaints);
+      apply(Value::nested(hint.substr(0, equals), value_of(hint.substr(equals + 1, end - equals - 1))), next.resolved.config, complaints);
     }
     CHECK(complaints.empty());
     return next;
@@ -210,6 +241,29 @@ TEST_CASE("L2: a layout that cannot be is answered with one that can, and with t
                   CHECK_MESSAGE(refusal(follow(asked, said.substr(last))) == "it was planned\n", said);
                 }
   CHECK(refused > 200);
+
+  int stages_refused = 0;
+  for (const char* split : {"[]", "[8]", "[5, 2]", "[1, 2, 1]", "[4, 0, 4]", "[1, 1, 1, 1, 1, 1, 1, 1]"})
+    for (const char* pipeline : {"1", "2", "3", "9"})
+      for (const char* chunks : {"1", "2", "5"})
+        for (const char* schedule : {"1f1b", "interleaved", "zero_bubble_v"})
+          for (const char* zero : {"0", "1"})
+            for (const char* accumulate : {"auto", "3"}) {
+              PlanInput asked = input({{"parallel.pipeline", pipeline},
+                                       {"parallel.layers_per_stage", split},
+                                       {"parallel.virtual_pipeline", chunks},
+                                       {"parallel.schedule", schedule},
+                                       {"parallel.zero", zero},
+                                       {"parallel.shard_group", "2"},
+                                       {"train.global_batch", "20"},
+                                       {"train.accumulate", accumulate}},
+                                      18);
+              const std::string said = refusal(asked);
+              REQUIRE(said != "it was planned\n");  // 18 ranks do not share out 20 sequences
+              ++stages_refused;
+              CHECK_MESSAGE(refusal(follow(asked, said.substr(said.rfind(" -> ")))) == "it was planned\n", said);
+            }
+  CHECK(stages_refused > 200);
 }
 
 TEST_CASE("L2: hosts that the axes would leave idle are refused, with what would use them") {
