@@ -13,7 +13,11 @@ namespace {
 
 using What = StageEvent::What;
 
+// A viewer's process is a rank, and its threads are these. Both are counted from 1: Perfetto takes 0 for the kernel's idle thread, and
+// draws thread 0 as one with thread 1.
 enum Track { compute, gather, reduce, offload, fetch };
+int64_t process_of(int64_t rank) { return rank + 1; }
+int thread_of(Track track) { return static_cast<int>(track) + 1; }
 constexpr std::array<std::string_view, 5> kTracks{"compute", "gather parameters", "sum gradients", "offload activations",
                                                   "fetch activations"};
 
@@ -67,12 +71,14 @@ class Epoch {
   StageEvent::Clock::time_point steady_ = StageEvent::Clock::now();
 };
 
-/// Calls overlap each other: they are asynchronous events, which are drawn on as many lines as it takes. Waits lie inside work.
+/// Calls overlap each other: they are asynchronous events, which are drawn on as many lines as it takes, each rank's for itself where files
+/// were put together. Waits lie inside work.
 void add_calls(const CallLog& log, const Epoch& epoch, int64_t rank, json& events) {
   for (size_t id = 0; id < log.calls().size(); ++id) {
     const LoggedCall& call = log.calls()[id];
     const std::string name = fmt::format("{} {}", purpose_name(call.purpose), verb_name(call.verb));
-    json begin{{"ph", "b"}, {"cat", purpose_name(call.purpose)}, {"id", id}, {"name", name}, {"pid", rank}, {"tid", 0}};
+    json begin{{"ph", "b"},    {"cat", purpose_name(call.purpose)}, {"id2", {{"local", std::to_string(id)}}},
+               {"name", name}, {"pid", process_of(rank)},           {"tid", thread_of(compute)}};
     json end = begin;
     begin["ts"] = epoch.of(call.made);
     begin["args"] = {{"bytes", call.bytes}};
@@ -83,8 +89,8 @@ void add_calls(const CallLog& log, const Epoch& epoch, int64_t rank, json& event
     if (call.there > call.asked)
       events.push_back({{"ph", "X"},
                         {"name", "wait for " + name},
-                        {"pid", rank},
-                        {"tid", static_cast<int>(compute)},
+                        {"pid", process_of(rank)},
+                        {"tid", thread_of(compute)},
                         {"ts", epoch.of(call.asked)},
                         {"dur", epoch.of(call.there) - epoch.of(call.asked)}});
   }
@@ -96,8 +102,11 @@ void write_timeline(const std::filesystem::path& file, const StageLog& log, cons
                     int64_t rank) {
   const Epoch epoch;
   json events = json::array();
-  for (size_t track = 0; track < kTracks.size(); ++track)
-    events.push_back({{"ph", "M"}, {"name", "thread_name"}, {"pid", rank}, {"tid", track}, {"args", {{"name", kTracks[track]}}}});
+  const auto describe = [&](std::string_view what, Track track, const std::string& name) {
+    events.push_back({{"ph", "M"}, {"name", what}, {"pid", process_of(rank)}, {"tid", thread_of(track)}, {"args", {{"name", name}}}});
+  };
+  describe("process_name", compute, fmt::format("rank {}", rank));
+  for (size_t track = 0; track < kTracks.size(); ++track) describe("thread_name", static_cast<Track>(track), std::string(kTracks[track]));
   std::map<std::tuple<Track, size_t, int64_t>, StageEvent::Clock::time_point> posted;  // by track, unit and micro-batch
   for (const StageEvent& event : log.events()) {
     const auto [track, name, begins] = drawn(event.what);
@@ -111,8 +120,8 @@ void write_timeline(const std::filesystem::path& file, const StageLog& log, cons
     if (event.micro_batch >= 0) args["micro_batch"] = event.micro_batch;
     events.push_back({{"ph", "X"},
                       {"name", std::string(name) + " " + units.at(event.unit)},
-                      {"pid", rank},
-                      {"tid", static_cast<int>(track)},
+                      {"pid", process_of(rank)},
+                      {"tid", thread_of(track)},
                       {"ts", epoch.of(begin)},
                       {"dur", epoch.of(event.end) - epoch.of(begin)},
                       {"args", args}});

@@ -277,10 +277,20 @@ TEST_CASE("a step is drawn with its work and what ZeRO does beside it") {
   for (int64_t rank = 0; rank < plan.ranks(); ++rank) {
     const json events = read_json_file(RunPaths(plan.dir).rank_trace(1, rank)).at("traceEvents");
     std::map<std::string, int64_t> count;
+    std::map<int64_t, std::string> tracks;
+    for (const json& event : events) {
+      CHECK(event.at("pid") == rank + 1);  // 0 is the kernel's own in a viewer
+      CHECK(event.at("tid") > 0);
+      if (event.at("name") == "process_name") CHECK(event.at("args").at("name") == fmt::format("rank {}", rank));
+      if (event.at("name") == "thread_name") tracks[event.at("tid")] = event.at("args").at("name");
+    }
+    CHECK(tracks.size() == 5);
     for (const json& event : events)
       if (event.at("ph") == "X") {
         ++count[event.at("name").get<std::string>()];
-        CHECK(event.at("pid") == rank);
+        const std::string& track = tracks.at(event.at("tid"));
+        if (event.at("name") == "gather block 0") CHECK(track == "gather parameters");
+        if (event.at("name") == "forward block 0") CHECK(track == "compute");
         CHECK(event.at("dur").get<double>() >= 0);
       }
     const std::string block = rank < 2 ? "block 0" : "block 2";  // data is the faster axis
@@ -291,6 +301,7 @@ TEST_CASE("a step is drawn with its work and what ZeRO does beside it") {
     CHECK(count["reduce-scatter " + std::string(rank < 2 ? "embedding" : "head")] == 0);  // tied: summed at the end
     std::map<std::string, int64_t> begun, ended;
     for (const json& event : events) {
+      if (event.at("ph") == "b") CHECK_FALSE(event.contains("id"));  // it would be one for all ranks
       if (event.at("ph") == "b") ++begun[event.at("name").get<std::string>()];
       if (event.at("ph") == "e") ++ended[event.at("name").get<std::string>()];
     }
