@@ -32,19 +32,31 @@ std::map<std::string, Sighting> ask_schedulers(const std::vector<QueuedJob>& job
 }
 
 constexpr int64_t kHistory = 20;
+/// Lines that a launcher may have written behind the last one of a run: PALS says how each rank ended.
+constexpr int64_t kMostChatter = 10'000;
 
+bool shows_combined_log(const TailOptions& options) { return options.ranks.empty() && options.hosts.empty(); }
+
+/// Of the combined log the last lines that are shown count, wherever they stand in it. There may be thousands of other logs: each is looked
+/// into no further back than so many lines.
 LogStart start_of(const TailOptions& options) {
-  if (options.since.empty()) return {options.lines.value_or(kHistory), {}};
-  return {{}, parse_since(options.since, std::time(nullptr))};
+  if (!options.since.empty()) return {{}, parse_since(options.since, std::time(nullptr))};
+  const int64_t lines = options.lines.value_or(kHistory);
+  if (lines == 0 || !shows_combined_log(options)) return {lines, {}};
+  if (!options.level.empty() || !options.grep.empty()) return {};
+  return {options.raw ? lines : lines + kMostChatter, {}};
 }
 
 LogViewStyle style_of(const TailOptions& options, const RunPaths& paths, const Context& context) {
   LogViewStyle style;
-  style.run = read_record(paths.record()).name;
+  const RunRecord record = read_record(paths.record());
+  style.run = record.name;
   if (style.run.empty()) style.run = paths.root().filename().string();
   style.history = options.since.empty() ? options.lines.value_or(kHistory) : options.lines;
   if (!options.level.empty()) style.level = parse_level(options.level);
   if (!options.grep.empty()) style.grep.emplace(options.grep);
+  style.whose = exit_codes_of(record);
+  style.hide_chatter = !options.raw && !context.json && style.whose == ExitCodes::ours;  // a program may say what it likes
   style.raw = options.raw;
   style.json = context.json;
   return style;
@@ -75,13 +87,16 @@ void tail_run(const TailOptions& options, Context& context) {
                [&](const std::vector<QueuedJob>& some) { return ask_schedulers(some, environment); }, kAsk);
   const UntilCtrlC until_ctrl_c;
   LogView view(style_of(options, paths, context), context, UntilCtrlC::pressed);
-  context.set_exit(follow_run(request, jobs, view));
+  const int exit_code = follow_run(request, jobs, view);
+  context.set_exit(exit_code);
   if (UntilCtrlC::pressed()) {
     view.leave();
     context.set_exit(Exit::interrupted);
   } else if (view.gone()) {  // nobody reads any more: we end as everybody in a pipe does
     std::signal(SIGPIPE, SIG_DFL);
     std::raise(SIGPIPE);
+  } else {
+    view.advise(exit_code, options.run);
   }
 }
 

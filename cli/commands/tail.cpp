@@ -25,7 +25,8 @@ void add_tail(CLI::App& app, Context& context) {
   command->add_flag("--raw", options->raw, "Control characters as they are; without it, visible: \\x1b");
   command->footer(
       "Ctrl-C leaves the run alone and exits 130. Without -r and --hosts it shows the combined log: what the run itself showed. Lines of "
-      "several ranks are merged by their times, with '[RANK]' before each; -n looks so many lines back in each log. Where llmrun is not: "
+      "several ranks are merged by their times, with '[RANK]' before each; -n looks so many lines back in each of their logs, whatever "
+      "--level and --grep leave of them. Where llmrun is not: "
       "tail -f $(tail -1 logfiles)\n"
       "Examples:\n  llmrun tail\n  llmrun tail 1126584 -r 0,8-15 --grep loss\n  llmrun tail my-run -r all --level warning --since 10m");
   command->callback([=, &context] { tail_run(*options, context); });

@@ -9,6 +9,8 @@
 #include "engine/core/units.h"
 #include "launcher/follow/followed_run.h"
 #include "launcher/follow/waiting_text.h"
+#include "launcher/launch/launcher.h"
+#include "launcher/render/shell.h"
 #include "launcher/scheduler/chain.h"
 
 namespace llmrun::cli {
@@ -58,6 +60,7 @@ void LogView::attempt_begins(const Attempt& attempt, const std::vector<int64_t>&
   ranks_ = ranks;
   levels_.assign(std::max<size_t>(1, ranks.size()), LogLevel::info);
   in_history_ = first_ && style_.history;
+  is_chatter_ = style_.hide_chatter && ranks.empty() ? chatter_of_any_launcher() : nullptr;
   if (!first_) {
     talk_.print("llmrun: attempt {} of {} begins\n", attempt.number, printable(style_.run));
     talk_.failed();
@@ -104,6 +107,7 @@ void LogView::append_json(std::string& to, size_t file, const LogLine& line) con
 }
 
 void LogView::line(size_t file, const LogLine& line) {
+  if (is_chatter_ && is_chatter_(line.text)) return;
   if (!fits(file, line.text)) return;
   std::string alone;
   std::string& to = in_history_ ? alone : text_;
@@ -138,7 +142,8 @@ void LogView::event(const json& what) {
 }
 
 void LogView::attempt_ended(const Attempt& attempt) {
-  talk_.print("llmrun: attempt {} of {} ended with exit code {}\n", attempt.number, printable(style_.run), attempt.exit.value_or(1));
+  talk_.print("llmrun: attempt {} of {} ended with {}\n", attempt.number, printable(style_.run),
+              exit_text(attempt.exit.value_or(1), style_.whose));
   talk_.failed();
   event({{"event", "attempt_ended"}, {"attempt", attempt.number}, {"exit", attempt.exit.value_or(1)}});
 }
@@ -169,9 +174,16 @@ void LogView::job_ended(const JobNews& news) {
   const std::string why = news.job && news.job->end ? std::string(spelling(*news.job->end)) : "the scheduler does not know it any more";
   const std::string comment = news.job && !news.job->comment.empty() ? ": " + printable(news.job->comment) : "";
   talk_.print("llmrun: job {} of {} is over and started nothing: {}{}\n", printable(news.queued.id), printable(style_.run), why, comment);
-  if (const std::filesystem::path output = output_of_job(news.queued); !output.empty())
+  if (const std::filesystem::path output = output_of_job(news.queued); !output.empty()) {
     talk_.print("hint: what it said is in {}\n", printable(output.string()));
+    advised_ = true;
+  }
   event({{"event", "job_ended"}, {"job_id", news.queued.id}, {"why", why}});
+}
+
+void LogView::advise(int exit_code, const std::string& run) {
+  if (exit_code == 0 || advised_ || was_stopped(exit_code, style_.whose)) return;
+  talk_.print("hint: llmrun explain {}\n", printable(shell_quoted(run)));
 }
 
 void LogView::leave() {

@@ -9,6 +9,7 @@
 #include "cli/ui/live_line.h"
 #include "launcher/follow/follow_run.h"
 #include "launcher/follow/grep.h"
+#include "launcher/report/exit_meaning.h"
 
 namespace llmrun::cli {
 
@@ -18,6 +19,9 @@ struct LogViewStyle {
   std::optional<int64_t> history;  // of what the first attempt wrote before, the last lines that fit; empty: all that do
   std::optional<LogLevel> level;   // lines of this weight and above; a line without a level goes with the line before it
   std::optional<Grep> grep;
+  /// Hides what a launcher says of an end in the combined log, as `train` does on its own screen.
+  bool hide_chatter = false;
+  ExitCodes whose = ExitCodes::ours;
   bool raw = false;   // control characters as they are
   bool json = false;  // an object a line
 };
@@ -37,6 +41,8 @@ class LogView : public FollowView {
   bool gone() override { return unread_ || interrupted_(); }
   int reader() const override;
 
+  /// The last word where the run ended with `exit_code`: what to type next, where something is wrong. `run`: what a person calls it.
+  void advise(int exit_code, const std::string& run);
   /// The last word to somebody who leaves before the run ends.
   void leave();
 
@@ -60,8 +66,10 @@ class LogView : public FollowView {
   bool first_ = true;
   int attempt_ = 0;
   std::vector<int64_t> ranks_;
-  std::vector<LogLevel> levels_;  // of the newest line of each file
-  std::string waiting_;           // what was last said of it, in JSON
+  std::vector<LogLevel> levels_;                      // of the newest line of each file
+  std::function<bool(std::string_view)> is_chatter_;  // of this attempt's launcher; empty: nothing is hidden
+  bool advised_ = false;
+  std::string waiting_;  // what was last said of it, in JSON
 };
 
 }  // namespace llmrun::cli

@@ -1,5 +1,6 @@
 #pragma once
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ std::unique_ptr<Launcher> make_local();    // no launcher: llmrun starts the ran
 
 /// By the name that machine.launcher holds. Throws Error(Exit::config) for one that there is not.
 std::unique_ptr<Launcher> make_launcher(std::string_view name);
+/// is_chatter() of every dialect, for a log whose launcher nobody knows any more. It is fed every line, in order.
+std::function<bool(std::string_view)> chatter_of_any_launcher();
 
 /// "host slots=4" lines: what Open MPI, PRRTE and we ourselves read.
 std::string slots_hostfile(const std::vector<PlanHost>& hosts);

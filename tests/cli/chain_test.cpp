@@ -73,9 +73,9 @@ TEST_CASE("T4: three jobs without a checkpoint end with 93, and the reason is to
 
   const Outcome tail = polaris("llmrun tail king");
   CHECK(tail.exit == 93);
-  CHECK(
-      tail.err.ends_with("ended with exit code 1\nllmrun: the chain of jobs is at its end: 3 jobs in a row made no new checkpoint, so no "
-                         "further one was queued\n"));
+  CHECK(tail.err.ends_with(
+      "ended with exit 1: failed\nllmrun: the chain of jobs is at its end: 3 jobs in a row made no new checkpoint, so no "
+      "further one was queued\nhint: llmrun explain king\n"));
   const Outcome told = polaris("llmrun explain king");
   CHECK_MESSAGE(told.out.find("that means: the chain of jobs is at its end: 3 jobs in a row made no new checkpoint") != std::string::npos,
                 told.out);

@@ -193,7 +193,7 @@ TEST_CASE("tail shows the end of a run and ends as it did") {
   const Outcome last = shell("llmrun tail -n 3");
   CHECK(last.exit == 137);
   CHECK(last.out == "c loss\n\\x1b]52;c;aGk=\\x07evil loss\nrest\n");
-  CHECK(last.err == "llmrun: attempt 1 of x ended with exit code 137\n");
+  CHECK(last.err == "llmrun: attempt 1 of x ended with exit 137: signal 9 (SIGKILL)\nhint: llmrun explain last\n");
   CHECK(shell("llmrun tail x -n 4 --grep loss").out == "c loss\n\\x1b]52;c;aGk=\\x07evil loss\n");
   CHECK(shell("llmrun tail x --raw --grep evil").out ==
         "\x1b]52;c;aGk=\x07"

@@ -104,6 +104,24 @@ TEST_CASE("tail merges ranks by time, and shows of them what is asked for") {
     CHECK_MESSAGE(shell(std::string("llmrun tail x ") + wrong).exit == 2, wrong);
 }
 
+TEST_CASE("tail shows the last lines that were asked for, however far back, and not what a launcher says of an end") {
+  const CommandLine shell;
+  std::string log = "saved checkpoint\n";
+  for (int step = 1; step <= 100; ++step) log += "step " + std::to_string(step) + "\n";
+  const std::string frame(74, '-');
+  log += frame + "\nPrimary job  terminated normally, but 1 process returned\na non-zero exit code.\n" + frame + "\n";
+  for (int rank = 0; rank < 100; ++rank) log += "x3001c0s1b0n0: rank " + std::to_string(rank) + " exited with code 75\n";
+  make_run(shell, log, 75);
+  const Outcome last = shell("llmrun tail x -n 2");
+  CHECK(last.out == "step 99\nstep 100\n");
+  CHECK(last.err == "llmrun: attempt 1 of x ended with exit 75: stopped before its walltime, to be continued\n");
+  CHECK(shell("llmrun tail x --grep saved").out == "saved checkpoint\n");
+  CHECK(shell("llmrun tail x -n 3 --grep 'step 1.$'").out == "step 17\nstep 18\nstep 19\n");
+  CHECK(shell("llmrun tail x -n 0").out.empty());
+  CHECK(shell("llmrun tail x -n 1 --raw").out == "x3001c0s1b0n0: rank 99 exited with code 75\n");
+  CHECK(shell("llmrun tail x -n 1 --json").out.find("rank 99 exited") != std::string::npos);
+}
+
 TEST_CASE("tail --json is an object a line, with what happens to the run between them") {
   const CommandLine shell;
   make_run(shell, "", 3);
@@ -196,7 +214,7 @@ TEST_CASE("T1: a chain of jobs is followed from its place in the queue over a fa
   Terminal terminal(shell.script(reach + "cd /; exec llmrun tail x"));
   REQUIRE_MESSAGE(terminal.wait_for("x: job 1 is held"), terminal.last_words());
   CHECK(shell(reach + "qrls 1").exit == 0);
-  CHECK_MESSAGE(terminal.wait_for("attempt 1 of x ended with exit code 137"), terminal.last_words());
+  CHECK_MESSAGE(terminal.wait_for("attempt 1 of x ended with exit 137: signal 9"), terminal.last_words());
   CHECK_MESSAGE(terminal.wait_for("attempt 2 of x begins"), terminal.last_words());
   CHECK(terminal.wait() == 0);
   CHECK(terminal.screen().find("rank 0 is done\r\n") != std::string::npos);
