@@ -7,27 +7,16 @@
 #include <cerrno>
 
 #include "engine/core/file.h"
+#include "engine/core/file_lock.h"
 #include "engine/core/system_error.h"
 #include "launcher/site/allocation.h"
 
 namespace llmrun {
-namespace {
-
-bool take(int descriptor, std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  for (;;) {
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= deadline) return false;
-    ::usleep(10'000);
-  }
-}
-
-}  // namespace
 
 RunLock::RunLock(const std::filesystem::path& file, std::chrono::milliseconds patience)
     : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644)) {
   if (descriptor_ < 0) throw system_error(Exit::preflight, "lock", file, errno);
-  if (!take(descriptor_, patience)) {
+  if (!take_lock(descriptor_, patience)) {
     const int cause = errno;
     ::close(descriptor_);
     if (cause != EWOULDBLOCK) throw system_error(Exit::preflight, "lock", file, cause);

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <map>
 
+#include "engine/core/dataset_prefix.h"
 #include "engine/core/flops.h"
 #include "engine/core/run_paths.h"
 #include "engine/core/units.h"
@@ -33,12 +34,8 @@ void check_readable(const std::string& file, std::string_view key, Critic& criti
     critic.say(fmt::format("cannot read '{}': {}", file, std::strerror(errno)), key, {key}, fmt::format("ls -l '{}'", file));
 }
 
-/// A dataset's prefix, where somebody may have named one of its files.
 void check_dataset(const fs::path& prefix, std::string_view key, Critic& critic) {
-  const bool suffixed = prefix.extension() == ".bin" || prefix.extension() == ".idx";
-  if (suffixed && ::access(prefix.c_str(), R_OK) == 0)
-    return critic.say(fmt::format("'{}' is one file of a dataset: {} takes the prefix of both", prefix.string(), key), key, {key},
-                      fmt::format("--set {}={}", key, (prefix.parent_path() / prefix.stem()).string()));
+  if (auto wrong = misnamed_dataset(prefix)) return critic.say(std::move(wrong->what), key, {key}, std::move(wrong->hint));
   for (const char* suffix : {".bin", ".idx"}) check_readable(prefix.string() + suffix, key, critic);
 }
 

@@ -276,7 +276,7 @@ TEST_CASE("what would end the job later is told now, together: data, tokenizer, 
   const Outcome suffixed = on_polaris(shell, kSubmitKing + "--set data.train=words.bin");
   CHECK(suffixed.exit == 5);
   CHECK(suffixed.err.find("/words.bin' is one file of a dataset") != std::string::npos);
-  CHECK(suffixed.err.find("hint: --set data.train=" + shell.path("words") + "\n") != std::string::npos);
+  CHECK(suffixed.err.find("hint: leave the suffix out: " + shell.path("words") + "\n") != std::string::npos);
 }
 
 TEST_CASE("a run that one walltime does not hold is told with the speed that was measured") {

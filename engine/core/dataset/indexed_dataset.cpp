@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/core/dataset/index_layout.h"
+#include "engine/core/dataset_prefix.h"
 #include "engine/core/error.h"
 
 namespace llmrun {
@@ -29,14 +30,8 @@ template <typename... Args>
   throw std::move(error.hint("copy or prepare the dataset again: llmrun data prepare IN... --out PREFIX"));
 }
 
-/// A prefix, where somebody may have given one of its files.
 const std::string& checked(const std::string& prefix) {
-  const std::filesystem::path path(prefix);
-  const bool suffixed = path.extension() == ".bin" || path.extension() == ".idx";
-  std::error_code unknown;
-  if (suffixed && !std::filesystem::exists(prefix + ".idx", unknown))
-    throw std::move(Error(Exit::preflight, "no dataset '{}': it would be '{}.bin' and '{}.idx'", prefix, prefix, prefix)
-                        .hint("leave the suffix out: {}", (path.parent_path() / path.stem()).string()));
+  if (auto wrong = misnamed_dataset(prefix)) throw Error(Exit::preflight, {*std::move(wrong)});
   return prefix;
 }
 

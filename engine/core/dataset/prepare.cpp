@@ -1,7 +1,6 @@
 #include "engine/core/dataset/prepare.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -22,6 +21,7 @@
 #include "engine/core/dataset/tokenizer.h"
 #include "engine/core/error.h"
 #include "engine/core/file.h"
+#include "engine/core/file_lock.h"
 #include "engine/core/units.h"
 
 namespace llmrun {
@@ -31,6 +31,8 @@ namespace {
 constexpr std::string_view kTrain = "spm-train:";
 constexpr std::string_view kSentencePiece = "spm:";
 constexpr int64_t kMostTrainingChunks = 32;  // of 1 MiB: more text changes a vocabulary little and costs memory
+
+constexpr std::chrono::seconds kDying{2};  // so long may one that was killed hold its lock
 
 /// PREFIX.part, held by one process at a time.
 class WorkFolder {
@@ -43,7 +45,7 @@ class WorkFolder {
       throw std::move(Error(Exit::preflight, "cannot write to '{}': {}", path_.string(), std::strerror(errno))
                           .hint("--out names a file in a folder you may write to"));
     }
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    if (!take_lock(lock_, kDying)) {
       ::close(lock_);
       throw std::move(Error(Exit::preflight, "'{}' is being prepared by another process", prefix)
                           .hint("wait for it (fuser {} names it), or choose another --out", (path_ / "lock").string()));

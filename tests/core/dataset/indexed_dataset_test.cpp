@@ -131,18 +131,24 @@ TEST_CASE("a missing file is named") {
   }
 }
 
-TEST_CASE("a file of the dataset in the place of its prefix is told apart") {
+TEST_CASE("a file of the dataset, its text or its directory in the place of its prefix is told apart") {
   const TemporaryDirectory directory;
   two_documents().write(directory / "data");
-  for (const std::string suffix : {".idx", ".bin"}) {
+  std::ofstream(directory / "book.txt") << "text";
+  const auto told = [&](const std::string& prefix) {
     try {
-      const IndexedDataset dataset(directory / ("data" + suffix));
-      FAIL("took data" << suffix);
+      const IndexedDataset dataset(prefix);
     } catch (const Error& error) {
       CHECK(error.code() == Exit::preflight);
-      CHECK(error.complaints()[0].hint == "leave the suffix out: " + (directory / "data"));
+      return fmt::format("{} / {}", error.what(), error.complaints()[0].hint);
     }
-  }
+    return std::string("taken");
+  };
+  for (const std::string suffix : {".idx", ".bin"})
+    CHECK(contains(told(directory / ("data" + suffix)), "not the prefix of both / leave the suffix out: " + (directory / "data")));
+  CHECK(contains(told(directory / "book.txt"),
+                 fmt::format("is a file, not the prefix of a dataset / llmrun data prepare '{0}.txt' --out '{0}' makes", directory / "book")));
+  CHECK(contains(told(directory.path().string()), "is a directory, not the prefix of a dataset"));
   two_documents().write(directory / "data.bin");
   CHECK(IndexedDataset(directory / "data.bin").documents() == 2);
 }

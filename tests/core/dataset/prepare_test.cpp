@@ -1,6 +1,8 @@
 #include "engine/core/dataset/prepare.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <iterator>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/core/dataset/indexed_dataset.h"
@@ -290,6 +293,20 @@ TEST_CASE("a second prepare of the same dataset is kept out while the first one 
     CHECK_THROWS_WITH_AS(prepare(options, silent), doctest::Contains("another process"), Error);
   });
   CHECK(tried);
+}
+
+TEST_CASE("a prepare that was killed a moment ago, and still holds its lock, is waited for") {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory / "out.part");
+  const int lock = ::open((directory / "out.part/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  std::thread dying([lock] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    ::close(lock);
+  });
+  prepare({.inputs = write_inputs(directory), .prefix = directory / "out"}, silent);
+  dying.join();
+  CHECK(IndexedDataset(directory / "out").tokens() > 0);
 }
 
 TEST_CASE("a write that fails says so and loses nothing") {
