@@ -140,7 +140,8 @@ void write_text(const ReportedRun& run, const std::vector<RunHistory>& members, 
   const ExitCodes whose = exit_codes_of(run.history.record);
   for (const Attempt& attempt : run.history.record.attempts) {
     const bool newest = attempt.number == run.history.record.attempts.back().number;
-    const std::string end = !attempt.exit ? "no exit yet" : newest ? end_text(run.history, *attempt.exit) : exit_text(*attempt.exit, whose);
+    const std::string open = newest && run.history.state != "died" ? "no exit yet" : "no exit was written";
+    const std::string end = !attempt.exit ? open : newest ? end_text(run.history, *attempt.exit) : exit_text(*attempt.exit, whose);
     lines.add(fmt::format("attempt {}", attempt.number), fmt::format("{}  {}", attempt.start, end));
     if (const auto failure = failure_of_attempt(paths, attempt, whose, run.plan)) lines.add("", failure_text(*failure));
   }

@@ -8,6 +8,7 @@
 
 #include "engine/checkpoint/huggingface.h"
 #include "engine/checkpoint/safetensors.h"
+#include "engine/core/system_error.h"
 
 namespace llmrun {
 namespace {
@@ -164,7 +165,7 @@ ExportReport export_huggingface(const CheckpointReader& from, const fs::path& to
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
     throw Error(Exit::failed, "cannot export to '{}': '{}': {}", target.string(), failure.path1().string(), failure.code().message())
-        .hint("df -h '{}'", target.parent_path().string());
+        .hint("{}", system_hint(failure.path1(), failure.code().value()));
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);

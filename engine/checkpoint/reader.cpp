@@ -16,12 +16,21 @@ namespace {
 namespace fs = std::filesystem;
 constexpr Exit kCode = Exit::no_checkpoint;
 
-Manifest read_manifest(const fs::path& path) {
+/// A run goes on from the checkpoint before; every other command is told how to.
+template <typename... Args>
+[[noreturn]] void refuse(const fs::path& directory, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(kCode, format, std::forward<Args>(args)...)
+      .hint("llmrun checkpoint verify '{}' says which are whole; to go back to the one before: rm -r '{}'",
+            directory.parent_path().parent_path().string(), directory.string());
+}
+
+Manifest read_manifest(const fs::path& directory) {
+  const fs::path path = directory / "manifest.json";
   const std::string text = read_file(path, kCode);
   try {
     return parse_manifest(text);
   } catch (const BadManifest& bad) {
-    throw Error(kCode, "'{}' is not usable: {}", path.string(), bad.what());
+    refuse(directory, "'{}' is not usable: {}", path.string(), bad.what());
   }
 }
 
@@ -31,11 +40,11 @@ SafetensorsFile open_checked(const fs::path& directory, const FileRecord& record
   std::error_code failure;
   const auto bytes = static_cast<int64_t>(fs::file_size(path, failure));
   if (!failure && bytes != record.bytes)
-    throw Error(kCode, "'{}' has {} bytes where manifest.json says {}", path.string(), bytes, record.bytes);
+    refuse(directory, "'{}' has {} bytes where manifest.json says {}", path.string(), bytes, record.bytes);
   SafetensorsFile file(path, kCode);
   if (file.header_checksum() != record.header_checksum)
-    throw Error(kCode, "'{}' is not the file this checkpoint wrote: its header has checksum {} where manifest.json says {}", path.string(),
-                checksum_text(file.header_checksum()), checksum_text(record.header_checksum));
+    refuse(directory, "'{}' is not the file this checkpoint wrote: its header has checksum {} where manifest.json says {}", path.string(),
+           checksum_text(file.header_checksum()), checksum_text(record.header_checksum));
   return file;
 }
 
@@ -56,8 +65,8 @@ class PieceFiles {
     file.read(piece.offset - file.header().data_begin, bytes, values_.data());
     const uint64_t checksum = xxh3(values_.data(), bytes);
     if (checksum != piece.checksum)
-      throw Error(kCode, "'{}' is damaged: {}, {} bytes from byte {}, has checksum {} where manifest.json says {}", file.path().string(),
-                  slice_name(slice), bytes, piece.offset, checksum_text(checksum), checksum_text(piece.checksum));
+      refuse(directory_, "'{}' is damaged: {}, {} bytes from byte {}, has checksum {} where manifest.json says {}", file.path().string(),
+             slice_name(slice), bytes, piece.offset, checksum_text(checksum), checksum_text(piece.checksum));
     return values_.data();
   }
 
@@ -93,8 +102,7 @@ void copy_shared(const Slice& from, const float* values, const Piece& to) {
 
 }  // namespace
 
-CheckpointReader::CheckpointReader(fs::path directory)
-    : directory_(std::move(directory)), manifest_(read_manifest(directory_ / "manifest.json")) {
+CheckpointReader::CheckpointReader(fs::path directory) : directory_(std::move(directory)), manifest_(read_manifest(directory_)) {
   for (const TensorRecord& record : manifest_.tensors) records_[{record.name, record.kind}] = &record;
 }
 

@@ -54,7 +54,6 @@ std::optional<Progress> load_newest(Model& model, const Mesh& mesh, const Plan& 
     } catch (const Error& error) {
       if (error.code() != Exit::no_checkpoint) throw;
       why = error.what();
-      log.warn("cannot use checkpoint '{}': {}", name, why);
     }
     if (all_agree(mesh, progress.has_value(), device)) {
       log.info("goes on from '{}'", name);

@@ -54,6 +54,15 @@ TEST_CASE("history lists every run with its attempts, exit and time, newest last
   CHECK(table.out.find("exit 137: signal 9 (SIGKILL)") != std::string::npos);
 }
 
+TEST_CASE("show says of an attempt that is over and wrote no exit that it wrote none") {
+  const CommandLine shell;
+  make_four(shell);
+  CHECK(shell("llmrun show cut-off").out.find("  no exit was written\n") != std::string::npos);
+  make_run(shell, "went-on",
+           {attempt(1, "2026-11-03T09:00:00Z", "", json()), attempt(2, "2026-11-03T11:00:00Z", "2026-11-03T11:30:00Z", 0)});
+  CHECK(shell("llmrun show went-on").out.find("2026-11-03T09:00:00Z  no exit was written\n") != std::string::npos);
+}
+
 TEST_CASE("history can be cut by number, time and state") {
   const CommandLine shell;
   make_four(shell);

@@ -42,6 +42,7 @@ int64_t resumed_step(const fs::path& checkpoints) {
       return reader.snapshot().step;
     } catch (const Error& error) {
       CHECK(error.code() == Exit::no_checkpoint);
+      CHECK(error.complaints().back().hint.ends_with(fmt::format("rm -r '{}'", found->directory.string())));
       rejected.push_back({found->directory.filename().string(), error.what()});
     }
     int64_t untouched = 0, elements = 0;  // no damaged byte reached memory: an element is as before or right

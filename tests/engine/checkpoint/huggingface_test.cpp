@@ -147,6 +147,12 @@ TEST_CASE("an export does not write over what is there, and a failed one leaves 
   std::ofstream(to / "precious") << "x";
   CHECK_THROWS_AS(export_huggingface(reader, to, {}, no_progress), Error);
   CHECK(fs::exists(to / "precious"));
+  try {
+    export_huggingface(reader, to / "precious" / "in-a-file", {}, no_progress);
+    FAIL("took it");
+  } catch (const Error& error) {
+    CHECK(error.complaints()[0].hint == fmt::format("ls -ld '{}'", (to / "precious").string()));  // not a full disk
+  }
   fs::remove(to / "precious");
   const auto stop = [](int64_t done, int64_t total) {
     if (2 * done > total) throw Error(Exit::interrupted, "stopped");
