@@ -146,8 +146,9 @@ TEST_CASE("a file of the dataset, its text or its directory in the place of its 
   };
   for (const std::string suffix : {".idx", ".bin"})
     CHECK(contains(told(directory / ("data" + suffix)), "not the prefix of both / leave the suffix out: " + (directory / "data")));
-  CHECK(contains(told(directory / "book.txt"),
-                 fmt::format("is a file, not the prefix of a dataset / llmrun data prepare '{0}.txt' --out '{0}' makes", directory / "book")));
+  CHECK(contains(
+      told(directory / "book.txt"),
+      fmt::format("is a file, not the prefix of a dataset / llmrun data prepare '{0}.txt' --out '{0}' makes", directory / "book")));
   CHECK(contains(told(directory.path().string()), "is a directory, not the prefix of a dataset"));
   two_documents().write(directory / "data.bin");
   CHECK(IndexedDataset(directory / "data.bin").documents() == 2);
