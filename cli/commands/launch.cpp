@@ -111,7 +111,7 @@ void start(const PlanInput& input, const Variables& environment, Context& contex
     const std::string rank = it_spoke ? fmt::format(" -r {}", *outcome.failure->rank) : "";
     tell_failure(
         *outcome.failure,
-        fmt::format("llmrun tail {}{} -n 100 shows what {} said before", shell_quoted(place.name), rank, it_spoke ? "it" : "the ranks"),
+        fmt::format("llmrun tail {}{} -n 100 shows what {} before", shell_quoted(place.name), rank, it_spoke ? "it said" : "was said"),
         context);
   }
   context.set_exit(outcome.exit_code);

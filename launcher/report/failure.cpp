@@ -132,21 +132,38 @@ namespace {
 constexpr int kNotLoaded = 127;     // of a process whose shared libraries could not be loaded: ld.so(8)
 constexpr int kLaunchersOwn = 200;  // mpirun and ssh end with 243 or 255 where they start nothing: above every signal's
 
+/// The combined log.
+std::string log_of(const RunPaths& paths, int number) {
+  for (const Attempt& attempt : read_record(paths.record()).attempts)
+    if (attempt.number == number) return attempt.log;
+  return {};
+}
+
 bool any_rank_spoke(const RunPaths& paths, int attempt) {
   std::error_code none;
   const fs::directory_iterator files(paths.attempt(attempt), none);
   return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) { return file.path().extension() == ".log"; });
 }
 
-/// The launcher reached no host: what it said is the cause.
-Failure never_started(const RunPaths& paths, int attempt) {
-  Failure failure;
-  failure.exit_code = static_cast<int>(Exit::preflight);
-  failure.what = "started no rank: a host was not reached";
-  for (const Attempt& known : read_record(paths.record()).attempts)
-    if (known.number == attempt) failure.last_lines = last_lines(known.log, kLastLines);
-  failure.hint = "ssh HOST true, for each host of the hostfile";
-  return failure;
+/// The launcher ended without a rank's word: what it said is the cause. Its codes are its own, and a chain goes on after them, but for
+/// those that mean a host was not reached.
+void tell_launcher(const std::string& log, int exit_code, Failure& failure) {
+  failure.last_lines = last_lines(log, kLastLines);
+  if (exit_code >= kLaunchersOwn) {
+    failure.exit_code = static_cast<int>(Exit::preflight);
+    failure.what = "started no rank: a host was not reached";
+    failure.hint = "ssh HOST true, for each host of the hostfile";
+    return;
+  }
+  const auto says = [&](std::string_view words) {
+    return std::any_of(failure.last_lines.begin(), failure.last_lines.end(),
+                       [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  };
+  failure.what = fmt::format("exited with code {}, and no rank wrote a line", exit_code);
+  failure.hint = says("More processors requested than permitted")  // srun: a task gets a CPU of its own
+                     ? "the allocation has fewer CPUs than ranks: salloc --exclusive, or --ntasks-per-node=N; "
+                       "--set machine.launcher_options=[--overcommit] lets ranks share them"
+                     : "llmrun doctor, right here, tries the launcher and says what it needs";
 }
 
 }  // namespace
@@ -162,9 +179,10 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
     tell_error(*error, failure);
   } else {
     failure.exit_code = ending.exit_code;
-    if (ending.exit_code >= kLaunchersOwn && !any_rank_spoke(paths, attempt)) return never_started(paths, attempt);
     const int signal = signal_in(ending.exit_code);
     failure.what = signal != 0 ? "was killed by " + signal_shown(signal) : fmt::format("exited with code {}", ending.exit_code);
+    const bool silent = signal == 0 && !launch.ranks_are_threads && !any_rank_spoke(paths, attempt);
+    if (silent && ending.exit_code != kNotLoaded) tell_launcher(log_of(paths, attempt), ending.exit_code, failure);
   }
   if (launch.trains && failure.exit_code == kNotLoaded && failure.hint.empty())
     failure.hint = fmt::format("its loader named above what it lacks, a library or memory for one: ldd {}; module list; ulimit -v",

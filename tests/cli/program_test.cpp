@@ -197,7 +197,7 @@ TEST_CASE("any program's exit code is its own: 75 is a failure, told as any othe
   const CommandLine shell;
   const Outcome outcome = shell("llmrun launch --ranks 2 --set run.name=x -- sh -c 'exit 75'");
   CHECK(outcome.exit == 75);
-  CHECK_MESSAGE(outcome.err.find("exited with code 75\nhint: llmrun tail x -n 100 shows what the ranks said before\n") != std::string::npos,
+  CHECK_MESSAGE(outcome.err.find("exited with code 75\nhint: llmrun tail x -n 100 shows what was said before\n") != std::string::npos,
                 outcome.err);
   CHECK(shell("llmrun show x").out.find("exited with code 75") != std::string::npos);
 }
@@ -338,6 +338,31 @@ print("tidied", asked == [signal.SIGTERM], flush=True)
     const size_t first = screen.find("tidied True");
     CHECK_MESSAGE(first != std::string::npos, terminal.last_words());
     CHECK_MESSAGE(screen.find("tidied True", first + 5) != std::string::npos, terminal.last_words());
+  }
+}
+
+TEST_CASE("a launcher that starts nothing is told apart from ranks that fail, with its last words and what to do") {
+  struct Row {
+    const char *launcher, *program, *says, *hint;
+  };
+  const Row rows[] = {
+      {"pals", "mpiexec", "mpiexec: Error: unknown option \"--envall\"", "hint: llmrun doctor, right here, tries the launcher"},
+      {"srun", "srun", "srun: error: Unable to create step for job 9: More processors requested than permitted",
+       "hint: the allocation has fewer CPUs than ranks: salloc --exclusive"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.launcher);
+    const CommandLine shell;
+    shell.write(row.program, std::string("#!/bin/sh\necho '") + row.says + "' >&2\nexit 1\n");
+    std::filesystem::permissions(shell.path(row.program), std::filesystem::perms::owner_all);
+    const Outcome outcome = shell(std::string("PATH=\"$PWD:$PATH\" llmrun launch --set run.name=x --set machine.launcher=") + row.launcher +
+                                  " --ranks 2 -- true");
+    CHECK(outcome.exit == 1);
+    CHECK_MESSAGE(outcome.err.find("llmrun: the launcher exited with code 1, and no rank wrote a line\n") != std::string::npos,
+                  outcome.err);
+    CHECK(outcome.err.find(std::string("last lines of the launcher:\n  | ") + row.says) != std::string::npos);
+    CHECK(outcome.err.find(row.hint) != std::string::npos);
+    CHECK(shell("llmrun explain x").out.find(row.says) != std::string::npos);
   }
 }
 

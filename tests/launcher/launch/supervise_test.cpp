@@ -158,7 +158,7 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
   CHECK(find_failure(paths, 1, launch, {.exit_code = 9, .death = RankDeath{{}, "h", SIGKILL, 0}}).rank == 1);
   CHECK(find_failure(paths, 2, launch, {.exit_code = 9, .death = RankDeath{{}, "h", SIGKILL, 0}}).who == "a rank on h");
   CHECK(find_failure(paths, 2, launch, {.exit_code = 255}).exit_code == 5);  // mpirun reached no host
-  CHECK(find_failure(paths, 2, launch, {.exit_code = 7}).what == "exited with code 7");
+  CHECK(find_failure(paths, 2, launch, {.exit_code = 7}).what == "exited with code 7, and no rank wrote a line");
   CHECK(find_failure(paths, 2, launch, {.exit_code = 137, .death = RankDeath{3, "", SIGKILL, 0}}).host == "here");
 }
 
