@@ -16,7 +16,7 @@ constexpr size_t kMostLayouts = 20'000;
 constexpr size_t kMostTries = 1'000;
 constexpr int64_t kMostOfAnAxis = 64;  // where no number of ranks says what an axis may be
 
-/// What the search may change: the axes, and what is shared out over them. 0 is auto.
+/// What the search may change: the axes first, and what is shared out over them. 0 is auto.
 constexpr std::array<std::string_view, 11> kKeys{
     "parallel.tensor",   "parallel.sequence_size", "parallel.context",          "parallel.data",
     "parallel.pipeline", "parallel.shard_group",   "parallel.virtual_pipeline", "parallel.recompute_layers",
@@ -50,15 +50,19 @@ double distance(const Config& from, const Config& to) {
   return sum;
 }
 
-/// "--set parallel.tensor=4 --set train.seq_len=252".
-std::string changes(const Config& from, const Config& to) {
+/// "--set parallel.tensor=4 --set train.seq_len=252". An axis that follows from the others by a rule is said too where they change: the
+/// rule would make it something else.
+std::string changes(const Resolved& asked, const Config& to) {
+  const Config& from = asked.config;
   std::string text;
   const auto say = [&](std::string_view key, const std::string& value) {
     text += fmt::format("{}--set {}={}", text.empty() ? "" : " ", key, value);
   };
   const Sizes old_sizes = sizes_of(from), new_sizes = sizes_of(to);
+  const bool other_axes = !std::equal(old_sizes.begin(), old_sizes.begin() + kAxes.size(), new_sizes.begin());
   for (size_t i = 0; i < kKeys.size(); ++i)
-    if (old_sizes[i] != new_sizes[i]) say(kKeys[i], new_sizes[i] == 0 ? "auto" : std::to_string(new_sizes[i]));
+    if (old_sizes[i] != new_sizes[i] || (other_axes && i < kAxes.size() && asked.derived.contains(kKeys[i])))
+      say(kKeys[i], new_sizes[i] == 0 ? "auto" : std::to_string(new_sizes[i]));
   if (const std::vector<int64_t>& split = to.parallel.layers_per_stage; split != from.parallel.layers_per_stage)
     say("parallel.layers_per_stage", fmt::format("[{}]", fmt::join(split, ",")));
   return text;
@@ -148,7 +152,7 @@ std::string nearest(const Resolved& resolved, const RankCount& ranks) {
     best = far;
     found = trial.config;
   }
-  return changes(asked, found);
+  return changes(resolved, found);
 }
 
 /// The other numbers of ranks that the axes would fill, where nothing else stands against them.

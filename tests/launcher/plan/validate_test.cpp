@@ -212,6 +212,10 @@ TEST_CASE("L2: a layout that cannot be is answered with one that can, and with t
                                {"model.max_positions", "256"},
                                {"train.seq_len", "250"}},
                               30))) == "that can be: --set parallel.tensor=1 --set train.seq_len=252\n");
+  PlanInput by_rule = input({{"parallel.tensor", "3"}, {"parallel.sequence", "ulysses"}, {"parallel.sequence_size", "4"}}, 12);
+  by_rule.resolved.settings.erase("parallel.sequence_size");
+  by_rule.resolved.derived["parallel.sequence_size"] = "alcf: ranks 12 / parallel.tensor 3";  // with 1 of them it would be 12
+  CHECK(nearest(refusal(by_rule)) == "that can be: --set parallel.tensor=1 --set parallel.sequence_size=4\n");
   int refused = 0;
   for (const char* tensor : {"1", "3", "8"})
     for (const char* context : {"1", "3"})
