@@ -26,17 +26,19 @@ Kernel kernel_for(const at::Tensor& qkv, AttentionKind kind) {
   return qkv.scalar_type() == at::kFloat ? Kernel::efficient : Kernel::flash;
 }
 
-/// What the kernels cannot do is refused rather than worked around: what forward saves must be what backward sees.
-void check(const AttentionHeads& heads, const AttentionMask& mask, AttentionKind kind) {
-  const int64_t multiple = 16 / heads.query.element_size(), head_dim = heads.query.size(3);  // they load 16 bytes of a head at a time
-  if (head_dim % multiple != 0) {
-    throw Error(Exit::config, "fused attention on a GPU needs a model.head_dim that {} divides, not {}", multiple, head_dim)
-        .hint("--set train.attention=plain");
-  }
+void check(const AttentionMask& mask, AttentionKind kind) {
   if (mask.first.defined() && kind == AttentionKind::cudnn) {
     throw Error(Exit::config, "cuDNN's attention knows no document masks").hint("--set train.attention=auto");
   }
 }
+
+/// The kernels load 16 bytes of a head at a time: channels of zeros fill the last of them, and change no score and no other channel.
+at::Tensor filled(const at::Tensor& x) {
+  const int64_t multiple = 16 / x.element_size(), missing = (multiple - x.size(3) % multiple) % multiple;
+  return missing == 0 ? x : at::constant_pad_nd(x, {0, missing});
+}
+/// Without them again.
+at::Tensor channels_of(const at::Tensor& x, int64_t head_dim) { return x.narrow(3, 0, head_dim); }
 
 double scale_of(const at::Tensor& query) { return 1.0 / std::sqrt(static_cast<double>(query.size(3))); }
 
@@ -50,11 +52,12 @@ at::Tensor padded_lse(const at::Tensor& lse) {
 }  // namespace
 
 AttentionResult attention_forward_gpu(const AttentionHeads& heads, const AttentionMask& mask, AttentionKind kind) {
-  check(heads, mask, kind);
+  check(mask, kind);
   if (mask.first.defined()) return attention_forward_by_document(heads, mask, kind, attention_forward_gpu);
   const double scale = scale_of(heads.query);
   const int64_t count = heads.query.size(2);
-  const at::Tensor query = by_head(heads.query), key = repeat_groups(heads.key, count), value = repeat_groups(heads.value, count);
+  const at::Tensor query = filled(by_head(heads.query)), key = filled(repeat_groups(heads.key, count)),
+                   value = filled(repeat_groups(heads.value, count));
   AttentionResult result;
   switch (kernel_for(heads.query, kind)) {
     case Kernel::flash: {
@@ -75,18 +78,19 @@ AttentionResult attention_forward_gpu(const AttentionHeads& heads, const Attenti
       break;
     }
   }
-  result.out = result.out.transpose(1, 2).contiguous();
+  result.out = channels_of(result.out, heads.query.size(3)).transpose(1, 2).contiguous();
   return result;
 }
 
 void attention_backward_gpu(const at::Tensor& dout, const AttentionHeads& heads, const AttentionMask& mask, const AttentionResult& forward,
                             AttentionKind kind, const AttentionHeads& gradients) {
-  check(heads, mask, kind);
+  check(mask, kind);
   if (mask.first.defined()) return attention_backward_by_document(dout, heads, mask, forward, kind, gradients, attention_backward_gpu);
   const double scale = scale_of(heads.query);
   const int64_t count = heads.query.size(2), queries = heads.query.size(1), keys = heads.key.size(1);
-  const at::Tensor query = by_head(heads.query), key = repeat_groups(heads.key, count), value = repeat_groups(heads.value, count);
-  const at::Tensor grad = by_head(dout), out = by_head(forward.out);
+  const at::Tensor query = filled(by_head(heads.query)), key = filled(repeat_groups(heads.key, count)),
+                   value = filled(repeat_groups(heads.value, count));
+  const at::Tensor grad = filled(by_head(dout)), out = filled(by_head(forward.out));
   at::Tensor dqueries, dkeys, dvalues;
   switch (kernel_for(heads.query, kind)) {
     case Kernel::flash:
@@ -108,9 +112,10 @@ void attention_backward_gpu(const at::Tensor& dout, const AttentionHeads& heads,
           queries, keys, /*dropout_p=*/0, mask.causal, scale);
       break;
   }
-  gradients.query.copy_(dqueries.transpose(1, 2));
-  gradients.key.copy_(sum_groups(dkeys, heads.key.size(2)));
-  gradients.value.copy_(sum_groups(dvalues, heads.key.size(2)));
+  const int64_t head_dim = heads.query.size(3), kv_heads = heads.key.size(2);
+  gradients.query.copy_(channels_of(dqueries, head_dim).transpose(1, 2));
+  gradients.key.copy_(sum_groups(channels_of(dkeys, head_dim), kv_heads));
+  gradients.value.copy_(sum_groups(channels_of(dvalues, head_dim), kv_heads));
 }
 
 }  // namespace llmrun

@@ -9,6 +9,8 @@
 #include <optional>
 #include <tuple>
 
+#include "engine/core/error.h"
+
 namespace llmrun {
 namespace {
 
@@ -20,12 +22,18 @@ constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple -
 Tensor empty(at::IntArrayRef sizes, const Tensor& like, at::ScalarType dtype) { return at::empty(sizes, like.options().dtype(dtype)); }
 Tensor empty(at::IntArrayRef sizes, const Tensor& like) { return at::empty(sizes, like.options()); }
 
+/// What the fused kernels check first: they load 16 bytes of a head at a time.
+void check_heads(const Tensor& query) {
+  if (query.size(3) * query.element_size() % 16 != 0) throw Error(Exit::failed, "no fused kernel for heads of {} channels", query.size(3));
+}
+
 /// [batch, heads, tokens, head_dim], whose memory is [batch, tokens, heads, head_dim]: what the fused kernels write.
 Tensor heads_inside(const Tensor& x) { return empty({x.size(0), x.size(2), x.size(1), x.size(3)}, x).transpose(1, 2); }
 Tensor row_sums(const Tensor& query, int64_t rows) { return empty({query.size(0), query.size(1), rows}, query, at::kFloat); }
 
 using Flash = std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt, Tensor, Tensor, Tensor>;
 Flash flash(const Tensor& query, const Tensor& key, const Tensor&, double, bool, bool, std::optional<double>) {
+  check_heads(query);
   const Tensor state = empty({2}, query, at::kLong);
   return {
       heads_inside(query), row_sums(query, query.size(2)), {}, {}, query.sym_size(2), key.sym_size(2), state, empty({}, query, at::kLong),
@@ -44,6 +52,7 @@ Gradients flash_backward(const Tensor&, const Tensor& query, const Tensor& key, 
 
 std::tuple<Tensor, Tensor, Tensor, Tensor> efficient(const Tensor& query, const Tensor&, const Tensor&, const MaybeTensor&, bool, double,
                                                      bool, std::optional<double>) {
+  check_heads(query);
   return {heads_inside(query), row_sums(query, round_up(query.size(2), 32)), empty({}, query, at::kLong), empty({}, query, at::kLong)};
 }
 

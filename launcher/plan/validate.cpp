@@ -281,7 +281,18 @@ void check_loss_scale(const TrainConfig& train, Critic& critic) {
              "train.loss_scale", {"train.loss_scale", "train.precision"}, "leave it out, or --set train.precision=fp16");
 }
 
+/// Flash attention on a GPU: ATen would say so too, but when the job has started.
+void check_fused_heads(const Config& config, Critic& critic) {
+  constexpr int64_t kWidest = 256;
+  const TrainConfig& train = config.train;
+  const int64_t head_dim = model_shape(config.model, train.seq_len).head_dim;
+  if (head_dim <= kWidest || train.attention == AttentionKind::plain || train.precision == Precision::fp32) return;
+  critic.say(fmt::format("fused attention on a GPU has no kernel for a model.head_dim of {}: {} is the most", head_dim, kWidest),
+             "model.head_dim", {"model.head_dim", "model.hidden", "model.heads"}, "--set train.attention=plain");
+}
+
 void check_device(const Config& config, Device device, Critic& critic) {
+  if (device == Device::cuda) check_fused_heads(config, critic);
   const AttentionKind attention = config.train.attention;
   const bool named = attention == AttentionKind::flash || attention == AttentionKind::cudnn;
   if (device == Device::cuda && named && config.train.precision == Precision::fp32)

@@ -32,6 +32,10 @@ const Large kLarge[] = {
      "--machine perlmutter --model llama-3.1-405b --nodes 512 --set parallel.tensor=8 --set parallel.pipeline=16 "
      "--set parallel.schedule=zero_bubble --set train.accumulate=32 --set parallel.recompute=full",
      1000},
+    {"AuroraGPT's 33 B, whose heads have 106 channels",
+     "--machine polaris --model aurora-gpt-33b --nodes 64 --set parallel.tensor=2 --set parallel.pipeline=8 --set parallel.zero=1 "
+     "--set train.accumulate=8 --set parallel.recompute=full",
+     3},
 };
 
 }  // namespace

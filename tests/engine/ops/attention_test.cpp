@@ -76,6 +76,7 @@ TEST_CASE("fused and plain attention and their gradients are autograd's") {
         check_against_autograd(AttentionCase{2, 37, 3, 3, 16}, kind, dtype, device);
         check_against_autograd(AttentionCase{2, 64, 8, 4, 8}, kind, dtype, device);
         check_against_autograd(AttentionCase{1, 129, 6, 2, 64}, kind, dtype, device);
+        check_against_autograd(AttentionCase{2, 65, 4, 2, 106}, kind, dtype, device);
         check_against_autograd(AttentionCase{1, 200, 4, 1, 128}, kind, dtype, device);
       }
     }

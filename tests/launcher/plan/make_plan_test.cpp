@@ -84,6 +84,19 @@ TEST_CASE("on GPUs a rank has one, and more ranks than GPUs are refused") {
   CHECK(make_plan(gpus).device == Device::cpu);
 }
 
+TEST_CASE("heads that a GPU's fused attention has no kernel for are refused before a job is queued") {
+  const auto on_a_gpu = [](std::vector<std::pair<const char*, const char*>> sets) {
+    PlanInput gpu = input(sets);
+    gpu.node.gpus = 1;
+    return gpu;
+  };
+  CHECK(refusal(on_a_gpu({{"model.head_dim", "264"}, {"train.precision", "bf16"}})) ==
+        "fused attention on a GPU has no kernel for a model.head_dim of 264: 256 is the most -> --set train.attention=plain\n");
+  CHECK(make_plan(on_a_gpu({{"model.head_dim", "264"}, {"train.attention", "plain"}})).device == Device::cuda);
+  CHECK(make_plan(on_a_gpu({{"model.head_dim", "106"}, {"train.precision", "bf16"}})).device == Device::cuda);
+  CHECK(make_plan(input({{"model.head_dim", "264"}})).device == Device::cpu);
+}
+
 TEST_CASE("ranks as threads may share a GPU, but not a network") {
   PlanInput threads = input({{"parallel.communicator", "thread"}, {"parallel.tensor", "2"}});
   threads.node.gpus = 1;
