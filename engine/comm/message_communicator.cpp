@@ -23,13 +23,13 @@ class MessageCommunicator final : public Communicator {
   void abort() noexcept override { port_->abort(); }
 
  private:
-  /// Runs something that may find the port broken, and says in which call.
+  /// Runs something that may find the port broken, and says in which call. What broke it is another rank's end, or told by all alike.
   template <typename Describe, typename Function>
   auto named(Describe describe_call, Function function) const {
     try {
       return function();
     } catch (const BrokenPort& broken) {
-      throw Error(Exit::failed, "group '{}', rank {}, {}: {}", name(), rank(), describe_call(), broken.what());
+      throw Error(Exit::failed, "group '{}', rank {}, {}: {}", name(), rank(), describe_call(), broken.what()).of_another_rank();
     }
   }
   template <typename Function>

@@ -173,7 +173,10 @@ Failure find_failure(const RunPaths& paths, int attempt, const Launch& launch, c
   if (launch.ranks_are_threads) failure.who = "the process of all ranks";
   const std::optional<json> error = earliest_error(paths, attempt, told, launch.hosts);
   const bool rank_is_known = ending.death && ending.death->rank && is_cause(ending.death->signal);
-  if (ending.death && (rank_is_known || !error)) {
+  // SIGABRT is a cause too where all that ranks told is that they miss one.
+  const bool missed =
+      ending.death && ending.death->rank && ending.death->signal == SIGABRT && error && error->value("of_another_rank", false);
+  if (ending.death && (rank_is_known || missed || !error)) {
     tell_death(*ending.death, failure);
   } else if (error) {
     tell_error(*error, failure);

@@ -97,6 +97,7 @@ TEST_CASE("rank 1 is killed, and the others are told which rank is gone") {
     world.comm->all_reduce(x).wait();
   } catch (const Error& error) {
     said = error.what();
+    CHECK(error.is_of_another_rank());
   }
   CAPTURE(said);
   CHECK(said.find("world rank 1 on " + host_name() + " is gone") != std::string::npos);

@@ -146,13 +146,16 @@ TEST_CASE("the earliest error is the cause, and a signal beats what others say o
     write_file_atomically(paths.rank_error(1, rank), said.dump());
   };
   report(0, 100, 1, /*of_another_rank=*/true);  // it was quicker to tell that another had failed
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1, .death = RankDeath{1, "h", SIGABRT, 0}}).exit_code == 128 + SIGABRT);
+  CHECK(find_failure(paths, 1, launch, {.exit_code = 1, .death = RankDeath{1, "h", SIGTERM, 0}}).rank == 0);
   report(3, 100.5);
   report(2, 100.25);
   write_file_atomically(paths.rank_error(1, 0), "{\"rank\": 0, \"ti");  // torn
   CHECK(any_error_file(paths, 1));
   CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 2);
   CHECK(find_failure(paths, 1, launch, {.exit_code = 137, .death = RankDeath{1, "h", SIGKILL, 0}}).rank == 1);
-  CHECK(find_failure(paths, 1, launch, {.exit_code = 143, .death = RankDeath{1, "h", SIGTERM, 0}}).rank == 2);
+  for (const int signal : {SIGTERM, SIGABRT})
+    CHECK(find_failure(paths, 1, launch, {.exit_code = 1, .death = RankDeath{1, "h", signal, 0}}).rank == 2);
   report(1, 200, 128 + SIGKILL);  // its watcher was slower than those who missed it
   CHECK(find_failure(paths, 1, launch, {.exit_code = 1}).rank == 1);
   CHECK(find_failure(paths, 1, launch, {.exit_code = 9, .death = RankDeath{{}, "h", SIGKILL, 0}}).rank == 1);
