@@ -38,7 +38,14 @@ RankCount rank_count(const PlanInput& input, const std::vector<int64_t>& rooms) 
   RankCount count{input.ranks, std::ssize(input.allocation.hosts)};
   const int64_t total = std::accumulate(rooms.begin(), rooms.end(), int64_t{0});
   if (!count.said && total > 0) count.said = total;
+  if (std::find(rooms.begin(), rooms.end(), 0) == rooms.end()) count.most = total;
   return count;
+}
+
+/// The most ranks that the axes fill in a room for so many; 0: the room is too small for them.
+int64_t ranks_in(const ParallelConfig& parallel, int64_t room) {
+  const int64_t product = ranks_asked_for(parallel);
+  return parallel.data ? (product <= room ? product : 0) : room / product * product;
 }
 
 /// Hosts of a job to come that the axes would leave without a rank.
@@ -106,9 +113,13 @@ Placement place_ranks(const PlanInput& input) {
   }
   if (left > 0) {
     const bool gpus = !has_slots(hosts) && !input.resolved.config.job.ranks_per_node;
+    const int64_t fewer = ranks_in(input.resolved.config.parallel, all);
     throw Error(Exit::preflight, "{} ranks do not fit: {} host{} of {} {}", ranks, count, count == 1 ? "" : "s", input.allocation.source,
                 gpus ? fmt::format("x {} GPUs = {}", input.node.gpus, all) : fmt::format("have room for {}", all))
-        .hint("--ranks {}{}", all, gpus ? ", or on CPUs: --set machine.node.gpus=0" : ", or more hosts");
+        .hint("{}{}", fewer > 0 ? fmt::format("--ranks {}", fewer) : "more hosts",
+              gpus        ? ", or on CPUs: --set machine.node.gpus=0"
+              : fewer > 0 ? ", or more hosts"
+                          : "");
   }
   if (input.allocation.source == kNodesOfJob && !input.ranks && static_cast<int64_t>(placement.hosts.size()) < count)
     refuse_idle_hosts(input, ranks, placement.hosts.size());

@@ -155,10 +155,10 @@ std::string nearest(const Resolved& resolved, const RankCount& ranks) {
   return changes(resolved, found);
 }
 
-/// The other numbers of ranks that the axes would fill, where nothing else stands against them.
+/// The other numbers of ranks that the axes would fill, where the hosts have room for them and nothing else stands against them.
 std::string other_numbers(const Resolved& resolved, const RankCount& ranks) {
   std::vector<int64_t> numbers = other_ranks(resolved.config.parallel, ranks.of(resolved.config.parallel));
-  std::erase_if(numbers, [&](int64_t number) { return !can_be(resolved, {number, ranks.hosts}); });
+  std::erase_if(numbers, [&](int64_t number) { return number > ranks.most.value_or(number) || !can_be(resolved, {number, ranks.hosts}); });
   return ranks_hint(numbers);
 }
 

@@ -11,6 +11,7 @@ namespace llmrun {
 struct RankCount {
   std::optional<int64_t> said;
   int64_t hosts = 1;
+  std::optional<int64_t> most = {};  // that the hosts have room for
 
   int64_t of(const ParallelConfig& parallel) const { return said ? *said : ranks_for_hosts(parallel, hosts); }
 };

@@ -270,6 +270,21 @@ TEST_CASE("L2: a layout that cannot be is answered with one that can, and with t
   CHECK(stages_refused > 200);
 }
 
+TEST_CASE("L2: of other numbers of ranks only those are offered that the hosts have room for and the axes fill") {
+  PlanInput five_nodes = input({{"parallel.tensor", "4"}, {"parallel.context", "2"}});
+  five_nodes.node.gpus = 4;
+  five_nodes.allocation = {{{"a"}, {"b"}, {"c"}, {"d"}, {"e"}}, "job.nodes"};
+  CHECK(refusal(five_nodes) ==
+        "20 ranks are not the product of the axes: tensor 4 x context 2 = 8, and 8 does not divide 20 -> --ranks 16; the nearest layout of "
+        "20 ranks that can be: --set parallel.tensor=5\n");
+  five_nodes.ranks = 32;
+  CHECK(refusal(five_nodes, Exit::preflight) ==
+        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> --ranks 16, or on CPUs: --set machine.node.gpus=0\n");
+  five_nodes.resolved.config.parallel.pipeline = 4;
+  CHECK(refusal(five_nodes, Exit::preflight) ==
+        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> more hosts, or on CPUs: --set machine.node.gpus=0\n");
+}
+
 TEST_CASE("L2: hosts that the axes would leave idle are refused, with what would use them") {
   PlanInput bad = input({{"parallel.tensor", "2"}, {"parallel.pipeline", "2"}});
   bad.allocation = {{{"a"}, {"b"}, {"c"}}, "job.nodes"};
