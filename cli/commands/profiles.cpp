@@ -50,7 +50,8 @@ std::vector<Profile> all_profiles(const Catalog& catalog) {
   return profiles;
 }
 
-/// The kind that has `name`; where none has, that with the nearest name, so that the error can suggest it.
+/// The kind that has `name`; where none has, that with the nearest name, so that the error can suggest it. Throws Error(Exit::config) where
+/// nothing is near.
 ProfileKind kind_of(const Catalog& catalog, const std::string& name) {
   for (ProfileKind kind : kKinds)
     if (catalog.has(kind, name)) return kind;
@@ -59,7 +60,7 @@ ProfileKind kind_of(const Catalog& catalog, const std::string& name) {
     const std::vector<std::string_view> candidates(names.begin(), names.end());
     if (!nearest(name, candidates).empty()) return kind;
   }
-  return ProfileKind::model;
+  throw Error(Exit::config, "no profile '{}' of a machine, a model or a recipe", name).hint("llmrun profiles list");
 }
 
 void list(Context& context) {

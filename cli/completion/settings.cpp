@@ -37,10 +37,13 @@ MachineConfig machine_of(const Typed& typed) {
 }
 
 std::string limits(const QueueLimits& queue) {
-  std::string text =
-      shares_nodes(queue) ? fmt::format("{} GPUs", fmt::join(queue.gpus, ",")) : fmt::format("{}-{} nodes", queue.nodes[0], queue.nodes[1]);
-  if (queue.walltime_s[1] > 0) text += fmt::format(", up to {}", format_duration(queue.walltime_s[1]));
-  return text;
+  std::vector<std::string> parts;
+  if (shares_nodes(queue))
+    parts.push_back(fmt::format("{} GPUs", fmt::join(queue.gpus, ",")));
+  else if (queue.nodes[1] > 0)
+    parts.push_back(fmt::format("{}-{} nodes", queue.nodes[0], queue.nodes[1]));
+  if (queue.walltime_s[1] > 0) parts.push_back("up to " + format_duration(queue.walltime_s[1]));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 /// The next of a list: "home,ea" goes on to "home,eagle".

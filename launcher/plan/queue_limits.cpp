@@ -11,7 +11,12 @@
 namespace llmrun {
 namespace {
 
-bool within(int64_t value, const std::array<int64_t, 2>& limits) { return limits[0] <= value && value <= limits[1]; }
+using Limits = std::array<int64_t, 2>;  // least and most; a profile that does not say them sets none: most is 0
+
+bool within(int64_t value, const Limits& limits) { return limits[1] == 0 || (limits[0] <= value && value <= limits[1]); }
+int64_t nearest_within(int64_t value, const Limits& limits) {
+  return within(value, limits) ? value : std::clamp(value, limits[0], limits[1]);
+}
 
 /// What is asked of a queue; a walltime that is not set fits everywhere.
 struct Wish {
@@ -46,11 +51,11 @@ bool runs(const MachineConfig& machine, const QueueLimits& queue, const Wish& wi
 std::string queue_hint(const MachineConfig& machine, const QueueLimits& chosen, Wish wish) {
   for (const QueueLimits& queue : machine.queues)
     if (runs(machine, queue, wish)) return fmt::format("--set job.queue={}, which takes {}", queue.name, wish.shown());
-  wish.nodes = std::clamp(wish.nodes, chosen.nodes[0], chosen.nodes[1]);
+  wish.nodes = nearest_within(wish.nodes, chosen.nodes);
   const QueueLimits* where = &chosen;
   for (const QueueLimits* each : behind(machine, chosen))
     if (within(wish.nodes, each->nodes)) where = each;
-  if (wish.walltime_s) wish.walltime_s = std::clamp(*wish.walltime_s, where->walltime_s[0], where->walltime_s[1]);
+  if (wish.walltime_s) wish.walltime_s = nearest_within(*wish.walltime_s, where->walltime_s);
   return fmt::format("--set job.nodes={}{}", wish.nodes, wish.walltime_s ? " --set job.walltime=" + format_duration(*wish.walltime_s) : "");
 }
 
@@ -64,10 +69,10 @@ void check_route(const MachineConfig& machine, const QueueLimits& queue, const W
   };
   for (const QueueLimits* each : queues)
     if (wish.walltime_s && within(wish.nodes, each->nodes))
-      add("--set job.walltime=" + format_duration(std::clamp(*wish.walltime_s, each->walltime_s[0], each->walltime_s[1])));
+      add("--set job.walltime=" + format_duration(nearest_within(*wish.walltime_s, each->walltime_s)));
   for (const QueueLimits* each : queues)
     if (!wish.walltime_s || within(*wish.walltime_s, each->walltime_s))
-      add(fmt::format("--set job.nodes={}", std::clamp(wish.nodes, each->nodes[0], each->nodes[1])));
+      add(fmt::format("--set job.nodes={}", nearest_within(wish.nodes, each->nodes)));
   critic.say(fmt::format("no queue behind '{}' takes {}: the server would give an id, and the job would vanish", queue.name, wish.shown()),
              "job.walltime", {"job.walltime", "job.nodes"}, fmt::format("{}", fmt::join(ways, " or ")));
 }

@@ -20,8 +20,8 @@ struct JobSize {
 
 /// What this machine's scheduler would refuse, or let wait for ever, asked before the job is queued: a queue that the profile does not
 /// list or that takes no jobs itself, nodes, GPUs or walltime outside its limits (each with the queues that take them), what no queue
-/// behind a routing queue takes, no walltime, account or file systems. A job that names no queue goes to machine.default_queue. Machines
-/// whose profile lists no queues are not checked for limits.
+/// behind a routing queue takes, no walltime, account or file systems. A limit that the profile does not say is none. A job that names no
+/// queue goes to machine.default_queue. Machines whose profile lists no queues are not checked for limits.
 void check_job(const Resolved& resolved, const JobSize& size, std::vector<Complaint>& complaints);
 
 /// The members of a sweep that one array job is to hold.

@@ -33,11 +33,15 @@ void tell_limits(const ExplainedRun& run, const Job& job, Explanation& explanati
   std::string text = "asked for " + (of_gpus ? fmt::format("{} GPUs", job.nodes) : nodes_text(job.nodes));
   if (job.walltime) text += " for " + format_duration(*job.walltime);
   if (limits != nullptr) {
-    const std::string size = of_gpus ? fmt::format("{} GPUs of a node", fmt::join(limits->gpus, ", "))
-                                     : fmt::format("{} to {} nodes", limits->nodes[0], limits->nodes[1]);
-    text += fmt::format("; queue '{}' takes {}, {} to {}", job.queue, size, format_duration(limits->walltime_s[0]),
-                        format_duration(limits->walltime_s[1]));
-    if (limits->jobs_of_user > 0) text += fmt::format(", {} at once of a user", limits->jobs_of_user);
+    std::vector<std::string> takes;  // a limit that the profile does not say is none
+    if (of_gpus)
+      takes.push_back(fmt::format("{} GPUs of a node", fmt::join(limits->gpus, ", ")));
+    else if (limits->nodes[1] > 0)
+      takes.push_back(fmt::format("{} to {} nodes", limits->nodes[0], limits->nodes[1]));
+    if (limits->walltime_s[1] > 0)
+      takes.push_back(fmt::format("{} to {}", format_duration(limits->walltime_s[0]), format_duration(limits->walltime_s[1])));
+    if (limits->jobs_of_user > 0) takes.push_back(fmt::format("{} at once of a user", limits->jobs_of_user));
+    if (!takes.empty()) text += fmt::format("; queue '{}' takes {}", job.queue, fmt::join(takes, ", "));
   }
   if (job.nodes > 0) explanation.facts.push_back(text);
 }

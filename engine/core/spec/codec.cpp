@@ -155,15 +155,27 @@ void decode(const Value& value, const Rules& rules, std::vector<DataSource>& out
   out = std::move(sources);
 }
 
+namespace {
+
+void decode_limits(const Value* value, const Rules& rules, std::array<int64_t, 2>& out) {
+  if (value == nullptr) return;
+  decode(*value, rules, out);
+  if (out[0] > out[1]) refuse(*value, "is no range: the least comes first");
+}
+
+}  // namespace
+
 void decode(const Value& value, const Rules&, std::vector<QueueLimits>& out) {
   std::vector<QueueLimits> queues = out;
   as_map(value, "a map of queues");
   for (size_t i = 0; i < value.items.size(); ++i) {
     const Value& limits = as_map(value.items[i], "a map of nodes and walltime");
     refuse_other_keys(limits, {"nodes", "walltime", "via", "jobs_of_user", "array_at_once", "gpus"});
+    const size_t known = queues.size();
     QueueLimits& queue = entry(queues, &QueueLimits::name, value.keys[i].text);
-    if (const Value* nodes = limits.find("nodes")) decode(*nodes, Rules{.least = 1}, queue.nodes);
-    if (const Value* walltime = limits.find("walltime")) decode(*walltime, Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
+    if (queues.size() > known) queue.nodes = {1, 0};  // what is not said is no limit
+    decode_limits(limits.find("nodes"), Rules{.least = 1}, queue.nodes);
+    decode_limits(limits.find("walltime"), Rules{.unit = Measure::seconds, .least = 0}, queue.walltime_s);
     if (const Value* via = limits.find("via")) decode(*via, Rules{}, queue.via);
     if (const Value* jobs = limits.find("jobs_of_user")) decode(*jobs, Rules{.least = 0}, queue.jobs_of_user);
     if (const Value* members = limits.find("array_at_once")) decode(*members, Rules{.least = 0}, queue.array_at_once);
@@ -204,7 +216,9 @@ json encode(const DataSource& value, const Rules&) {
 json encode(const std::vector<QueueLimits>& value, const Rules&) {
   json queues = json::object();
   for (const QueueLimits& queue : value) {
-    json& limits = queues[queue.name] = {{"nodes", queue.nodes}, {"walltime", encode(queue.walltime_s, Rules{.unit = Measure::seconds})}};
+    json& limits = queues[queue.name] = json::object();
+    if (queue.nodes[1] > 0) limits["nodes"] = queue.nodes;
+    if (queue.walltime_s[1] > 0) limits["walltime"] = encode(queue.walltime_s, Rules{.unit = Measure::seconds});
     if (!queue.via.empty()) limits["via"] = queue.via;
     if (queue.jobs_of_user > 0) limits["jobs_of_user"] = queue.jobs_of_user;
     if (queue.array_at_once > 0) limits["array_at_once"] = queue.array_at_once;

@@ -74,7 +74,7 @@ TEST_CASE("a configuration with every kind of value survives JSON") {
   config.optimizer.betas = {0.8, 0.99};
   config.data.train = {{"a", 2.5}, {"b", 1}};
   config.data.split = {0.9, 0.1};
-  config.machine.queues = {{"debug", {1, 2}, {300, 3600}}, {"small", {10, 24}, {300, 10800}, "prod", 2, {}, 20}};
+  config.machine.queues = {{"debug", {1, 2}, {300, 3600}}, {"small", {10, 24}, {300, 10800}, "prod", 2, {}, 20}, {"open", {1, 0}}};
   config.machine.node.gpu_memory_bytes = int64_t{40} << 30;
   config.machine.environment = {{"B", "1"}, {"A", "x y"}};
   config.job.walltime_s = 5400;
@@ -84,6 +84,9 @@ TEST_CASE("a configuration with every kind of value survives JSON") {
   CHECK(again.machine.environment == config.machine.environment);
   CHECK(again.machine.node.gpu_memory_bytes == config.machine.node.gpu_memory_bytes);
   CHECK(again.machine.queues.at(0).walltime_s == std::array<int64_t, 2>{300, 3600});
+  CHECK(again.machine.queues.size() == 3);
+  for (const QueueLimits& queue : again.machine.queues)
+    if (queue.name == "open") CHECK((queue.nodes[1] == 0 && queue.walltime_s[1] == 0));  // no limit stays none
   CHECK(again.machine.queues.at(1).via == "prod");
   CHECK(again.machine.queues.at(1).jobs_of_user == 2);
   CHECK(again.machine.queues.at(1).array_at_once == 20);

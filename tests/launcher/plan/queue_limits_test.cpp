@@ -73,6 +73,15 @@ TEST_CASE("nodes and walltime outside a queue's limits name the queue that takes
         "queue 'prod' takes 10 to 496 nodes, not 4 -> --set job.nodes=10 --set job.walltime=01:00:00\n");
 }
 
+TEST_CASE("a limit that the profile does not say is none") {
+  Resolved open = polaris("open", 30 * 86400);
+  open.config.machine.queues.push_back({"open", {1, 0}, {0, 0}});
+  CHECK(complaints(open, 500).empty());
+  Resolved two = polaris("two", 30 * 86400);
+  two.config.machine.queues = {{"two", {1, 2}, {0, 0}}};
+  CHECK(complaints(two, 3) == "queue 'two' takes 1 to 2 nodes, not 3 -> --set job.nodes=2 --set job.walltime=720:00:00\n");
+}
+
 TEST_CASE("a queue that is not there is told with the nearest one") {
   CHECK(complaints(polaris("debgu", 3600), 2) == "machine 'polaris' has no queue 'debgu' -> --set job.queue=debug\n");
   CHECK(complaints(polaris("nightly", 3600), 2) == "machine 'polaris' has no queue 'nightly' -> it has debug, prod\n");

@@ -304,6 +304,21 @@ TEST_CASE("a site's own profile extends the one that it hides, and is chosen by 
   CHECK(config.machine.queues.size() == 1);
 }
 
+TEST_CASE("a queue of a profile is limited by what is said of it alone, and by ranges that are some") {
+  Site site;
+  site.write("profiles/machines/green.yaml", "queues: {a: {walltime: [1m, 2m]}, b: {nodes: [2, 4]}}\n");
+  site.sources.sets = {"machine=green"};
+  const std::vector<QueueLimits> queues = site.read().config.machine.queues;
+  REQUIRE(queues.size() == 2);
+  CHECK(queues[0].nodes == std::array<int64_t, 2>{1, 0});
+  CHECK(queues[0].walltime_s == std::array<int64_t, 2>{60, 120});
+  CHECK(queues[1].nodes == std::array<int64_t, 2>{2, 4});
+  CHECK(queues[1].walltime_s == std::array<int64_t, 2>{0, 0});
+  site.write("profiles/machines/green.yaml", "queues: {a: {walltime: [2m, 1m]}, b: {nodes: [4, 2]}}\n");
+  REQUIRE(!site.complaints().empty());
+  CHECK(site.complaints()[0].what == "machine.queues: '[2m, 1m]' is no range: the least comes first");
+}
+
 TEST_CASE("where two machines fit a host, the stronger directory wins, then the alphabet") {
   Site site;
   site.sources.host = "blue-7";
