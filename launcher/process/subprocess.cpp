@@ -65,6 +65,8 @@ struct Start {
   ::_exit(127);
 }
 
+constexpr const char* kUsualPath = "/usr/bin:/bin";  // where nobody says one, as under `env -i` and in some cron jobs
+
 /// A directory may be "executed" too: that is to enter it.
 bool is_program(const std::string& file) {
   std::error_code none;
@@ -97,7 +99,7 @@ Error not_started(const std::string& program, int cause) {
 
 std::string find_on_path(const std::string& name, const Variables& environment) {
   if (name.find('/') != std::string::npos) return is_program(name) ? name : "";
-  const std::string path = environment.get("PATH").value_or("/usr/bin:/bin");
+  const std::string path = environment.get("PATH").value_or(kUsualPath);
   for (size_t begin = 0; begin <= path.size();) {
     const size_t end = std::min(path.find(':', begin), path.size());
     const std::string candidate = path.substr(begin, end - begin) + "/" + name;
@@ -108,7 +110,9 @@ std::string find_on_path(const std::string& name, const Variables& environment) 
 }
 
 Subprocess::Subprocess(const Command& command) {
-  std::vector<std::string> argv = command.argv, lines = command.environment.lines();
+  Variables environment = command.environment;
+  if (!environment.get("PATH")) environment.set("PATH", kUsualPath);  // it may have programs of its own to find: mpirun its ssh
+  std::vector<std::string> argv = command.argv, lines = environment.lines();
   const std::string program = find_on_path(argv.at(0), command.environment);
   if (program.empty()) throw no_program(argv[0]);
   const std::vector<char*> argv_pointers = pointers(argv), environment_pointers = pointers(lines);

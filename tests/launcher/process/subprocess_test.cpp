@@ -45,6 +45,12 @@ TEST_CASE("a child reads nothing and sits in a session of its own") {
   CHECK(run("cat; test \"$(ps -o sid= -p $$ | tr -d ' ')\" = $$", output).clean());
 }
 
+TEST_CASE("where nobody says a PATH, a child has the one that it was found by") {
+  CHECK(capture({{"env"}, Variables()}, std::chrono::seconds(60)) == "PATH=/usr/bin:/bin\n");
+  CHECK(capture({{"/usr/bin/env"}, Variables(std::map<std::string, std::string>{{"PATH", "/nowhere"}})}, std::chrono::seconds(60)) ==
+        "PATH=/nowhere\n");
+}
+
 TEST_CASE("a program that is not there is an error here, not an exit code there") {
   const auto refused = [](const std::string& program) {
     try {
