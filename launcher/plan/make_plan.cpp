@@ -114,12 +114,13 @@ Placement place_ranks(const PlanInput& input) {
   if (left > 0) {
     const bool gpus = !has_slots(hosts) && !input.resolved.config.job.ranks_per_node;
     const int64_t fewer = ranks_in(input.resolved.config.parallel, all);
+    const bool to_come = input.allocation.source == kNodesOfJob ||
+                         (input.allocation.this_machine_only() && input.resolved.config.machine.scheduler != "local");
+    const std::string more = to_come ? fmt::format("--set job.nodes={}", (ranks * count + all - 1) / all) : "more hosts";
     throw Error(Exit::preflight, "{} ranks do not fit: {} host{} of {} {}", ranks, count, count == 1 ? "" : "s", input.allocation.source,
                 gpus ? fmt::format("x {} GPUs = {}", input.node.gpus, all) : fmt::format("have room for {}", all))
-        .hint("{}{}", fewer > 0 ? fmt::format("--ranks {}", fewer) : "more hosts",
-              gpus        ? ", or on CPUs: --set machine.node.gpus=0"
-              : fewer > 0 ? ", or more hosts"
-                          : "");
+        .hint("{}{}{}", fewer > 0 ? fmt::format("--ranks {}", fewer) : more, fewer > 0 && (to_come || !gpus) ? ", or " + more : "",
+              gpus ? ", or on CPUs: --set machine.node.gpus=0" : "");
   }
   if (input.allocation.source == kNodesOfJob && !input.ranks && static_cast<int64_t>(placement.hosts.size()) < count)
     refuse_idle_hosts(input, ranks, placement.hosts.size());

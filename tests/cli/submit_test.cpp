@@ -212,7 +212,9 @@ TEST_CASE("ranks that do not fit hide no limit") {
   const CommandLine shell;
   const Outcome refused = on_polaris(shell, kSubmitKing + "--ranks 9 --set job.account= ");
   CHECK(refused.exit == 5);
-  CHECK(refused.err.find("9 ranks do not fit") != std::string::npos);
+  CHECK_MESSAGE(refused.err.find("9 ranks do not fit") != std::string::npos, refused.err);
+  CHECK(shell("llmrun render script --set machine=polaris --set model=gpt-tiny --set run.steps=3 --ranks 6")
+            .err.find("hint: --ranks 4, or --set job.nodes=2, or on CPUs: --set machine.node.gpus=0\n") != std::string::npos);
   CHECK(refused.err.find("job.account is not set") != std::string::npos);
 }
 

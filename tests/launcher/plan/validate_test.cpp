@@ -279,10 +279,11 @@ TEST_CASE("L2: of other numbers of ranks only those are offered that the hosts h
         "20 ranks that can be: --set parallel.tensor=5\n");
   five_nodes.ranks = 32;
   CHECK(refusal(five_nodes, Exit::preflight) ==
-        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> --ranks 16, or on CPUs: --set machine.node.gpus=0\n");
+        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> --ranks 16, or --set job.nodes=8, or on CPUs: --set "
+        "machine.node.gpus=0\n");
   five_nodes.resolved.config.parallel.pipeline = 4;
   CHECK(refusal(five_nodes, Exit::preflight) ==
-        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> more hosts, or on CPUs: --set machine.node.gpus=0\n");
+        "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> --set job.nodes=8, or on CPUs: --set machine.node.gpus=0\n");
 }
 
 TEST_CASE("L2: hosts that the axes would leave idle are refused, with what would use them") {
