@@ -13,6 +13,14 @@ std::optional<double> number(const json& document, const char* key) {
   return found->get<double>();
 }
 
+/// Behind the last newline of a file: what follows is torn, and the next writer takes it away.
+int64_t end_of_whole_lines(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary | std::ios::ate);
+  int64_t end = stream ? static_cast<int64_t>(stream.tellg()) : 0;
+  for (char last = 0; end > 0 && stream.seekg(end - 1).get(last) && last != '\n';) --end;
+  return end;
+}
+
 }  // namespace
 
 std::optional<StepMetrics> parse_step(std::string_view line) {
@@ -27,29 +35,23 @@ std::optional<StepMetrics> parse_step(std::string_view line) {
   return step;
 }
 
-MetricsFollower::MetricsFollower(std::filesystem::path file) : file_(std::move(file)) {
-  std::error_code none;
-  const auto size = std::filesystem::file_size(file_, none);
-  if (!none) offset_ = static_cast<int64_t>(size);
-}
+MetricsFollower::MetricsFollower(std::filesystem::path file) : file_(std::move(file)), offset_(end_of_whole_lines(file_)) {}
 
 std::vector<StepMetrics> MetricsFollower::next() {
   std::vector<StepMetrics> steps;
   std::error_code none;
   const auto size = static_cast<int64_t>(std::filesystem::file_size(file_, none));
   if (none || size == offset_) return steps;
-  if (size < offset_) offset_ = 0, pending_.clear();  // resume cut the file back to the checkpoint
+  if (size < offset_) offset_ = 0;  // another file in its place
   std::ifstream stream(file_, std::ios::binary);
   stream.seekg(offset_);
   std::string fresh(static_cast<size_t>(size - offset_), '\0');
   stream.read(fresh.data(), static_cast<std::streamsize>(fresh.size()));
   fresh.resize(static_cast<size_t>(stream.gcount()));
-  offset_ += static_cast<int64_t>(fresh.size());
-  pending_ += fresh;
   size_t begin = 0;
-  for (size_t end; (end = pending_.find('\n', begin)) != std::string::npos; begin = end + 1)
-    if (auto step = parse_step(std::string_view(pending_).substr(begin, end - begin))) steps.push_back(*step);
-  pending_.erase(0, begin);
+  for (size_t end; (end = fresh.find('\n', begin)) != std::string::npos; begin = end + 1)
+    if (auto step = parse_step(std::string_view(fresh).substr(begin, end - begin))) steps.push_back(*step);
+  offset_ += static_cast<int64_t>(begin);
   return steps;
 }
 

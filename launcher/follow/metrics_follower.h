@@ -18,7 +18,8 @@ struct StepMetrics {
 /// Nothing where the line is torn or is no step.
 std::optional<StepMetrics> parse_step(std::string_view line);
 
-/// Reads what is appended to metrics.jsonl, from where the file ended when this was made. A line counts once its newline is there.
+/// Reads what is appended to metrics.jsonl, from where its last whole line ended when this was made. A line counts once its newline is
+/// there.
 class MetricsFollower {
  public:
   explicit MetricsFollower(std::filesystem::path file);
@@ -26,8 +27,7 @@ class MetricsFollower {
 
  private:
   std::filesystem::path file_;
-  int64_t offset_ = 0;
-  std::string pending_;
+  int64_t offset_ = 0;  // behind a newline
 };
 
 }  // namespace llmrun

@@ -115,4 +115,18 @@ TEST_CASE("W3: torn and foreign lines of metrics are passed over") {
   CHECK(follower.next().at(0).step == 2);
 }
 
+TEST_CASE("W3: a torn end that the next attempt takes away shows no step of the attempts before again") {
+  TemporaryDirectory directory;
+  const std::string metrics = directory / "metrics.jsonl";
+  append(metrics, step_line(1) + step_line(2) + "{\"step\": 3, \"lo");
+  MetricsFollower follower(metrics);
+  CHECK(follower.next().empty());
+  std::filesystem::resize_file(metrics, 2 * step_line(1).size());
+  CHECK(follower.next().empty());
+  append(metrics, step_line(3));
+  const auto steps = follower.next();
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].step == 3);
+}
+
 }  // namespace llmrun
