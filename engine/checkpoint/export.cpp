@@ -8,7 +8,6 @@
 
 #include "engine/checkpoint/huggingface.h"
 #include "engine/checkpoint/safetensors.h"
-#include "engine/core/system_error.h"
 
 namespace llmrun {
 namespace {
@@ -165,7 +164,7 @@ ExportReport export_huggingface(const CheckpointReader& from, const fs::path& to
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
     throw Error(Exit::failed, "cannot export to '{}': '{}': {}", target.string(), failure.path1().string(), failure.code().message())
-        .hint("{}", system_hint(failure.path1(), failure.code().value()));
+        .hint("df -h '{0}'; ls -ld '{0}'", target.parent_path().string());
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);

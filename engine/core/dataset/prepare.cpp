@@ -32,6 +32,7 @@ constexpr std::string_view kTrain = "spm-train:";
 constexpr std::string_view kSentencePiece = "spm:";
 constexpr int64_t kMostTrainingChunks = 32;  // of 1 MiB: more text changes a vocabulary little and costs memory
 
+constexpr const char* kMoreRoom = "df -h shows where there is more; --out takes a path on any file system";
 constexpr std::chrono::seconds kDying{2};  // so long may one that was killed hold its lock
 
 /// PREFIX.part, held by one process at a time.
@@ -76,7 +77,7 @@ TextInput spool_standard_input(const std::string& path, std::optional<TextFormat
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   if (std::cin.peek() != std::istream::traits_type::eof()) file << std::cin.rdbuf();
   file.close();
-  if (!file) throw Error(Exit::failed, "cannot write '{}': {}", path, std::strerror(errno)).hint("df -h {}", path);
+  if (!file) throw Error(Exit::failed, "cannot write '{}': {}", path, std::strerror(errno)).hint(kMoreRoom);
   TextInput input = inspect_input("-", path, format.value_or(TextFormat::text));
   input.modified_ns = 0;
   return input;
@@ -162,7 +163,7 @@ void check_room(const PrepareOptions& options, const InputChunks& chunks, int64_
   if (unknown || static_cast<int64_t>(space.available) >= needed - written) return;
   throw std::move(Error(Exit::preflight, "no room for '{}': at least {} needed, {} free", options.prefix,
                         human_bytes(static_cast<double>(needed - written)), human_bytes(static_cast<double>(space.available)))
-                      .hint("df -h shows where there is more; --out takes a path on any file system"));
+                      .hint(kMoreRoom));
 }
 
 /// Behind "data/" the files would be called .bin, .idx and .json, which nobody sees.

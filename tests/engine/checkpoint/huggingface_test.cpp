@@ -151,7 +151,7 @@ TEST_CASE("an export does not write over what is there, and a failed one leaves 
     export_huggingface(reader, to / "precious" / "in-a-file", {}, no_progress);
     FAIL("took it");
   } catch (const Error& error) {
-    CHECK(error.complaints()[0].hint == fmt::format("ls -ld '{}'", (to / "precious").string()));  // not a full disk
+    CHECK(error.complaints()[0].hint == fmt::format("df -h '{0}'; ls -ld '{0}'", (to / "precious").string()));
   }
   fs::remove(to / "precious");
   const auto stop = [](int64_t done, int64_t total) {
