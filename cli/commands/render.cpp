@@ -40,7 +40,8 @@ std::string rendered(const RenderOptions& options, const PlanInput& input, const
                            plan.config.machine.scheduler == "pbs" ? "qsub" : "sbatch");
     return job_script(plan, {.llmrun = std::filesystem::read_symlink("/proc/self/exe").string(),
                              .templates = template_directories(environment),
-                             .size_key = input.resolved.model_size_key});
+                             .size_key = input.resolved.model_size_key,
+                             .ranks = input.ranks});
   }
   const Launch launch = launch_of(plan, sibling_path("llmrun-rank").string(), input.node.cores, short_host_name());
   const Prepared prepared = prepare(launch, choose_launcher(launch, environment), environment);

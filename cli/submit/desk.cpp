@@ -108,6 +108,7 @@ void check(const PlanInput& input, const Plan& plan, bool ask, Desk& desk) {
     check_dependencies(dependencies, *desk.scheduler, resolved, complaints);
   }
   desk.request.size_key = resolved.model_size_key;
+  desk.request.ranks = input.ranks;
   complaints_of_script(plan, desk.request, complaints);
   if (!complaints.empty()) throw Error(Exit::preflight, std::move(complaints));
   desk.warnings = fragile_dependencies(dependencies, *desk.scheduler);

@@ -12,8 +12,12 @@ namespace {
 
 /// `llmrun train` of the run; of an array's member, whose directory job.sh has found and adds.
 std::vector<std::string> command(const Plan& plan, const JobRequest& request) {
-  if (!request.array.empty()) return {request.llmrun, "train", RunPaths("").config().string(), "--set"};
-  return {request.llmrun, "train", RunPaths(plan.dir).config().string(), "--set", "run.dir=" + plan.dir};
+  const bool member = !request.array.empty();
+  std::vector<std::string> words{request.llmrun, "train", RunPaths(member ? "" : plan.dir).config().string()};
+  if (request.ranks) words.insert(words.end(), {"--ranks", std::to_string(*request.ranks)});
+  words.emplace_back("--set");
+  if (!member) words.push_back("run.dir=" + plan.dir);
+  return words;
 }
 
 json values(const Plan& plan, const JobRequest& request, json fields) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct JobRequest {
   std::string array = {};                             // "0-7", "0-7%2": indices of a sweep's members, and how many at once; empty: one run
   std::vector<std::filesystem::path> templates = {};  // template_directories(): a site's own templates
   std::string size_key = {};                          // Resolved::model_size_key: the job, which has not the variable, calls the model so
+  std::optional<int64_t> ranks = {};                  // --ranks; empty: the job counts its own, a rank a GPU
 };
 
 /// What `llmrun render` prints and `llmrun submit` queues: a bash script for the machine's scheduler that carries every field of the job as

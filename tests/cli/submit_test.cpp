@@ -208,6 +208,23 @@ TEST_CASE("a key that is none hides neither the layout nor the limits, as far as
   CHECK(told("--set optimiser.lr=1 ") == "0000");  // what was meant, nobody knows
 }
 
+TEST_CASE("a job trains with the ranks that it was queued with, alone and as a member of a sweep") {
+  const CommandLine shell;
+  REQUIRE(on_polaris(shell, kSubmitKing + "--set parallel.tensor=1 --ranks 6 ").exit == 0);
+  shell.write("nodes", "x3001c0s1b0n0\nx3001c0s1b1n0\n");
+  const auto launch_line = [&](const std::string& directory) {
+    return on_polaris(shell, "cd outputs/" + directory +
+                                 " && PBS_JOBID=1.x PBS_NODEFILE=\"$OLDPWD/nodes\" sh -c \"$(tail -n 1 job.sh) --dry-run\"")
+        .out;
+  };
+  const std::string king = launch_line("king");
+  CHECK_MESSAGE(king.find(" --np=6 --ppn=4 ") != std::string::npos, king);
+  REQUIRE(on_polaris(shell, kSubmitKing + "--set parallel.tensor=1 --ranks 6 --name lrs --sweep optimizer.lr=1e-4,3e-4 ").exit == 0);
+  const std::string member = launch_line("lrs/lr=1e-4");
+  CHECK_MESSAGE(member.find(" --np=6 --ppn=4 ") != std::string::npos, member);
+  CHECK(shell.read("outputs/lrs/job.sh").find(" config.yaml --ranks 6 --set \"run.dir=$PWD\"\n") != std::string::npos);
+}
+
 TEST_CASE("ranks that do not fit hide no limit") {
   const CommandLine shell;
   const Outcome refused = on_polaris(shell, kSubmitKing + "--ranks 9 --set job.account= ");
