@@ -81,12 +81,19 @@ std::vector<int64_t> lengths(const RankCount& ranks, int64_t asked) {
   return all;
 }
 
+/// Tensor ranks talk several times a layer: where those asked for fill a host's places, others that would straddle hosts are no answer.
+bool straddles_hosts(int64_t tensor, int64_t asked, const RankCount& ranks) {
+  const int64_t places = ranks.most.value_or(0) / ranks.hosts;
+  return places > 0 && places % asked == 0 && places % tensor != 0;
+}
+
 /// The layouts along the axes that were asked for; `data` takes what they leave of a number of ranks.
 std::vector<Layout> layouts_near(const Layout& asked, const RankCount& ranks) {
   std::vector<Layout> layouts(1);
   for (const auto axis : {&Layout::tensor, &Layout::sequence_size, &Layout::context, &Layout::pipeline}) {
     if (asked.*axis == 1) continue;
-    const std::vector<int64_t> sizes = lengths(ranks, asked.*axis);
+    std::vector<int64_t> sizes = lengths(ranks, asked.*axis);
+    if (axis == &Layout::tensor) std::erase_if(sizes, [&](int64_t size) { return straddles_hosts(size, asked.tensor, ranks); });
     std::vector<Layout> longer;
     for (Layout layout : layouts)
       for (const int64_t size : sizes) {

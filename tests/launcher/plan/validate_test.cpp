@@ -276,7 +276,7 @@ TEST_CASE("L2: of other numbers of ranks only those are offered that the hosts h
   five_nodes.allocation = {{{"a"}, {"b"}, {"c"}, {"d"}, {"e"}}, "job.nodes"};
   CHECK(refusal(five_nodes) ==
         "20 ranks are not the product of the axes: tensor 4 x context 2 = 8, and 8 does not divide 20 -> --ranks 16; the nearest layout of "
-        "20 ranks that can be: --set parallel.tensor=5\n");
+        "20 ranks that can be: --set parallel.tensor=2\n");  // 5 would be nearer, and straddle the nodes
   five_nodes.ranks = 32;
   CHECK(refusal(five_nodes, Exit::preflight) ==
         "32 ranks do not fit: 5 hosts of job.nodes x 4 GPUs = 20 -> --ranks 16, or --set job.nodes=8, or on CPUs: --set "
