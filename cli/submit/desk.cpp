@@ -72,6 +72,9 @@ void add_queue_options(CLI::App& command, PlanOptions& options) {
 }
 
 Planned plan_to_queue(const PlanOptions& options, const Variables& environment, Context& context) {
+  if (options.hostfile)
+    throw Error(Exit::usage, "--hostfile: the hosts of a job are its scheduler's to choose")
+        .hint("--nodes N, or --set job.ranks_per_node=N");
   PlanInput input = unsettled_input(options, environment, Intent::queue, context);
   try {
     settle(input, context);

@@ -38,6 +38,7 @@ struct Planned {
   PlanInput input;
   Plan plan;
 };
+/// Throws Error(Exit::usage) for --hostfile: the job would not have those hosts.
 Planned plan_to_queue(const PlanOptions& options, const Variables& environment, Context& context);
 
 /// Every reason why this run should not be queued. `ask`: the scheduler too; without, what files and lists say. Sets the script's

@@ -225,6 +225,18 @@ TEST_CASE("a job trains with the ranks that it was queued with, alone and as a m
   CHECK(shell.read("outputs/lrs/job.sh").find(" config.yaml --ranks 6 --set \"run.dir=$PWD\"\n") != std::string::npos);
 }
 
+TEST_CASE("a hostfile is refused: the job would be planned on it, and run on the scheduler's hosts") {
+  const CommandLine shell;
+  shell.write("hosts", "a slots=2\nb slots=2\n");
+  for (const char* more : {"--hostfile hosts", "--hostfile hosts --sweep run.seed=1,2"}) {
+    const Outcome refused = on_polaris(shell, kSubmitKing + more);
+    CHECK(refused.exit == 2);
+    CHECK(refused.err.starts_with("llmrun: --hostfile: the hosts of a job are its scheduler's to choose\n"));
+    CHECK(refused.err.find("hint: --nodes N") != std::string::npos);
+  }
+  CHECK(!std::filesystem::exists(shell.path("outputs/king/job.sh")));
+}
+
 TEST_CASE("ranks that do not fit hide no limit") {
   const CommandLine shell;
   const Outcome refused = on_polaris(shell, kSubmitKing + "--ranks 9 --set job.account= ");
