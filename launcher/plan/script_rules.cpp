@@ -122,8 +122,9 @@ std::vector<std::string> settle_script_rules(Resolved& resolved, int64_t ranks, 
   if (rules.sequence) settle_sequence(resolved, ranks, notes);
   if (rules.by_machine) settle_by_machine(resolved, nodes);
   if (rules.warmup > 0) settle_warmup(resolved, ranks);
-  if (auto unbuilt = complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }); !unbuilt.empty())
-    throw Error(Exit::config, std::move(unbuilt));
+  auto unbuilt =
+      complain_of_unbuilt(resolved.config, [&](std::string_view path, Complaint& complaint) { resolved.locate(path, complaint); });
+  if (!unbuilt.empty()) throw Error(Exit::config, std::move(unbuilt));
   return notes;
 }
 

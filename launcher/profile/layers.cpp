@@ -329,7 +329,8 @@ Resolved read_config(const Sources& sources, const std::function<void(const Reso
     for (const std::vector<Layer>* layers : {&profiles, &said.layers})
       for (const Layer& layer : *layers) add_misread(layer, resolved);
   if (from && complain_of_contradictions(*from, shape, resolved, complaints)) resolved.misread.insert("model");
-  for (Complaint& complaint : complain_of_unbuilt(resolved.config, [&](std::string_view path) { return resolved.where(path); }))
+  for (Complaint& complaint :
+       complain_of_unbuilt(resolved.config, [&](std::string_view path, Complaint& complaint) { resolved.locate(path, complaint); }))
     complaints.push_back(std::move(complaint));
   const bool known = is_built(*find_field("model.family"), resolved.config);  // what must fit together in another family, nobody here knows
   if (complete && known && !complaints.empty() && contradictions) contradictions(resolved, complaints);

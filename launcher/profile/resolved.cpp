@@ -20,4 +20,9 @@ std::string Resolved::set_by(std::string_view path) const {
   return text;
 }
 
+void Resolved::locate(std::string_view path, Complaint& complaint) const {
+  complaint.at = where(path);
+  if (complaint.at->file.empty()) complaint.because.push_back(set_by(path));
+}
+
 }  // namespace llmrun

@@ -59,6 +59,8 @@ struct Resolved {
   Place where(std::string_view path) const;
   /// "parallel.tensor 8 was set by the command line, over 4 from recipe 'long-sequence'". Fits Error::because.
   std::string set_by(std::string_view path) const;
+  /// The file that the value of `path` stands in, or who else set it.
+  void locate(std::string_view path, Complaint& complaint) const;
 };
 
 }  // namespace llmrun

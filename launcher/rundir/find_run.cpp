@@ -42,7 +42,8 @@ std::string names(const std::vector<KnownRun>& runs, size_t most) {
 }
 
 std::string what_there_is(const std::vector<KnownRun>& runs) {
-  return runs.empty() ? "there is no run here yet: llmrun train starts one" : "newest runs here: " + names(runs, 5);
+  return runs.empty() ? "there is no run here yet: llmrun train starts one; llmrun history lists those of other directories"
+                      : "newest runs here: " + names(runs, 5);
 }
 
 }  // namespace

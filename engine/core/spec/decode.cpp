@@ -135,14 +135,14 @@ bool is_built(const Field& field, const Config& config) {
          std::find(field.built.begin(), field.built.end(), value) != field.built.end();
 }
 
-std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<Place(std::string_view path)>& where) {
+std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<void(std::string_view path, Complaint&)>& locate) {
   std::vector<Complaint> complaints;
   for (const Field& field : fields()) {
     if (is_built(field, config)) continue;
     const std::string value = field.shown_in(config);
     const std::string feature = fmt::format(fmt::runtime(field.unbuilt), value);
-    complaints.push_back(
-        {fmt::format("{} {}: {} is not built yet", field.path, value, feature), where(field.path), {}, alternatives(field)});
+    complaints.push_back({fmt::format("{} {}: {} is not built yet", field.path, value, feature), {}, {}, alternatives(field)});
+    locate(field.path, complaints.back());
   }
   return complaints;
 }

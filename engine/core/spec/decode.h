@@ -13,8 +13,8 @@ void apply(
 
 /// Whether this version has the feature of the field's value.
 bool is_built(const Field& field, const Config& config);
-/// One complaint for each value whose feature this version does not have. `where(path)` is the Place of the value.
-std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<Place(std::string_view path)>& where);
+/// One complaint for each value whose feature this version does not have. `locate` adds where the value of `path` stands, or who set it.
+std::vector<Complaint> complain_of_unbuilt(const Config& config, const std::function<void(std::string_view path, Complaint&)>& locate);
 
 /// The whole Config, every field, nested by section: config.yaml, plan.json. config_from_json(to_json(c)) is c again.
 json to_json(const Config& config);

@@ -254,6 +254,9 @@ TEST_CASE("what is not built yet is refused with its place, unless a stronger la
   REQUIRE(told.size() == 1);
   CHECK(told[0].what == "parallel.expert 2: expert parallelism is not built yet");
   CHECK(told[0].at == Place{"run.yaml", 2, 11});
+  site.sources.sets = {"parallel.expert=4"};
+  CHECK(site.complaints().at(0).because ==
+        std::vector<std::string>{"parallel.expert 4 was set by the command line, over 2 from run file 'run.yaml'"});
   site.sources.sets = {"parallel.expert=1"};
   CHECK(site.read().config.parallel.expert == 1);
 }
