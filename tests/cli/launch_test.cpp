@@ -218,7 +218,9 @@ TEST_CASE("generate looks its run up before it loads anything") {
   const CommandLine shell;
   const Outcome outcome = shell("llmrun generate nothing --prompt x");
   CHECK(outcome.exit == 2);
-  CHECK(outcome.err == "llmrun: no run 'nothing'\nhint: there is no run here yet: llmrun train starts one; llmrun history lists those of other directories\n");
+  CHECK(outcome.err ==
+        "llmrun: no run 'nothing'\nhint: there is no run here yet: llmrun train starts one; llmrun history lists those of other "
+        "directories\n");
 }
 
 }  // namespace llmrun
