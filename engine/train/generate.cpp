@@ -2,10 +2,12 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/max.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/sort.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/core/error.h"
 #include "engine/core/philox.h"
@@ -26,6 +28,9 @@ ModelOptions whole_model(const ModelShape& shape, Precision precision) {
 }  // namespace
 
 int64_t choose_token(const at::Tensor& logits, const Sampling& sampling, uint64_t index) {
+  if (!std::isfinite(at::max(logits).item<double>()))  // a NaN is the greatest of all
+    throw Error(Exit::numerics, "the model gives no likeliest token: its weights, or what they make of this prompt, are not finite")
+        .hint("another checkpoint, or another copy of the weights");
   if (sampling.temperature <= 0) return at::argmax(logits).item<int64_t>();
   const at::Tensor probabilities = at::softmax(logits.to(at::kDouble).div(sampling.temperature), 0);
   auto [sorted, ids] = at::sort(probabilities, /*dim=*/0, /*descending=*/true);

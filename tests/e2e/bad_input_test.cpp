@@ -1,6 +1,8 @@
 #include "tests/support/tensor_test.h"
 // torch first
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "tests/e2e/golden_run.h"
@@ -187,6 +189,22 @@ TEST_CASE("generate says what the model does not see of a prompt, and which file
   const Outcome moved = shell("mkdir moved; mv book.* moved; llmrun generate read --prompt x");
   CHECK(moved.exit == 2);
   CHECK(moved.err.find(fmt::format("and there is no '{}' to name the tokenizer", shell.path("book.json"))) != std::string::npos);
+}
+
+TEST_CASE("generate invents no text from weights that are not finite: exit 97") {
+  const Golden golden = read_golden("gpt2-tiny");
+  const CommandLine shell;
+  std::filesystem::copy(golden.dir, shell.path("model"));
+  std::string file = CommandLine::slurp(shell.path("model/model.safetensors"));
+  uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  std::fill(file.begin() + static_cast<int64_t>(sizeof header + header), file.end(), '\xff');  // NaN, in any precision
+  shell.write("model/model.safetensors", file);
+  for (const char* how : {"", " --temperature 0.7"}) {
+    const Outcome outcome = shell(std::string("llmrun generate model --prompt-ids 1 --max-new-tokens 2") + how);
+    CHECK(outcome.exit == 97);
+    CHECK_MESSAGE(outcome.err.find("not finite") != std::string::npos, outcome.err);
+  }
 }
 
 TEST_CASE("a rank that its GPU refuses before there is a world is quoted by train and by explain") {
