@@ -198,7 +198,7 @@ TEST_CASE("a site's own file extends a shipped machine, from each place where it
   }
 }
 
-TEST_CASE("keys that are typed often have options of their own, and those have the last word") {
+TEST_CASE("keys that are typed often have options of their own, and a --set counts over them: hints are typed so") {
   const CommandLine shell;
   const std::string show = "llmrun config show --origin ";
   const std::string by_set = shell(show +
@@ -209,7 +209,8 @@ TEST_CASE("keys that are typed often have options of their own, and those have t
   CHECK(
       shell(show + "--machine polaris --model gpt-13b --name big --steps 9 --nodes 2 --queue debug --account me --walltime 01:00:00").out ==
       by_set);
-  CHECK(shell("llmrun config show -q debug -A me -t 01:00:00 --set job.queue=prod").out.find("queue: debug\n") != std::string::npos);
+  for (const char* words : {"-q debug --set job.queue=prod", "--set job.queue=prod -q debug"})
+    CHECK(shell(fmt::format("llmrun config show {}", words)).out.find("queue: prod\n") != std::string::npos);
   const Outcome bad = shell("llmrun config show --nodes two");
   CHECK(bad.exit == 3);
   CHECK(bad.err.find("job.nodes: 'two' is not a whole number\n   = set by the command line\n") != std::string::npos);
