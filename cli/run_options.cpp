@@ -7,12 +7,14 @@
 namespace llmrun::cli {
 namespace {
 
-/// Options for keys that are typed often. A --set counts over them, wherever it stands: what a hint says to type is one, and is typed behind
-/// the line that was refused.
+/// Options for keys that are typed often. A --set counts over them, wherever it stands: what a hint says to type is one, and is typed
+/// behind the line that was refused.
 void add_key_options(CLI::App& command, RunOptions& options) {
   const auto add = [&](std::string_view names, std::string_view key, std::string_view takes, std::string help) {
     help[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(help[0])));
-    const auto set = [&options, key](const std::string& value) { options.sets.insert(options.sets.begin(), fmt::format("{}={}", key, value)); };
+    const auto set = [&options, key](const std::string& value) {
+      options.sets.insert(options.sets.begin(), fmt::format("{}={}", key, value));
+    };
     command.add_option_function<std::string>(std::string(names), set, help)->type_name(std::string(takes))->group("Keys, instead of --set");
   };
   add("--machine", "machine", "MACHINE", "machine profile; default: by the host's name");

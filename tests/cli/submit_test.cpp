@@ -219,7 +219,8 @@ TEST_CASE("a job trains with the ranks that it was queued with, alone and as a m
   };
   const std::string king = launch_line("king");
   CHECK_MESSAGE(king.find(" --np=6 --ppn=4 ") != std::string::npos, king);
-  REQUIRE(on_polaris(shell, kSubmitKing + "--set parallel.tensor=1 --ranks 6 --set run.name=lrs --sweep optimizer.lr=1e-4,3e-4 ").exit == 0);
+  REQUIRE(on_polaris(shell, kSubmitKing + "--set parallel.tensor=1 --ranks 6 --set run.name=lrs --sweep optimizer.lr=1e-4,3e-4 ").exit ==
+          0);
   const std::string member = launch_line("lrs/lr=1e-4");
   CHECK_MESSAGE(member.find(" --np=6 --ppn=4 ") != std::string::npos, member);
   CHECK(shell.read("outputs/lrs/job.sh").find(" config.yaml --ranks 6 --set \"run.dir=$PWD\"\n") != std::string::npos);
