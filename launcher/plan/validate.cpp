@@ -275,6 +275,12 @@ void check_recomputed_layers(const ParallelConfig& parallel, const ModelShape& s
       fmt::format("--set parallel.recompute_layers={}, or leave it out: all layers", most));
 }
 
+void check_learning_rate(const OptimizerConfig& optimizer, Critic& critic) {
+  if (!optimizer.min_lr || *optimizer.min_lr <= optimizer.lr || optimizer.schedule == LrSchedule::constant) return;
+  critic.say(fmt::format("the learning rate would rise: optimizer.min_lr {} is above optimizer.lr {}", *optimizer.min_lr, optimizer.lr),
+             "optimizer.min_lr", {"optimizer.min_lr", "optimizer.lr"}, "leave optimizer.min_lr out: it is optimizer.lr / 10 then");
+}
+
 void check_loss_scale(const TrainConfig& train, Critic& critic) {
   if (!train.loss_scale || train.precision == Precision::fp16) return;
   critic.say(fmt::format("train.loss_scale {} is for fp16, and train.precision is {}", *train.loss_scale, spelling(train.precision)),
@@ -329,8 +335,8 @@ bool check_sizes(const Resolved& resolved, Critic& critic) {
       critic.say(fmt::format("the model has no size: {} is 0", key), key, {key}, fmt::format("--set {}=N, of 1 or more", key));
   }
   if (!missing.empty())
-    critic.say(fmt::format("the model has no size: {} is not set", fmt::join(missing, ", ")), missing[0], {},
-               "--set model=gpt-tiny takes them from a profile ('llmrun profiles list' shows all)");
+    critic.say(fmt::format("the model has no size: {} {} not set", fmt::join(missing, ", "), missing.size() == 1 ? "is" : "are"),
+               missing[0], {}, "--set model=gpt-tiny takes them from a profile ('llmrun profiles list' shows all)");
   return whole;
 }
 
@@ -393,6 +399,7 @@ void check_layout(const Resolved& resolved, std::optional<Device> device, std::v
   check_offload(resolved.config.parallel, critic);
   check_recompute(resolved.config.parallel, critic);
   check_loss_scale(resolved.config.train, critic);
+  check_learning_rate(resolved.config.optimizer, critic);
   if (device) check_device(resolved.config, *device, critic);
 }
 

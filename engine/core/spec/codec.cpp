@@ -1,6 +1,7 @@
 #include "engine/core/spec/codec.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/core/spec/nearest.h"
 #include "engine/core/units.h"
@@ -92,13 +93,21 @@ T& entry(std::vector<T>& list, Name T::*name, const std::string& key) {
   return list.emplace_back(std::move(fresh));
 }
 
+/// What to write for a word that other formats and languages take for true or false; "" for any other.
+std::string meant_as_bool(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* yes : {"true", "yes", "on", "1"})
+    if (word == yes) return "write true";
+  for (const char* no : {"false", "no", "off", "0"})
+    if (word == no) return "write false";
+  return "";
+}
+
 }  // namespace
 
 void decode(const Value& value, const Rules&, bool& out) {
   const std::string& text = scalar(value, "true or false");
-  if (text == "yes" || text == "on") refuse(value, "is not true or false", "write true");
-  if (text == "no" || text == "off") refuse(value, "is not true or false", "write false");
-  if (text != "true" && text != "false") refuse(value, "is not true or false");
+  if (text != "true" && text != "false") refuse(value, "is not true or false", meant_as_bool(text));
   refuse_quotes(value, "true or false");
   out = text == "true";
 }

@@ -114,7 +114,10 @@ TEST_CASE("each type takes its own words only") {
   CHECK(complaint("train.deterministic", text("maybe")) == "train.deterministic: '\"maybe\"' is not true or false");
   CHECK(complaint("parallel.tensor", scalar("")) == "parallel.tensor: no value is not a whole number");
   CHECK(complaint("parallel.tensor", list({scalar("4")})) == "parallel.tensor: '[4]' is not a whole number");
-  CHECK(complaint("train.deterministic", scalar("yes")) == "train.deterministic: 'yes' is not true or false | write true");
+  for (const char* yes : {"yes", "True", "ON", "1"})
+    CHECK(complaint("train.deterministic", scalar(yes)) == fmt::format("train.deterministic: '{}' is not true or false | write true", yes));
+  for (const char* no : {"no", "False", "Off", "0"})
+    CHECK(complaint("train.deterministic", scalar(no)) == fmt::format("train.deterministic: '{}' is not true or false | write false", no));
   CHECK(complaint("optimizer.lr", scalar("nan")) == "optimizer.lr: 'nan' is not a number");
   CHECK(complaint("optimizer.betas", list({scalar("0.9")})) == "optimizer.betas: '[0.9]' is not a list of 2");
   CHECK(complaint("optimizer.betas", list({scalar("2"), scalar("-1")})) ==

@@ -44,6 +44,10 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "parameters out of parallel.offload\n"
             "parallel.offload has the parameters in host memory, and the optimizer that makes them on the GPU -> --set "
             "parallel.offload=[optimizer,parameters]\n"},
+           {{{"optimizer.lr", "1e-4"}, {"optimizer.min_lr", "2e-4"}},
+            {},
+            "the learning rate would rise: optimizer.min_lr 0.0002 is above optimizer.lr 0.0001 -> leave optimizer.min_lr out: it is "
+            "optimizer.lr / 10 then\n"},
            {{{"data.train", "[]"}},
             {},
             "data.train names no dataset -> --set data.train=PREFIX, of PREFIX.bin and PREFIX.idx; or leave it out\n"},
@@ -324,7 +328,7 @@ TEST_CASE("L2: everything that is wrong is told at once") {
   PlanInput nothing = input();
   nothing.resolved.config.model = {};
   nothing.resolved.settings.clear();
-  CHECK(refusal(nothing).starts_with("the model has no size: model.layers, model.hidden, model.heads, model.vocab is not set"));
+  CHECK(refusal(nothing).starts_with("the model has no size: model.layers, model.hidden, model.heads, model.vocab are not set"));
 }
 
 TEST_CASE("a run's name that is too long for a directory is told by its length, and not in full") {
