@@ -94,8 +94,8 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   result.grad_norm = std::sqrt(squares) / tokens / gradient_scale;
   result.stop = strongest(stops);
   result.skipped = result.loss_scale && !std::isfinite(result.grad_norm);
-  if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped))
-    throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, result.loss, result.grad_norm)
+  if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped))  // fabs: a NaN may have a sign
+    throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, std::fabs(result.loss), std::fabs(result.grad_norm))
         .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={:.2g} --set optimizer.warmup_steps={}",
               plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
 
