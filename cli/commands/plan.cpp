@@ -70,18 +70,23 @@ std::string listed(const std::vector<Offload>& what) {
   return text;
 }
 
+/// Behind a word that counts so many.
+const char* plural(int64_t number) { return number == 1 ? "" : "s"; }
+
 void print_plan(const Plan& plan, const Forecast& forecast, Output& out) {
   const auto line = [&](std::string_view name, std::string_view value) { out.print("{:<18} {}\n", name, printable(value)); };
   line("run", plan.name);
   line("directory", plan.dir);
-  line("ranks", fmt::format("{} = {}, {} a node on {} node{}, {}", plan.ranks(), axes_shown(plan.layout), plan.ranks_per_node,
-                            plan.hosts.size(), plan.hosts.size() == 1 ? "" : "s",
-                            plan.device == Device::cuda ? "a GPU each" : fmt::format("{} CPU threads each", plan.threads)));
+  line("ranks",
+       fmt::format("{} = {}, {} a node on {} node{}, {}", plan.ranks(), axes_shown(plan.layout), plan.ranks_per_node, plan.hosts.size(),
+                   plural(std::ssize(plan.hosts)),
+                   plan.device == Device::cuda ? "a GPU each" : fmt::format("{} CPU thread{} each", plan.threads, plural(plan.threads))));
   line("model", fmt::format("{} parameters: {} layers, hidden {}, heads {}{}, vocabulary {}",
                             human_count(static_cast<double>(forecast.parameters)), plan.model.layers, plan.model.hidden, plan.model.heads,
                             plan.model.kv_heads == plan.model.heads ? "" : fmt::format(" ({} KV)", plan.model.kv_heads), plan.model.vocab));
-  line("batch", fmt::format("{} sequences of {} = {} tokens a step; micro batch {}, {} of them a step on a data rank", plan.global_batch,
-                            plan.config.train.seq_len, plan.tokens_per_step(), plan.config.train.micro_batch, plan.accumulate));
+  line("batch", fmt::format("{} sequence{} of {} = {} tokens a step; micro batch {}, {} of them a step on a data rank", plan.global_batch,
+                            plural(plan.global_batch), plan.config.train.seq_len, plan.tokens_per_step(), plan.config.train.micro_batch,
+                            plan.accumulate));
   line("steps", fmt::format("{} = {} tokens", plan.steps, human_count(static_cast<double>(plan.steps * plan.tokens_per_step()))));
   line("FLOPs per token", fmt::format("{:.4g} model (attention in full), {:.4g} model (causal half), {:.4g} hardware (with recompute)",
                                       forecast.flops.model, forecast.flops.model_causal, forecast.flops.hardware));
@@ -131,9 +136,9 @@ void print_schedule(const Plan& plan, const PipelineForecast& forecast, Output& 
   const auto percent = [](double share) { return fmt::format("{:.1f}%", 100 * share); };
   const auto line = [&](std::string_view name, const std::string& value) { out.print("{:<18} {}\n", name, value); };
   out.print("\n");
-  line("schedule", fmt::format("{}: {} stage{}{}, {} micro-batches", spelling(plan.config.parallel.schedule), placement.stages,
-                               placement.stages == 1 ? "" : "s", placement.chunks > 1 ? fmt::format(" of {} chunks", placement.chunks) : "",
-                               plan.accumulate));
+  line("schedule", fmt::format("{}: {} stage{}{}, {} micro-batch{}", spelling(plan.config.parallel.schedule), placement.stages,
+                               plural(placement.stages), placement.chunks > 1 ? fmt::format(" of {} chunks", placement.chunks) : "",
+                               plan.accumulate, plan.accumulate == 1 ? "" : "es"));
   const std::string formula = forecast.formula ? fmt::format("formula: {}", percent(*forecast.formula))
                                                : fmt::format("its formula holds from {} micro-batches on", forecast.formula_from);
   line("bubble", fmt::format("{} of the work where all parts are alike ({}), {} by the FLOPs of each part", percent(forecast.even.bubble()),

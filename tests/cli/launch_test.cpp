@@ -106,6 +106,10 @@ TEST_CASE("plan --schedule draws a pipeline, and tells programs each action") {
   CHECK(pipeline.at("bubble").at("even").get<double>() == doctest::Approx(3.0 / 18));
   CHECK(pipeline.at("stages").at(3).at("actions").at(1) == json{{"action", "B0"}, {"begin", 4.0}, {"end", 5.0}});
 
+  const std::string one = shell("llmrun plan --ranks 1 --set parallel.threads=1 --schedule" + kTiny).out;
+  for (const char* said : {"1 a node on 1 node, 1 CPU thread each\n", " 1 sequence of ", ": 1 stage, 1 micro-batch\n"})
+    CHECK_MESSAGE(one.find(said) != std::string::npos, said);
+
   const std::string few = words + " --set train.accumulate=3";
   CHECK(shell(few).out.find("alike (its formula holds from 4 micro-batches on), ") != std::string::npos);
   CHECK(json::parse(shell(few + " --json").out).at("pipeline").at("bubble").at("formula").is_null());
