@@ -7,6 +7,7 @@
 #include "launcher/plan/layout.h"
 #include "launcher/plan/nearest.h"
 #include "launcher/plan/validate.h"
+#include "launcher/profile/text_check.h"
 #include "launcher/rundir/alcf_name.h"
 
 namespace llmrun {
@@ -166,6 +167,9 @@ Plan make_plan(const PlanInput& input) {
   if (!complaints.empty()) throw Error(Exit::config, std::move(complaints));
 
   plan.dir = run_directory(input, plan.name);
+  if (!is_utf8(plan.dir))  // its path stands in plan.json and run.json
+    throw Error(Exit::preflight, "cannot use '{}': the name is not UTF-8", plan.dir)
+        .hint("--set run.dir=DIRECTORY, or start in another one");
   plan.hosts = placement.hosts;
   plan.ranks_per_node = placement.ranks_per_node;
   plan.communicator = config.parallel.communicator;

@@ -4,6 +4,7 @@
 
 #include "engine/core/spec/fields.h"
 #include "engine/core/spec/nearest.h"
+#include "launcher/profile/text_check.h"
 #include "launcher/profile/yaml.h"
 
 namespace llmrun {
@@ -51,6 +52,11 @@ Value value_of_text(std::string_view path, const std::string& text) {
 /// Keeps going where one variable or one --set is beyond reading.
 void add_layer(std::vector<Layer>& layers, std::vector<Complaint>& complaints, std::string name, std::string_view path,
                const std::string& text, const fs::path& base) {
+  if (!is_utf8(text)) {
+    complaints.push_back(
+        {fmt::format("{}: bytes that are not UTF-8", path), {}, {fmt::format("set by {}", name)}, "write it in UTF-8: locale"});
+    return;
+  }
   try {
     layers.push_back({std::move(name), Value::nested(path, value_of_text(path, text)), base});
   } catch (const Error& error) {

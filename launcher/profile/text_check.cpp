@@ -82,4 +82,13 @@ std::vector<Complaint> check_text(std::string_view text, const std::string& name
   return Scan(text, name).run();
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty())
+    if (const size_t length = utf8_length(text); length != 0)
+      text.remove_prefix(length);
+    else
+      return false;
+  return true;
+}
+
 }  // namespace llmrun

@@ -14,4 +14,6 @@ inline constexpr const char* kWhatFits = "llmrun config schema --text shows what
 /// choke on it. At most one complaint of each kind, at its first place; `name` is the file name in the places.
 std::vector<Complaint> check_text(std::string_view text, const std::string& name);
 
+bool is_utf8(std::string_view text);
+
 }  // namespace llmrun

@@ -331,6 +331,18 @@ TEST_CASE("L2: everything that is wrong is told at once") {
   CHECK(refusal(nothing).starts_with("the model has no size: model.layers, model.hidden, model.heads, model.vocab are not set"));
 }
 
+TEST_CASE("E2: a directory whose name is not UTF-8 is refused: plan.json could not name it") {
+  PlanInput latin = input();
+  latin.directory = "/home/ren\xe9";
+  try {
+    make_plan(latin);
+    FAIL("took it");
+  } catch (const Error& error) {
+    CHECK(error.code() == Exit::preflight);
+    CHECK(error.complaints()[0].hint.starts_with("--set run.dir="));
+  }
+}
+
 TEST_CASE("a run's name that is too long for a directory is told by its length, and not in full") {
   CHECK(refusal(input({{"run.name", std::string(300, 'n').c_str()}})) ==
         "run.name '" + std::string(40, 'n') + "...' has 300 bytes -> a directory's name may have 255: --set run.name=NAME\n");

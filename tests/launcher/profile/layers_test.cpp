@@ -247,6 +247,18 @@ TEST_CASE("a profile that is not there is told with who named it: a file, anothe
   CHECK(told() == "no model profile 'none' lost.yaml:2:10 ");
 }
 
+TEST_CASE("bytes that are not UTF-8 have no place in a value, wherever it comes from") {
+  Site site;
+  site.sources.environment = {{"LLMRUN_RUN_DIR", "b\xff"}};
+  site.sources.sets = {"run.name=b\xff", "data.train=[{path: \xff, weight: 1}]"};
+  const std::vector<Complaint> told = site.complaints();
+  REQUIRE(told.size() == 3);
+  CHECK(told[0].what == "run.dir: bytes that are not UTF-8");
+  CHECK(told[0].because == std::vector<std::string>{"set by environment LLMRUN_RUN_DIR"});
+  CHECK(told[1].what == "run.name: bytes that are not UTF-8");
+  CHECK(told[2].because == std::vector<std::string>{"set by the command line"});
+}
+
 TEST_CASE("what is not built yet is refused with its place, unless a stronger layer takes it back") {
   Site site;
   site.run_file("parallel:\n  expert: 2\n");
