@@ -38,7 +38,8 @@ AttemptOutcome outcome_of(const Ending& ending, const RunPaths& paths, int attem
   if (launch.trains && ending.exit_code == static_cast<int>(Exit::resubmit))
     return {ending.exit_code, {}};  // stopped and saved, by its own clock or by ours
   if (ending.stopped_by != 0) return {128 + ending.stopped_by, {}};
-  if (ending.clean()) return {0, {}};
+  // A launcher that starts nothing and ends well, as one that only stands for another may, has trained nothing.
+  if (ending.clean() && (!launch.trains || any_rank_spoke(paths, attempt))) return {0, {}};
   if (const auto stopped = read_stop_report(paths.stopped(attempt))) return {*stopped, {}};  // it was not llmrun that was told to
   Failure failure = find_failure(paths, attempt, launch, ending, told);
   return {failure.exit_code, std::move(failure)};

@@ -127,6 +127,12 @@ std::vector<json> error_reports_at_end(const fs::path& log) {
   return reports;
 }
 
+bool any_rank_spoke(const RunPaths& paths, int attempt) {
+  std::error_code none;
+  const fs::directory_iterator files(paths.attempt(attempt), none);
+  return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) { return file.path().extension() == ".log"; });
+}
+
 namespace {
 
 constexpr int kNotLoaded = 127;     // of a process whose shared libraries could not be loaded: ld.so(8)
@@ -137,12 +143,6 @@ std::string log_of(const RunPaths& paths, int number) {
   for (const Attempt& attempt : read_record(paths.record()).attempts)
     if (attempt.number == number) return attempt.log;
   return {};
-}
-
-bool any_rank_spoke(const RunPaths& paths, int attempt) {
-  std::error_code none;
-  const fs::directory_iterator files(paths.attempt(attempt), none);
-  return std::any_of(begin(files), end(files), [](const fs::directory_entry& file) { return file.path().extension() == ".log"; });
 }
 
 /// The launcher ended without a rank's word: what it said is the cause. Its codes are its own, and a chain goes on after them, but for

@@ -58,5 +58,7 @@ std::string host_of(const std::vector<PlanHost>& hosts, int64_t rank);
 
 /// True once a rank of the attempt has written an error file.
 bool any_error_file(const RunPaths& paths, int attempt);
+/// True once a rank of the attempt has written a line of its log.
+bool any_rank_spoke(const RunPaths& paths, int attempt);
 
 }  // namespace llmrun

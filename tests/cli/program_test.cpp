@@ -366,6 +366,19 @@ TEST_CASE("a launcher that starts nothing is told apart from ranks that fail, wi
   }
 }
 
+TEST_CASE("a launcher that starts nothing and ends well has trained nothing") {
+  const CommandLine shell;
+  shell.write("mpiexec", "#!/bin/sh\nexit 0\n");
+  std::filesystem::permissions(shell.path("mpiexec"), std::filesystem::perms::owner_all);
+  const std::string train =
+      "PATH=\"$PWD:$PATH\" llmrun train --name x --machine laptop --model gpt-tiny --steps 3 --ranks 2 --set machine.launcher=pals";
+  const Outcome outcome = shell(train);
+  CHECK(outcome.exit == 1);
+  CHECK_MESSAGE(outcome.err.find("llmrun: the launcher exited with code 0, and no rank wrote a line\n") != std::string::npos, outcome.err);
+  CHECK(shell("llmrun history --json").out.find("\"exit_code\": 1") != std::string::npos);
+  CHECK_MESSAGE(shell(train).exit == 1, "it is not taken for finished");
+}
+
 TEST_CASE("E2: a directory with spaces, quotes and a newline, a HOME that cannot be written and a TMPDIR that is not there") {
   for (const char* launcher : {"local", "openmpi", "pals"}) {
     CAPTURE(launcher);
