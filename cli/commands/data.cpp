@@ -83,8 +83,8 @@ void prepare(const PrepareOptions& options, Context& context) {
   }
   if (result.resumed_bytes > 0)
     context.talk().print("went on after {} of an interrupted run\n", human_bytes(static_cast<double>(result.resumed_bytes)));
-  context.out().print("{}: {} documents, {} tokens, {} ids{}\n", printable(options.prefix), card.documents, card.tokens, card.vocab,
-                      result.was_complete ? " (it was complete: nothing to do)" : "");
+  context.out().print("{}: {} document{}, {} tokens, {} ids{}\n", printable(options.prefix), card.documents, card.documents == 1 ? "" : "s",
+                      card.tokens, card.vocab, result.was_complete ? " (it was complete: nothing to do)" : "");
 }
 
 void inspect(const std::string& prefix, Context& context) {

@@ -9,6 +9,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/lr_schedule.h"
+#include "engine/core/spec/spellings.h"
 #include "engine/core/step_traffic.h"
 
 namespace llmrun {
@@ -36,6 +37,22 @@ std::array<double, kStepScalars> exchange_scalars(Model& model, const Mesh& mesh
   std::array<double, kStepScalars> sums;
   std::copy_n(scalars.const_data_ptr<double>(), kStepScalars, sums.begin());
   return sums;
+}
+
+/// Before the first update no learning rate can be to blame.
+Error not_finite(const Plan& plan, int64_t step, const StepResult& result) {
+  Error error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, std::fabs(result.loss),  // a NaN may have a sign
+              std::fabs(result.grad_norm));
+  const Precision precision = plan.config.train.precision;
+  if (step == 1 && precision == Precision::fp32)
+    error.hint("the weights it begins with give no number: model.from, model.init_std");
+  else if (step == 1)
+    error.hint("--set train.precision={}, or other weights to begin with (model.from, model.init_std)",
+               spelling(precision == Precision::fp16 ? Precision::bf16 : Precision::fp32));
+  else
+    error.hint("a lower learning rate or a longer warm-up: --set optimizer.lr={:.2g} --set optimizer.warmup_steps={}",
+               plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
+  return error;
 }
 
 /// Clipping as in torch.nn.utils.clip_grad_norm_: by 1 / (norm + 1e-6) where that is below 1.
@@ -94,10 +111,7 @@ StepResult train_step(Model& model, const Mesh& mesh, const TrainingData& data, 
   result.grad_norm = std::sqrt(squares) / tokens / gradient_scale;
   result.stop = strongest(stops);
   result.skipped = result.loss_scale && !std::isfinite(result.grad_norm);
-  if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped))  // fabs: a NaN may have a sign
-    throw Error(Exit::numerics, "step {}: loss is {}, gradient norm is {}", step, std::fabs(result.loss), std::fabs(result.grad_norm))
-        .hint("a lower learning rate or a longer warm-up: --set optimizer.lr={:.2g} --set optimizer.warmup_steps={}",
-              plan.config.optimizer.lr / 3, 2 * plan.config.optimizer.warmup_steps + 100);
+  if (!std::isfinite(result.loss) || (!std::isfinite(result.grad_norm) && !result.skipped)) throw not_finite(plan, step, result);
 
   if (!result.skipped) {
     const OptimizerConfig& optimizer = plan.config.optimizer;
