@@ -275,12 +275,6 @@ void check_recomputed_layers(const ParallelConfig& parallel, const ModelShape& s
       fmt::format("--set parallel.recompute_layers={}, or leave it out: all layers", most));
 }
 
-void check_learning_rate(const OptimizerConfig& optimizer, Critic& critic) {
-  if (!optimizer.min_lr || *optimizer.min_lr <= optimizer.lr || optimizer.schedule == LrSchedule::constant) return;
-  critic.say(fmt::format("the learning rate would rise: optimizer.min_lr {} is above optimizer.lr {}", *optimizer.min_lr, optimizer.lr),
-             "optimizer.min_lr", {"optimizer.min_lr", "optimizer.lr"}, "leave optimizer.min_lr out: it is optimizer.lr / 10 then");
-}
-
 void check_loss_scale(const TrainConfig& train, Critic& critic) {
   if (!train.loss_scale || train.precision == Precision::fp16) return;
   critic.say(fmt::format("train.loss_scale {} is for fp16, and train.precision is {}", *train.loss_scale, spelling(train.precision)),
@@ -399,7 +393,6 @@ void check_layout(const Resolved& resolved, std::optional<Device> device, std::v
   check_offload(resolved.config.parallel, critic);
   check_recompute(resolved.config.parallel, critic);
   check_loss_scale(resolved.config.train, critic);
-  check_learning_rate(resolved.config.optimizer, critic);
   if (device) check_device(resolved.config, *device, critic);
 }
 

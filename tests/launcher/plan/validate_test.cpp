@@ -44,10 +44,6 @@ TEST_CASE("L2: what cannot work is refused with the arithmetic and a line to typ
             "parameters out of parallel.offload\n"
             "parallel.offload has the parameters in host memory, and the optimizer that makes them on the GPU -> --set "
             "parallel.offload=[optimizer,parameters]\n"},
-           {{{"optimizer.lr", "1e-4"}, {"optimizer.min_lr", "2e-4"}},
-            {},
-            "the learning rate would rise: optimizer.min_lr 0.0002 is above optimizer.lr 0.0001 -> leave optimizer.min_lr out: it is "
-            "optimizer.lr / 10 then\n"},
            {{{"data.train", "[]"}},
             {},
             "data.train names no dataset -> --set data.train=PREFIX, of PREFIX.bin and PREFIX.idx; or leave it out\n"},
