@@ -27,6 +27,17 @@ void add_shard_group(const Plan& plan, std::vector<std::string>& lines) {
                               *group, tensor, node, inside > 1 ? fmt::format("; {} would", inside) : ""));
 }
 
+/// A floor or a warm-up of a run file outlives a rate or a length that is given over it.
+void add_learning_rate(const Plan& plan, std::vector<std::string>& lines) {
+  const OptimizerConfig& optimizer = plan.config.optimizer;
+  if (optimizer.schedule != LrSchedule::constant && optimizer.min_lr && *optimizer.min_lr > optimizer.lr)
+    lines.push_back(
+        fmt::format("optimizer.min_lr {:g} is above optimizer.lr {:g}: the rate ends higher than it was", *optimizer.min_lr, optimizer.lr));
+  if (optimizer.warmup_steps > plan.steps)
+    lines.push_back(fmt::format("optimizer.warmup_steps {} are more than the run has, {}: the rate never reaches optimizer.lr",
+                                optimizer.warmup_steps, plan.steps));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const Plan& plan, const Forecast& costs, const NodeShape& node) {
@@ -34,6 +45,7 @@ std::vector<std::string> warnings_of(const Plan& plan, const Forecast& costs, co
   for (const std::string& line : what_does_not_fit(plan, costs, node)) lines.push_back("does not fit: " + line);
   add_sequence(plan, lines);
   add_shard_group(plan, lines);
+  add_learning_rate(plan, lines);
   return lines;
 }
 

@@ -40,6 +40,12 @@ TEST_CASE("what does nothing is said, and where shards leave their node") {
             "parallel.shard_group 8 does not stay inside a node: its ranks are 1 apart, and a node has 4 ranks; 4 would\n"},
            {{zero, tensor, {"parallel.shard_group", "4"}},
             "parallel.shard_group 4 does not stay inside a node: its ranks are 4 apart, and a node has 4 ranks\n"},
+           {{{"optimizer.lr", "1e-4"}, {"optimizer.min_lr", "3e-4"}},
+            "optimizer.min_lr 0.0003 is above optimizer.lr 0.0001: the rate ends higher than it was\n"},
+           {{{"optimizer.lr", "1e-4"}, {"optimizer.min_lr", "3e-4"}, {"optimizer.schedule", "constant"}}, ""},
+           {{{"optimizer.warmup_steps", "11"}},
+            "optimizer.warmup_steps 11 are more than the run has, 10: the rate never reaches optimizer.lr\n"},
+           {{{"optimizer.warmup_steps", "10"}}, ""},
        }) {
     PlanInput gpus = input(row.sets);
     gpus.node.gpus = 4;
