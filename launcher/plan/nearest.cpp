@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+#include "launcher/plan/share_out.h"
+
 namespace llmrun {
 namespace {
 

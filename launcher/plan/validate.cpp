@@ -11,6 +11,7 @@
 #include "engine/core/spec/spellings.h"
 #include "launcher/plan/critic.h"
 #include "launcher/plan/nearest.h"
+#include "launcher/plan/share_out.h"
 #include "launcher/rundir/saved_environment.h"
 
 namespace llmrun {
@@ -32,37 +33,14 @@ std::string divisors_shown(int64_t number) {
   return fmt::format("{} {}", list, number);
 }
 
-/// The largest divisor that is not above `most`.
-int64_t divisor_below(int64_t number, int64_t most) {
-  while (number % most != 0) --most;
-  return most;
-}
-
 /// "1, 2 and 4 divide 4: --set KEY=2", the largest that is not above `most`.
 std::string divisors_hint(std::string_view key, int64_t number, int64_t most) {
   return fmt::format("{}: --set {}={}", divisors_shown(number), key, divisor_below(number, most));
 }
 
-/// The multiples of `step` on both sides of `number`; `below` is 0 where there is none.
-struct Multiples {
-  int64_t below, above;
-};
-Multiples multiples_around(int64_t number, int64_t step) {
-  const int64_t below = number / step * step;
-  return {below, below + step};
-}
-
 std::string multiples_hint(std::string_view key, int64_t number, int64_t step) {
   const auto [below, above] = multiples_around(number, step);
   return below > 0 ? fmt::format("--set {0}={1} or --set {0}={2}", key, below, above) : fmt::format("--set {}={}", key, above);
-}
-
-/// The one that changes `number` by the smaller factor.
-int64_t nearest_multiple(int64_t number, int64_t step) {
-  if (number % step == 0) return number;
-  const auto [below, above] = multiples_around(number, step);
-  const auto exact = static_cast<double>(number);
-  return exact * exact < static_cast<double>(below) * static_cast<double>(above) ? below : above;
 }
 
 void check_heads(const ModelConfig& model, Critic& critic) {
@@ -93,33 +71,6 @@ void check_tensor(const ModelShape& shape, int64_t tensor, Critic& critic) {
   if (shape.ffn < tensor)
     critic.say(fmt::format("cannot split the MLP: model.ffn {} over parallel.tensor {}", shape.ffn, tensor), "model.ffn",
                {"parallel.tensor"}, "");
-}
-
-/// What has to divide a step's micro-batches.
-int64_t micro_batch_step(const ParallelConfig& parallel, const Layout& layout) {
-  return parallel.schedule == Schedule::interleaved ? layout.pipeline : 1;
-}
-
-/// What has to divide the sequences of a step.
-int64_t batch_step(const Config& config, const Layout& layout) {
-  return layout.data * config.train.micro_batch * micro_batch_step(config.parallel, layout);
-}
-
-/// What has to divide a sample's tokens: what its ranks share out, and the tensor ranks where they slice a micro-batch of it.
-int64_t length_step(const Config& config, const Layout& layout) {
-  const int64_t multiple = sequence_multiple(layout);
-  if (!slices_tokens(config.parallel)) return multiple;
-  const int64_t sliced = layout.tensor / std::gcd(layout.tensor, config.train.micro_batch);
-  return std::lcm(multiple, layout.context * layout.sequence_size * sliced);
-}
-
-/// The next length that can be shared out, or the one before where the model's positions end.
-int64_t good_length(const Config& config, const Layout& layout) {
-  const int64_t step = length_step(config, layout), seq_len = config.train.seq_len;
-  if (seq_len % step == 0) return seq_len;
-  const auto [less, more] = multiples_around(seq_len, step);
-  const ModelShape shape = model_shape(config.model, seq_len);
-  return shape.positions == Positions::rotary || more <= shape.max_positions || less == 0 ? more : less;
 }
 
 void check_sequence(const Resolved& resolved, const ModelShape& shape, const Layout& layout, Critic& critic) {
@@ -207,12 +158,6 @@ bool check_chunks(const ParallelConfig& parallel, Critic& critic) {
   return chunks == 1 || complain("one chunk", "parallel.virtual_pipeline", any);
 }
 
-/// Of `parallel.virtual_pipeline`, as many chunks as the schedule is made for, `most` where it takes any number.
-int64_t good_chunks(const ParallelConfig& parallel, int64_t most) {
-  if (parallel.schedule == Schedule::interleaved) return std::clamp<int64_t>(parallel.virtual_pipeline, 2, std::max<int64_t>(2, most));
-  return std::min<int64_t>(parallel.virtual_pipeline, parallel.schedule == Schedule::zero_bubble_v ? 2 : 1);
-}
-
 void check_stages(const Resolved& resolved, const ModelShape& shape, const PipelinePlacement& placement, Critic& critic) {
   const ParallelConfig& parallel = resolved.config.parallel;
   const std::vector<int64_t>& split = parallel.layers_per_stage;
@@ -237,32 +182,6 @@ void check_stages(const Resolved& resolved, const ModelShape& shape, const Pipel
   if (sum != shape.layers)
     critic.say(fmt::format("parallel.layers_per_stage: {} = {}, but model.layers is {}", fmt::join(split, " + "), sum, shape.layers),
                "parallel.layers_per_stage", {"model.layers"}, fmt::format("make the entries sum to {}, or leave them out", shape.layers));
-}
-
-/// A split of as many parts, in the proportions of `split`; none (as even as can be) where that fits no better.
-std::vector<int64_t> good_split(const std::vector<int64_t>& split, int64_t layers, int64_t parts) {
-  const auto whole = static_cast<double>(std::accumulate(split.begin(), split.end(), int64_t{0}));
-  if (std::ssize(split) != parts || whole == 0) return {};
-  std::vector<int64_t> fitted;
-  double before = 0;
-  int64_t given = 0;
-  for (size_t part = 0; part < split.size(); ++part) {
-    before += static_cast<double>(split[part]);
-    fitted.push_back(std::llround(static_cast<double>(layers) * before / whole) - given);
-    given += fitted.back();
-    const bool inner = part > 0 && part + 1 < split.size();
-    if (inner && fitted.back() == 0) return {};
-  }
-  return fitted;
-}
-
-/// Layers of the stage that has most, in all its chunks.
-int64_t most_layers(int64_t layers, const PipelinePlacement& placement, const std::vector<int64_t>& split) {
-  if (!split.empty() && std::ssize(split) != placement.parts()) return layers;  // check_stages has its say
-  std::vector<int64_t> stages(static_cast<size_t>(placement.stages));
-  for (int64_t part = 0; part < placement.parts(); ++part)
-    stages[static_cast<size_t>(placement.stage_of(part))] += part_layers(layers, placement.parts(), part, split).size();
-  return *std::max_element(stages.begin(), stages.end());
 }
 
 void check_recomputed_layers(const ParallelConfig& parallel, const ModelShape& shape, const PipelinePlacement& placement, Critic& critic) {
@@ -439,29 +358,6 @@ void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accu
                        accumulate),
            key, {"parallel.schedule", "parallel.pipeline", key},
            global ? multiples_hint(key, *global, batch_step(resolved.config, layout)) : multiples_hint(key, accumulate, step));
-}
-
-void share_out(Config& config, const Layout& layout) {
-  TrainConfig& train = config.train;
-  ParallelConfig& parallel = config.parallel;
-  train.seq_len = good_length(config, layout);
-  const int64_t layers = config.model.layers;
-  std::vector<int64_t>& split = parallel.layers_per_stage;
-  parallel.virtual_pipeline = good_chunks(parallel, parallel.virtual_pipeline);
-  split = good_split(split, layers, pipeline_placement(layout, parallel).parts());
-  if (split.empty()) parallel.virtual_pipeline = good_chunks(parallel, layers / layout.pipeline);
-  if (std::optional<int64_t>& again = parallel.recompute_layers)
-    again = std::min(*again, most_layers(layers, pipeline_placement(layout, parallel), split));
-  if (std::optional<int64_t>& group = parallel.shard_group) {
-    group = divisor_below(gradient_ranks(layout), *group);
-    if (group == 1 || parallel.zero == 0) group.reset();  // it would divide nothing
-  }
-  if (train.global_batch) {
-    train.global_batch = nearest_multiple(*train.global_batch, batch_step(config, layout));
-    if (train.accumulate) train.accumulate = *train.global_batch / (layout.data * train.micro_batch);
-  } else if (const int64_t step = micro_batch_step(parallel, layout); train.accumulate.value_or(1) % step != 0) {
-    train.accumulate = nearest_multiple(train.accumulate.value_or(1), step);
-  }
 }
 
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints) {

@@ -37,11 +37,6 @@ Batch derive_batch(const Resolved& resolved, const Layout& layout, std::vector<C
 /// Whether the schedule of the pipeline can share out a step's micro-batches.
 void check_schedule(const Resolved& resolved, const Layout& layout, int64_t accumulate, std::vector<Complaint>& complaints);
 
-/// Sets what is shared out over a layout to the nearest that can be: train.seq_len, and where they are set or the schedule wants it
-/// parallel.layers_per_stage, parallel.virtual_pipeline, parallel.shard_group, parallel.recompute_layers, train.global_batch and
-/// train.accumulate.
-void share_out(Config& config, const Layout& layout);
-
 /// Steps of the run, from run.steps or run.tokens; complains of both and of neither.
 int64_t derive_steps(const Resolved& resolved, int64_t tokens_per_step, std::vector<Complaint>& complaints);
 
