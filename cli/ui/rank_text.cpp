@@ -34,14 +34,6 @@ std::string units_text(const std::vector<UnitId>& units) {
   return text;
 }
 
-template <typename Visit>
-void for_each_call(const Traffic& traffic, const Visit& visit) {
-  for (int axis = 0; axis < kPurposes; ++axis)
-    for (int verb = 0; verb < kVerbs; ++verb)
-      if (const Traffic::Count& count = traffic.cells[axis].verbs[verb]; count.calls > 0)
-        visit(kPurposeNames[axis], kVerbNames[verb], count);
-}
-
 /// Bytes of a rank's device at the peak of a step.
 struct MemoryRow {
   const char* key;

@@ -9,8 +9,8 @@
 
 namespace llmrun::cli {
 
-/// Whether tests hold the work of a unit against what an allocator counts, as they do on CPUs; and what is to be
-/// said where they do not.
+/// Whether tests hold the work of a unit against what an allocator counts, as they do on CPUs; and what is to
+/// be said where they do not.
 inline bool is_work_measured(const Plan& plan) { return plan.device == Device::cpu; }
 inline constexpr std::string_view kWorkOnGpu = "work is that of the CPU's kernels, a GPU's take more";
 

@@ -28,10 +28,9 @@ Traffic traffic_of(const json& calls) {
 
 json calls_json(const Traffic& traffic) {
   json calls = json::array();
-  for (size_t axis = 0; axis < kPurposes; ++axis)
-    for (size_t verb = 0; verb < kVerbs; ++verb)
-      if (const Traffic::Count& count = traffic.cells[axis].verbs[verb]; count.calls > 0)
-        calls.push_back({{"axis", kPurposeNames[axis]}, {"call", kVerbNames[verb]}, {"calls", count.calls}, {"bytes", count.bytes}});
+  for_each_call(traffic, [&](std::string_view axis, std::string_view verb, const Traffic::Count& count) {
+    calls.push_back({{"axis", axis}, {"call", verb}, {"calls", count.calls}, {"bytes", count.bytes}});
+  });
   return calls;
 }
 

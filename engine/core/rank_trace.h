@@ -14,6 +14,15 @@ struct RankTrace {
   int64_t peak_micro_batches = 0;  // chunks of micro-batches between a forward and the end of its backward
 };
 
+/// Calls `visit(axis, verb, count)` with the names of each call that was made.
+template <typename Visit>
+void for_each_call(const Traffic& traffic, const Visit& visit) {
+  for (size_t axis = 0; axis < kPurposes; ++axis)
+    for (size_t verb = 0; verb < kVerbs; ++verb)
+      if (const Traffic::Count& count = traffic.cells[axis].verbs[verb]; count.calls > 0)
+        visit(kPurposeNames[axis], kVerbNames[verb], count);
+}
+
 /// One object for each call of an axis that was made: [{"axis", "call", "calls", "bytes"}].
 json calls_json(const Traffic& traffic);
 
